@@ -1,0 +1,29 @@
+/** A statement; `name` makes it prepared once per session. Buffers travel as binary parameters. */
+export type Statement = {
+  readonly text: string;
+  readonly values?: readonly unknown[];
+  readonly name?: string;
+};
+
+export type Rows<Row> = { readonly rows: readonly Row[]; readonly rowCount: number };
+
+/**
+ * One PostgreSQL connection of its own, pipelined: several statements may be outstanding, they run
+ * in the order of the calls. For work that owns its connection (the apply path, a relay).
+ */
+export interface Session {
+  readonly backendPid: number;
+  /** @throws {DatabaseError} with the SQLSTATE or a code of our own. */
+  query<Row extends object>(statement: Statement): Promise<Rows<Row>>;
+  /**
+   * Sends COMMIT. It may be pipelined behind statements; its answer decides.
+   * @throws {DatabaseError} DB_COMMIT_ROLLED_BACK (tag was ROLLBACK), DB_COMMIT_NOT_DURABLE (NOTICE
+   * 01000: committed here, perhaps not on a standby), DB_COMMIT_UNKNOWN (no answer within the
+   * time, or the connection broke).
+   */
+  commit(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /** Aborts when the connection is gone; the reason is a DatabaseError. */
+  readonly closed: AbortSignal;
+  /** Idempotent. Never waits longer than a second for the server. */
+  close(): Promise<void>;
+}
