@@ -1,0 +1,120 @@
+import { timingSafeEqual } from 'node:crypto';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { RuntimeError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Readiness } from '../readiness.ts';
+import type { Closeable } from '../scope.ts';
+import { HttpProblem } from './problem.ts';
+
+export type HttpOptions = {
+  readonly host: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly readiness: Readiness;
+  /** Largest body of a request, bytes. */
+  readonly bodyBytesMax: number;
+  /** Needed as `Authorization: Bearer` on every route when the listener is not on loopback. */
+  readonly token?: string | undefined;
+};
+
+export interface HttpServer extends Closeable {
+  /** Add routes before `listen`. */
+  readonly app: FastifyInstance;
+  /** Resolves with the URL once the socket takes connections. */
+  listen(): Promise<string>;
+}
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/**
+ * A server with `/livez`, `/readyz`, `/metrics` and problem answers. Slow clients are bounded:
+ * 10 s for headers, 30 s for a body. An answer to an unexpected error names nothing of the inside.
+ * @throws {RuntimeError} RT_CONFIG_INVALID for a listener beyond loopback without a token.
+ */
+export function openHttp(options: HttpOptions): HttpServer {
+  const { host, port, log, metrics, readiness, token } = options;
+  if (!LOOPBACK.has(host) && (token === undefined || token.length < 32)) {
+    throw new RuntimeError('RT_CONFIG_INVALID', {
+      detail: `listening on ${host} needs a token of at least 32 characters for every route`,
+    });
+  }
+  const app = Fastify({
+    bodyLimit: options.bodyBytesMax,
+    requestTimeout: 30_000,
+    forceCloseConnections: 'idle',
+    onProtoPoisoning: 'remove',
+    onConstructorPoisoning: 'remove',
+    http: { headersTimeout: 10_000 },
+  });
+  if (!LOOPBACK.has(host) && token !== undefined) app.addHook('onRequest', requireToken(token));
+  app.setErrorHandler((error: FastifyError | HttpProblem, request, reply) =>
+    sendProblem(reply, problemOf(error, request, log)),
+  );
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      reply,
+      new HttpProblem({
+        status: 404,
+        code: 'NOT_FOUND',
+        title: `no route ${request.method} ${request.url.split('?')[0]}`,
+      }),
+    ),
+  );
+  app.get('/livez', async () => ({ status: 'ok' }));
+  app.get('/readyz', async (_request, reply) => {
+    const { ready, parts } = readiness.snapshot();
+    return await reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'waiting', parts });
+  });
+  app.get('/metrics', async (_request, reply) => {
+    return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.text());
+  });
+  return {
+    app,
+    listen: () => app.listen({ host, port }),
+    close: () => app.close(),
+  };
+}
+
+function requireToken(token: string): (request: FastifyRequest) => Promise<void> {
+  const expected = Buffer.from(`Bearer ${token}`);
+  return async (request) => {
+    const given = Buffer.from(request.headers.authorization ?? '');
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+      throw new HttpProblem({
+        status: 401,
+        code: 'TOKEN_REQUIRED',
+        title: 'this listener needs a valid bearer token',
+        headers: { 'www-authenticate': 'Bearer' },
+      });
+    }
+  };
+}
+
+function problemOf(error: FastifyError | HttpProblem, request: FastifyRequest, log: Logger): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  const status = error.statusCode ?? 500;
+  if (status < 500) {
+    return new HttpProblem({ status, code: error.code ?? 'BAD_REQUEST', title: error.message, cause: error });
+  }
+  log.error(
+    { error, method: request.method, route: request.routeOptions.url, requestId: request.id },
+    'request_failed',
+  );
+  return new HttpProblem({
+    status: 500,
+    code: 'INTERNAL',
+    title: 'the request failed; the log names it by its requestId',
+    extra: { requestId: request.id },
+  });
+}
+
+async function sendProblem(reply: FastifyReply, problem: HttpProblem): Promise<void> {
+  await reply
+    .code(problem.status)
+    .headers(problem.headers)
+    .type('application/problem+json')
+    .send(JSON.stringify(problem));
+}
