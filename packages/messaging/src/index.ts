@@ -1,1 +1,18 @@
-export {};
+export { MESSAGING_ERRORS, MessagingError } from './errors.ts';
+export { createMemoryLog } from './memory/memory-log.ts';
+export { partitionOf } from './partition-of.ts';
+export type {
+  LogAdmin,
+  LogReader,
+  LogRecord,
+  MessageLog,
+  OutgoingRecord,
+  PartitionRange,
+  Producer,
+  RecordBatch,
+  RecordHeaders,
+  RecordPlace,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionHandler,
+} from './ports.ts';

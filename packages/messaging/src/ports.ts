@@ -31,12 +31,15 @@ export interface Producer {
   /**
    * Resolves with the place of each record, in the order given, once all are acknowledged. A
    * rejection may leave any of them on the log: consumers must drop duplicates.
+   * @throws {MessagingError} MSG_UNDELIVERED, MSG_UNKNOWN_TOPIC, MSG_BUFFER_FULL, MSG_REFUSED,
+   * MSG_ABORTED (the records may still arrive), MSG_CLOSED
    */
   send(
     topic: string,
     records: readonly OutgoingRecord[],
     options?: { readonly signal?: AbortSignal },
   ): Promise<readonly RecordPlace[]>;
+  /** Waits for what was sent, up to the delivery timeout. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -48,17 +51,30 @@ export type RecordBatch = {
   readonly highWatermark: number;
 };
 
-/** What a subscription tells its owner. Calls for one subscription never overlap, except `records` of different partitions. */
+/**
+ * What a subscription tells its owner. Calls for one subscription never overlap, except `records`
+ * of different partitions, and a call that has not ended `drainMs` after its assignment was lost.
+ * Heartbeats go on while a call is pending, so a slow owner keeps its place in the group.
+ */
 export interface SubscriptionHandler {
   /**
-   * Partitions were assigned. Resolves with the offset at which each is to begin: records below it
-   * are never delivered, nor any fetched before. A partition left out is not consumed until the
-   * next assignment. `signal` aborts when the assignment is lost.
+   * Partitions were assigned (possibly none). Resolves with the offset at which each is to begin:
+   * records below it are never delivered, nor any fetched before. A partition left out is not
+   * consumed until the next assignment. `signal` aborts when the assignment is lost, which may be
+   * while this call is pending or any time later. A rejection stops the subscription, except after
+   * the abort.
    */
   assigned(partitions: readonly number[], signal: AbortSignal): Promise<ReadonlyMap<number, number>>;
-  /** Partitions were taken away; no record of them is delivered after this was called. */
+  /**
+   * All partitions of the last `assigned` were taken away, also by `rejoin` and `close`; no record
+   * of them is delivered after this was called. The group waits for this up to `drainMs`.
+   */
   revoked(partitions: readonly number[]): Promise<void>;
-  /** Resolves when the next records of that partition may come: this is the back-pressure. A rejection stops the subscription. */
+  /**
+   * Resolves when the next records of that partition may come: this is the back-pressure. What
+   * waits meanwhile comes as one batch. A rejection stops the subscription, except after the
+   * assignment was lost.
+   */
   records(batch: RecordBatch): Promise<void>;
 }
 
@@ -66,19 +82,29 @@ export interface SubscriptionHandler {
 export interface Subscription {
   /** Commits the offset *after* the last processed record of each partition; a courtesy to tools. Partitions no longer assigned are left out. */
   commit(next: ReadonlyMap<number, number>): Promise<void>;
-  /** Leaves the group and joins it again: a fenced owner asks for a new assignment. */
+  /**
+   * Leaves the group and joins it again: a fenced owner asks for a new assignment. Resolves at
+   * once, so that a handler may call it; `revoked` and `assigned` tell what came of it.
+   */
   rejoin(): Promise<void>;
-  /** Stops delivery, waits for running handlers, leaves the group. */
+  /** Stops delivery, waits up to `drainMs` for running handlers, calls `revoked`, leaves the group. Idempotent. */
   close(): Promise<void>;
-  /** Rejects with a MessagingError when the subscription died for good; never resolves otherwise until closed. */
+  /** Rejects with a MessagingError when the subscription died for good; resolves when it was closed. */
   readonly ended: Promise<void>;
 }
 
 export type PartitionRange = { readonly partition: number; readonly start: number; readonly end: number };
 
-/** Reads and changes of cluster state, each bounded by a timeout. */
+/**
+ * Reads and changes of cluster state, each bounded by a timeout.
+ * @throws {MessagingError} MSG_UNREACHABLE, MSG_REFUSED, MSG_UNKNOWN_TOPIC, MSG_CLOSED
+ */
 export interface LogAdmin {
   clusterId(): Promise<string>;
+  /**
+   * Creates what is missing; a topic that exists with this number of partitions is left as it is.
+   * @throws {MessagingError} MSG_TOPIC_DIFFERS
+   */
   createTopics(
     topics: readonly {
       readonly topic: string;
@@ -86,17 +112,20 @@ export interface LogAdmin {
       readonly config?: Readonly<Record<string, string>>;
     }[],
   ): Promise<void>;
+  /** Topics that do not exist are no error. */
   deleteTopics(topics: readonly string[]): Promise<void>;
   partitionCount(topic: string): Promise<number | null>;
   /** First offset kept and offset after the last record, by partition. */
   ranges(topic: string): Promise<readonly PartitionRange[]>;
   groups(): Promise<readonly { readonly group: string; readonly protocolType: string }[]>;
+  /** `state` as the broker names it (`Stable`, `Empty`, `Dead` ...); a group that does not exist is `Dead`. */
   groupState(group: string): Promise<{ readonly state: string; readonly members: number }>;
   /** Committed offsets; null where none was committed. */
   groupOffsets(
     group: string,
     topic: string,
   ): Promise<readonly { readonly partition: number; readonly committed: number | null }[]>;
+  /** A group that does not exist is no error; one with members is (MSG_REFUSED). */
   deleteGroup(group: string): Promise<void>;
   deleteRecords(topic: string, before: ReadonlyMap<number, number>): Promise<void>;
   close(): Promise<void>;
@@ -104,7 +133,12 @@ export interface LogAdmin {
 
 /** Reads single records or ranges outside any group (verification, tools, replay). */
 export interface LogReader {
-  /** Records of one partition from `from` to before `to` (exclusive), in order, in batches. */
+  /**
+   * Records of one partition from `from` to before `to` (exclusive), in order, in batches. Ends at
+   * the end of the log when that comes first: it never waits for records to come.
+   * @throws {MessagingError} MSG_OFFSET_OUT_OF_RANGE, MSG_UNKNOWN_TOPIC, MSG_UNREACHABLE,
+   * MSG_UNREADABLE_BATCH, MSG_ABORTED, MSG_CLOSED
+   */
   read(options: {
     readonly topic: string;
     readonly partition: number;
@@ -115,20 +149,30 @@ export interface LogReader {
   close(): Promise<void>;
 }
 
+export type SubscribeOptions = {
+  readonly group: string;
+  readonly topic: string;
+  readonly clientId: string;
+  /** Silence after which the group takes a member for dead, ms; default 10,000. */
+  readonly sessionTimeoutMs?: number;
+  /** Most bytes of one partition in one fetch; default 4 MiB. */
+  readonly fetchBytesMax?: number;
+  /** Longest wait of the broker for new records, ms; default 100. Also the longest delay of a partition that comes back from back-pressure. */
+  readonly fetchWaitMs?: number;
+  /** Longest wait for handlers when an assignment is lost, ms; default half the session timeout. */
+  readonly drainMs?: number;
+};
+
 /** Everything a process needs of one cluster. */
 export interface MessageLog {
+  /** Resolves when the cluster answers; waits for it with growing pauses. `signal` ends the wait (MSG_ABORTED). */
+  ready(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** Resolves at once; the producer connects when it first sends and after each failure. */
   openProducer(options: { readonly clientId: string }): Promise<Producer>;
-  subscribe(
-    options: {
-      readonly group: string;
-      readonly topic: string;
-      readonly clientId: string;
-      readonly sessionTimeoutMs?: number;
-      readonly fetchBytesMax?: number;
-    },
-    handler: SubscriptionHandler,
-  ): Promise<Subscription>;
+  /** Resolves at once; the member joins when the cluster, the topic and the group's coordinator are there. */
+  subscribe(options: SubscribeOptions, handler: SubscriptionHandler): Promise<Subscription>;
   openAdmin(): Promise<LogAdmin>;
   openReader(): Promise<LogReader>;
+  /** Closes what was opened from it and is still open. Idempotent. */
   close(): Promise<void>;
 }

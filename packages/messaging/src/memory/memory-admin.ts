@@ -1,0 +1,87 @@
+import { MessagingError } from '../errors.ts';
+import type { LogAdmin, LogReader, LogRecord } from '../ports.ts';
+import type { MemoryGroup } from './memory-group.ts';
+import { MemoryTopic } from './memory-topic.ts';
+
+/** What the parts of one in-memory cluster share. */
+export type MemoryCluster = {
+  readonly topics: Map<string, MemoryTopic>;
+  readonly groups: Map<string, MemoryGroup>;
+};
+
+const RECORDS_PER_READ = 1_000;
+
+export function topicOf(cluster: MemoryCluster, name: string): MemoryTopic {
+  const topic = cluster.topics.get(name);
+  if (topic === undefined) throw new MessagingError('MSG_UNKNOWN_TOPIC', { context: { topic: name } });
+  return topic;
+}
+
+export function createMemoryAdmin(cluster: MemoryCluster): LogAdmin {
+  return {
+    clusterId: async () => 'memory',
+    createTopics: async (topics) => await createTopics(cluster, topics),
+    deleteTopics: async (topics) => {
+      for (const topic of topics) cluster.topics.delete(topic);
+    },
+    partitionCount: async (topic) => cluster.topics.get(topic)?.partitionCount ?? null,
+    ranges: async (topic) => topicOf(cluster, topic).ranges(),
+    groups: async () => [...cluster.groups.keys()].map((group) => ({ group, protocolType: 'consumer' })),
+    groupState: async (group) => groupState(cluster.groups.get(group)),
+    groupOffsets: async (group, topic) =>
+      topicOf(cluster, topic)
+        .ranges()
+        .map(({ partition }) => ({
+          partition,
+          committed: cluster.groups.get(group)?.committed(topic, partition) ?? null,
+        })),
+    deleteGroup: async (group) => {
+      if ((cluster.groups.get(group)?.memberCount ?? 0) > 0) {
+        throw new MessagingError('MSG_REFUSED', { detail: 'the group has members', context: { group } });
+      }
+      cluster.groups.delete(group);
+    },
+    deleteRecords: async (topic, before) => {
+      for (const [partition, offset] of before) topicOf(cluster, topic).partition(partition).deleteBefore(offset);
+    },
+    close: async () => undefined,
+  };
+}
+
+export function createMemoryReader(cluster: MemoryCluster): LogReader {
+  return {
+    read: (options) => readRange(cluster, options),
+    close: async () => undefined,
+  };
+}
+
+async function* readRange(
+  cluster: MemoryCluster,
+  options: Parameters<LogReader['read']>[0],
+): AsyncGenerator<readonly LogRecord[]> {
+  const partition = topicOf(cluster, options.topic).partition(options.partition);
+  const end = Math.min(options.to, partition.end);
+  for (let from = options.from; from < end; from += RECORDS_PER_READ) {
+    if (options.signal?.aborted === true) throw new MessagingError('MSG_ABORTED', { cause: options.signal.reason });
+    yield partition.read(from, Math.min(RECORDS_PER_READ, end - from));
+  }
+}
+
+async function createTopics(cluster: MemoryCluster, topics: Parameters<LogAdmin['createTopics']>[0]): Promise<void> {
+  for (const { topic, partitions } of topics) {
+    const existing = cluster.topics.get(topic);
+    if (existing === undefined) {
+      cluster.topics.set(topic, new MemoryTopic(topic, partitions));
+    } else if (existing.partitionCount !== partitions) {
+      throw new MessagingError('MSG_TOPIC_DIFFERS', {
+        context: { topic, wanted: partitions, partitions: existing.partitionCount },
+      });
+    }
+  }
+  await Promise.all([...cluster.groups.values()].map(async (group) => await group.rebalance()));
+}
+
+function groupState(group: MemoryGroup | undefined): { readonly state: string; readonly members: number } {
+  if (group === undefined) return { state: 'Dead', members: 0 };
+  return { state: group.memberCount > 0 ? 'Stable' : 'Empty', members: group.memberCount };
+}

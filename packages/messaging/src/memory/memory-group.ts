@@ -1,0 +1,66 @@
+import type { MemorySubscription } from './memory-subscription.ts';
+import type { MemoryTopic } from './memory-topic.ts';
+
+/** A consumer group: its members in the order in which they joined, and what was committed. */
+export class MemoryGroup {
+  readonly name: string;
+  readonly #topic: (name: string) => MemoryTopic | undefined;
+  readonly #committed = new Map<string, Map<number, number>>();
+  #members: readonly MemorySubscription[] = [];
+  /** Rebalances run one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(name: string, topic: (name: string) => MemoryTopic | undefined) {
+    this.name = name;
+    this.#topic = topic;
+  }
+
+  get memberCount(): number {
+    return this.#members.length;
+  }
+
+  committed(topic: string, partition: number): number | null {
+    return this.#committed.get(topic)?.get(partition) ?? null;
+  }
+
+  commit(topic: string, next: ReadonlyMap<number, number>): void {
+    const offsets = this.#committed.get(topic) ?? new Map<number, number>();
+    this.#committed.set(topic, offsets);
+    for (const [partition, offset] of next) offsets.set(partition, offset);
+  }
+
+  join(member: MemorySubscription): Promise<void> {
+    this.#members = [...this.#members, member];
+    return this.rebalance();
+  }
+
+  leave(member: MemorySubscription): Promise<void> {
+    this.#members = this.#members.filter((other) => other !== member);
+    return this.#queue(async () => {
+      await member.revoke();
+      await this.#rebalance();
+    });
+  }
+
+  /** Takes all partitions from all members, then hands them out again: the eager protocol. */
+  rebalance(): Promise<void> {
+    return this.#queue(async () => await this.#rebalance());
+  }
+
+  #queue(work: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(work);
+    return this.#turn;
+  }
+
+  async #rebalance(): Promise<void> {
+    const members = this.#members;
+    await Promise.all(members.map((member) => member.revoke()));
+    for (const member of members) {
+      const topic = this.#topic(member.topic);
+      const peers = members.filter((other) => other.topic === member.topic);
+      const place = peers.indexOf(member);
+      const mine = topic?.ranges().filter(({ partition }) => partition % peers.length === place);
+      if (mine !== undefined) member.assign(mine.map(({ partition }) => partition));
+    }
+  }
+}
