@@ -1,0 +1,45 @@
+import type { TradeCommand } from '@tradestream/trading';
+import { ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { readCommandBody, writeCommandBody } from './command-body.ts';
+import type { WriterSchema } from './writer-schema.ts';
+
+/** A command as a record of the commands topic carries it. `commandId` is as the producer wrote it. */
+export type CommandMessage = {
+  readonly commandId: string | null;
+  readonly command: TradeCommand;
+};
+
+const writer = new ByteWriter();
+
+/**
+ * The Avro bytes of a command, without the wire format's frame.
+ * @throws {ContractError} MALFORMED for an amount or a time that the schema cannot carry
+ */
+export function encodeCommand(message: CommandMessage): Buffer {
+  writer.clear();
+  if (message.commandId === null) {
+    writer.byte(0);
+  } else {
+    writer.byte(2);
+    writer.text(message.commandId);
+  }
+  writeCommandBody(writer, message.command);
+  return writer.take();
+}
+
+/**
+ * A command from Avro bytes written with our schema, or with `writerSchema`. Well typed only: the
+ * rules for its values are checked by `checkCommand`. Takes time and memory in proportion to the
+ * bytes, whatever they declare.
+ * @throws {ContractError} UNDECODABLE with the field and the place; MALFORMED with the field, for an
+ * amount or a number too wide for its type
+ */
+export function decodeCommand(payload: Buffer, writerSchema?: WriterSchema<CommandMessage>): CommandMessage {
+  if (writerSchema !== undefined) return writerSchema.decode(payload);
+  const reader = new ByteReader(payload);
+  const commandId = reader.index('commandId', 2) === 0 ? null : reader.text('commandId');
+  const command = readCommandBody(reader);
+  reader.end();
+  return { commandId, command };
+}
