@@ -39,7 +39,8 @@ const PRIMITIVES: Readonly<Record<string, string>> = {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes('--check')) {
     const stale = staleAvroTypes();
-    for (const path of stale) console.error(`${path} is not what schemas/avro says: run scripts/generate-avro-types.ts`);
+    for (const path of stale)
+      console.error(`${path} is not what schemas/avro says: run scripts/generate-avro-types.ts`);
     process.exitCode = stale.length === 0 ? 0 : 1;
   } else {
     for (const file of generateAvroTypes()) writeFileSync(`${ROOT}${file.path}`, file.text);

@@ -41,7 +41,11 @@ export function eventHeaders(
 }
 
 /** An event's id: its place, and the timeline that tells it from a lost one at the same place. */
-export function eventId(place: { readonly partition: number; readonly seq: number; readonly timeline: number }): string {
+export function eventId(place: {
+  readonly partition: number;
+  readonly seq: number;
+  readonly timeline: number;
+}): string {
   return `${place.timeline}/${place.partition}/${place.seq}`;
 }
 

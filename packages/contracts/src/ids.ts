@@ -70,6 +70,7 @@ export function resolveCommandId(options: {
     }
     return { ok: true, commandId: id };
   }
-  const made = command.type === 'ExecuteTrade' ? tradeCommandId(command.symbol, command.tradeId) : recordCommandId(record);
+  const made =
+    command.type === 'ExecuteTrade' ? tradeCommandId(command.symbol, command.tradeId) : recordCommandId(record);
   return { ok: true, commandId: made };
 }

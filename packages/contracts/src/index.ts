@@ -1,3 +1,41 @@
+export {
+  OUTCOMES,
+  type Outcome,
+  type ProblemAnswer,
+  type PublishedAnswer,
+  problemAnswer,
+  publishedAnswer,
+  type ReceiptAnswer,
+  receiptAnswer,
+} from './answers/command-answers.ts';
+export {
+  type AlertAnswer,
+  alertAnswer,
+  type DeadLetterAnswer,
+  deadLetterAnswer,
+  type JobAnswer,
+  jobAnswer,
+  LAG_STATES,
+  type LagAnswer,
+  type LagState,
+  lagAnswer,
+  type ReplicationAnswer,
+  replicationAnswer,
+} from './answers/monitor-answers.ts';
+export {
+  type BalancesAnswer,
+  balancesAnswer,
+  type CandleAnswer,
+  candleAnswer,
+  type FillAnswer,
+  fillAnswer,
+  type ListAnswer,
+  listAnswer,
+  type OrderAnswer,
+  orderAnswer,
+  type TradeAnswer,
+  tradeAnswer,
+} from './answers/view-answers.ts';
 export { type CommandMessage, decodeCommand, encodeCommand } from './avro/command-codec.ts';
 export {
   decodeEvent,
@@ -9,7 +47,8 @@ export {
   encodeEventTail,
 } from './avro/event-codec.ts';
 export { frame, readFrame } from './avro/wire-frame.ts';
-export type { WriterSchema } from './avro/writer-schema.ts';
+export { parseWriterSchema, type WriterSchema } from './avro/writer-schema.ts';
+export { formatTime, parseTime } from './command-time.ts';
 export { CONTRACT_ERRORS, ContractError } from './errors.ts';
 export { commandHeaders, deadLetterHeaders, eventHeaders, eventId, type HeaderValues, headerText } from './headers.ts';
 export {
@@ -24,5 +63,6 @@ export {
   tradeCommandId,
 } from './ids.ts';
 export { payloadHash } from './payload-hash.ts';
+export { openSchemas, type SchemaIds, type Schemas } from './registry/schemas.ts';
 export { decodeToken, encodeToken, mergeTokens, type Token } from './token.ts';
 export { subjectOf, TOPICS, type Topics, topicsWithPrefix } from './topics.ts';

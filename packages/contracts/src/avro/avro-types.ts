@@ -44,7 +44,9 @@ class Decimal extends avro.types.LogicalType {
   protected override _toValue(value: bigint): Buffer {
     let bits = 8;
     while (BigInt.asIntN(bits, value) !== value) bits += 8;
-    const hex = BigInt.asUintN(bits, value).toString(16).padStart(bits / 4, '0');
+    const hex = BigInt.asUintN(bits, value)
+      .toString(16)
+      .padStart(bits / 4, '0');
     return Buffer.from(hex, 'hex');
   }
 

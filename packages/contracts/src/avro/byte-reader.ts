@@ -1,6 +1,8 @@
 import { ContractError } from '../errors.ts';
 
 const AMOUNT_BYTES_MAX = 16;
+const AMOUNT_LIMIT = 10n ** 38n;
+const LONG_BYTES_MAX = 10;
 
 /** Memory in which an amount is put together, least significant byte first. */
 const words = new BigUint64Array(2);
@@ -21,11 +23,9 @@ export class ByteReader {
 
   /** A whole number that a double holds exactly; a wider one is refused, never rounded. */
   long(field: string): number {
-    const bytes = this.#bytes;
-    const first = bytes[this.#at++];
-    if (first === undefined) return this.#truncated(field);
-    if (first < 0x80) return (first >> 1) ^ -(first & 1);
-    return this.#longTail(first, field);
+    const value = this.#number(field);
+    if (Number.isNaN(value)) malformed(field, 'a whole number that a double holds exactly');
+    return value;
   }
 
   int(field: string): number {
@@ -35,14 +35,14 @@ export class ByteReader {
   }
 
   text(field: string): string {
-    const length = this.#length(field);
+    const length = this.length(field);
     const start = this.#at;
     this.#at += length;
     return this.#bytes.toString('utf8', start, this.#at);
   }
 
   amount(field: string): bigint {
-    let length = this.#length(field);
+    let length = this.length(field);
     if (length === 0) this.refuse(field, 'a decimal of no bytes');
     const bytes = this.#bytes;
     let start = this.#at;
@@ -63,13 +63,17 @@ export class ByteReader {
     }
     signedWords[1] = signedWords[0];
     for (let index = 0; index < length; index += 1) wordBytes[length - 1 - index] = bytes[start + index] ?? 0;
-    return (signedWords[1] << 64n) | (words[0] ?? 0n);
+    const value = (signedWords[1] << 64n) | (words[0] ?? 0n);
+    if (length === AMOUNT_BYTES_MAX && (value >= AMOUNT_LIMIT || value <= -AMOUNT_LIMIT)) {
+      malformed(field, 'a decimal of at most 38 digits');
+    }
+    return value;
   }
 
   /** The index of a union's branch or an enum's symbol, below `count`. */
   index(field: string, count: number): number {
-    const value = this.long(field);
-    if (value < 0 || value >= count) this.refuse(field, `no branch or symbol has index ${value}`);
+    const value = this.#number(field);
+    if (!(value >= 0 && value < count)) this.refuse(field, `no branch or symbol has index ${value}`);
     return value;
   }
 
@@ -79,17 +83,37 @@ export class ByteReader {
    */
   array<T>(field: string, itemBytesMin: number, readItem: (reader: ByteReader) => T): readonly T[] {
     const items: T[] = [];
-    for (let count = this.long(field); count !== 0; count = this.long(field)) {
+    for (let count = this.#number(field); count !== 0; count = this.#number(field)) {
       if (count < 0) {
         count = -count;
-        this.long(field); // bytes of the block: only those who skip it need them
+        this.skipLong(field); // bytes of the block: only those who skip it need them
       }
-      if (count * itemBytesMin > this.#bytes.length - this.#at) {
+      if (!(count * itemBytesMin <= this.#bytes.length - this.#at)) {
         this.refuse(field, `${count} items are declared and cannot follow`);
       }
       for (let left = count; left > 0; left -= 1) items.push(readItem(this));
     }
     return items;
+  }
+
+  /** How many bytes were read. */
+  get at(): number {
+    return this.#at;
+  }
+
+  skip(field: string, byteCount: number): void {
+    if (byteCount > this.#bytes.length - this.#at) this.#truncated(field);
+    this.#at += byteCount;
+  }
+
+  /** A whole number of any width, unread. */
+  skipLong(field: string): void {
+    for (let count = 1; ; count += 1) {
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) this.#truncated(field);
+      else if (byte < 0x80) return;
+      if (count === LONG_BYTES_MAX) this.refuse(field, 'a whole number of more than 10 bytes');
+    }
   }
 
   /** Bytes after the value are as wrong as missing ones. */
@@ -98,12 +122,21 @@ export class ByteReader {
     if (left > 0) this.refuse('end of the value', `${left} bytes follow`);
   }
 
-  #length(field: string): number {
-    const length = this.long(field);
-    if (length < 0 || length > this.#bytes.length - this.#at) {
+  /** The length before a text or bytes: never negative, never more than what follows. */
+  length(field: string): number {
+    const length = this.#number(field);
+    if (!(length >= 0 && length <= this.#bytes.length - this.#at)) {
       this.refuse(field, `${length} bytes are declared, ${this.#bytes.length - this.#at} follow`);
     }
     return length;
+  }
+
+  /** A whole number, or NaN for one that a double cannot hold. */
+  #number(field: string): number {
+    const first = this.#bytes[this.#at++];
+    if (first === undefined) return this.#truncated(field);
+    if (first < 0x80) return (first >> 1) ^ -(first & 1);
+    return this.#longTail(first, field);
   }
 
   #longTail(first: number, field: string): number {
@@ -116,12 +149,11 @@ export class ByteReader {
       if (byte === undefined) return this.#truncated(field);
       magnitude += (byte & 0x7f) * scale;
       if (byte < 0x80) break;
-      if (count === 10) this.refuse(field, 'a whole number of more than 10 bytes');
+      if (count === LONG_BYTES_MAX) this.refuse(field, 'a whole number of more than 10 bytes');
       scale *= 128;
     }
     const value = sign === 0 ? magnitude : -magnitude - 1;
-    if (!Number.isSafeInteger(value)) malformed(field, 'a whole number that a double holds exactly');
-    return value;
+    return Number.isSafeInteger(value) ? value : Number.NaN;
   }
 
   #truncated(field: string): never {

@@ -2,7 +2,7 @@ import type { TradeCommand } from '@tradestream/trading';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { readCommandBody, writeCommandBody } from './command-body.ts';
-import type { WriterSchema } from './writer-schema.ts';
+import { commandReading, type WriterSchema } from './writer-schema.ts';
 
 /** A command as a record of the commands topic carries it. `commandId` is as the producer wrote it. */
 export type CommandMessage = {
@@ -33,10 +33,11 @@ export function encodeCommand(message: CommandMessage): Buffer {
  * rules for its values are checked by `checkCommand`. Takes time and memory in proportion to the
  * bytes, whatever they declare.
  * @throws {ContractError} UNDECODABLE with the field and the place; MALFORMED with the field, for an
- * amount or a number too wide for its type
+ * amount or a number too wide for its type; WRITER_SCHEMA_UNREADABLE when that schema is not ours
  */
-export function decodeCommand(payload: Buffer, writerSchema?: WriterSchema<CommandMessage>): CommandMessage {
-  if (writerSchema !== undefined) return writerSchema.decode(payload);
+export function decodeCommand(payload: Buffer, writerSchema?: WriterSchema): CommandMessage {
+  const readForeign = writerSchema === undefined ? null : commandReading(writerSchema);
+  if (readForeign !== null) return readForeign(payload);
   const reader = new ByteReader(payload);
   const commandId = reader.index('commandId', 2) === 0 ? null : reader.text('commandId');
   const command = readCommandBody(reader);

@@ -1,4 +1,11 @@
-import { type Balance, type Order, type OrderStatus, REASONS, type Reason, type TradeEvent } from '@tradestream/trading';
+import {
+  type Balance,
+  type Order,
+  type OrderStatus,
+  REASONS,
+  type Reason,
+  type TradeEvent,
+} from '@tradestream/trading';
 import type { ByteReader } from './byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import {

@@ -2,7 +2,7 @@ import type { EventEnvelope } from '@tradestream/trading';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { readEventBody, writeEventBody } from './event-body.ts';
-import type { WriterSchema } from './writer-schema.ts';
+import { eventReading, type WriterSchema } from './writer-schema.ts';
 
 /** Where an event stands: known only once the batch holds the partition's row. */
 export type EventPlace = Pick<EventEnvelope, 'partition' | 'seq' | 'timeline' | 'batch'>;
@@ -51,10 +51,11 @@ export function encodeEventAt(place: EventPlace, tail: Buffer): Buffer {
  * An event from Avro bytes written with our schema, or with `writerSchema`. Takes time and memory in
  * proportion to the bytes, whatever they declare.
  * @throws {ContractError} UNDECODABLE with the field and the place; MALFORMED with the field, for an
- * amount or a number too wide for its type
+ * amount or a number too wide for its type; WRITER_SCHEMA_UNREADABLE when that schema is not ours
  */
-export function decodeEvent(payload: Buffer, writerSchema?: WriterSchema<EventEnvelope>): EventEnvelope {
-  if (writerSchema !== undefined) return writerSchema.decode(payload);
+export function decodeEvent(payload: Buffer, writerSchema?: WriterSchema): EventEnvelope {
+  const readForeign = writerSchema === undefined ? null : eventReading(writerSchema);
+  if (readForeign !== null) return readForeign(payload);
   const reader = new ByteReader(payload);
   const envelope: EventEnvelope = {
     partition: reader.int('partition'),
