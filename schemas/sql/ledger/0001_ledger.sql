@@ -83,6 +83,7 @@ CREATE TABLE ledger.events (
   type        text COLLATE "C" NOT NULL,
   key         text COLLATE "C" NOT NULL,
   payload     bytea NOT NULL,
+  traceparent text,
   PRIMARY KEY (partition, seq)
 );
 ALTER TABLE ledger.events ALTER COLUMN payload SET STORAGE EXTERNAL;

@@ -21,11 +21,34 @@ BEGIN
       owner_pid = pg_backend_pid(),
       claimed_at = clock_timestamp(),
       claimed_offset = p.next_offset,
-      deaths = CASE WHEN p.owner IS NOT NULL AND p.claimed_offset = p.next_offset THEN p.deaths + 1 ELSE 0 END,
+      deaths = CASE
+        WHEN p.owner = claim_owner THEN p.deaths
+        WHEN p.owner IS NOT NULL AND p.claimed_offset = p.next_offset THEN p.deaths + 1
+        ELSE 0 END,
       singly_until = CASE
-        WHEN p.owner IS NOT NULL AND p.claimed_offset = p.next_offset AND p.deaths + 1 >= singly_after
+        WHEN p.owner <> claim_owner AND p.claimed_offset = p.next_offset AND p.deaths + 1 >= singly_after
         THEN p.next_offset + singly_count ELSE p.singly_until END
     WHERE p.topic = claim_topic AND p.partition = ANY (claim_partitions)
+    RETURNING p.*;
+END
+$$;
+
+-- Claims again what this owner still holds, and only that: whose epoch moved has a new owner. It
+-- waits behind a transaction in doubt, so that what it answers is final.
+CREATE FUNCTION ledger.claim_again(claim_topic text, claim_partitions integer[], epochs bigint[])
+RETURNS SETOF ledger.partitions
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM ledger.partitions
+    WHERE topic = claim_topic AND partition = ANY (claim_partitions) ORDER BY partition FOR UPDATE;
+  RETURN QUERY
+    UPDATE ledger.partitions AS p SET
+      epoch = p.epoch + 1,
+      owner_pid = pg_backend_pid(),
+      claimed_at = clock_timestamp(),
+      claimed_offset = p.next_offset
+    FROM unnest(claim_partitions, epochs) AS mine (partition, epoch)
+    WHERE p.topic = claim_topic AND p.partition = mine.partition AND p.epoch = mine.epoch
     RETURNING p.*;
 END
 $$;
@@ -103,6 +126,18 @@ BEGIN
     PERFORM ledger.refuse_move(move_topic, move_partitions, epochs);
   END IF;
 END
+$$;
+
+-- Marks, before it runs, that the record at the partition's next offset is tried alone; answers how
+-- often it was. A record that ends its process each time is known by this count.
+CREATE FUNCTION ledger.mark_single(mark_topic text, mark_partition integer, mark_epoch bigint, mark_offset bigint)
+RETURNS integer
+LANGUAGE sql AS $$
+  UPDATE ledger.partitions AS p SET
+    single_attempts = CASE WHEN p.single_offset = mark_offset THEN p.single_attempts + 1 ELSE 1 END,
+    single_offset = mark_offset
+  WHERE p.topic = mark_topic AND p.partition = mark_partition AND p.epoch = mark_epoch AND p.next_offset <= mark_offset
+  RETURNING p.single_attempts;
 $$;
 
 -- Marks that the relay has published up to these sequences; a stale owner's mark is dropped.

@@ -1,0 +1,187 @@
+import { DatabaseError } from '@tradestream/database';
+import type { LogRecord } from '@tradestream/messaging';
+import { errorOf } from '@tradestream/runtime';
+import type { Intake } from './intake.ts';
+import type { LedgerLink } from './ledger-link.ts';
+import { loadBalances, loadLocked } from './load-state.ts';
+import {
+  type Batch,
+  decideOnce,
+  decodeRecords,
+  prepareBatch,
+  revertPositions,
+  type Workbench,
+} from './prepare-batch.ts';
+import { writeBatch } from './write-batch.ts';
+import { lockPartitions } from './write-statements.ts';
+
+export type ApplyOptions = {
+  readonly bench: Workbench;
+  readonly intake: Intake;
+  readonly link: LedgerLink;
+  readonly eventSchemaId: number;
+  readonly commitTimeoutMs: number;
+  readonly aheadCommandsMin: number;
+  /** Called once a batch is durable. */
+  readonly onCommitted: (batch: Batch, startedMs: number) => void;
+};
+
+/** A batch whose transaction is under way. `failure` never rejects; null means durable. */
+type InFlight = { readonly batch: Batch; readonly failure: Promise<Error | null> };
+
+/** What stopped a batch, and its records: they are back in the intake. */
+export class BatchFailure extends Error {
+  override readonly name = 'BatchFailure';
+  readonly records: readonly LogRecord[];
+  override readonly cause: Error;
+
+  constructor(cause: Error, records: readonly LogRecord[]) {
+    super(cause.message, { cause });
+    this.cause = cause;
+    this.records = records;
+  }
+}
+
+/**
+ * Applies what waits, a batch at a time, in its order: take, decode, decide, write, commit. While
+ * one batch commits the next is built on its effects; at most that one is thrown away when the
+ * first fails.
+ */
+export class BatchApplier {
+  readonly #options: ApplyOptions;
+  #inFlight: InFlight | null = null;
+
+  constructor(options: ApplyOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the batch under way, if any, is settled either way. */
+  async landed(): Promise<void> {
+    await (this.#inFlight?.failure ?? new Promise<void>(() => undefined));
+  }
+
+  /**
+   * Takes up to `countMax` records and sends them; their commit is awaited by the next call or `settle`.
+   * @throws {BatchFailure} of this batch or the one before; all records not applied are back in the intake
+   */
+  async applyWaiting(countMax: number): Promise<void> {
+    const { intake, bench, link, aheadCommandsMin } = this.#options;
+    if (this.#inFlight !== null && intake.waiting < aheadCommandsMin) await this.settle();
+    const records = intake.take(countMax);
+    if (records.length === 0) return;
+    const startedMs = performance.now();
+    let batch: Batch;
+    try {
+      batch = await prepareBatch(bench, records, link.loads());
+    } catch (error) {
+      intake.putBack(records);
+      await this.settle();
+      throw this.#failed(error, records);
+    }
+    const lost = (await this.#inFlight?.failure) ?? null;
+    if (lost !== null) {
+      // What this batch was built on did not happen; the failed batch's records go in front of these.
+      batch.forget();
+      intake.putBack(records);
+    }
+    await this.settle();
+    if (batch.plan.moves.length === 0) return;
+    this.#send(batch, startedMs);
+  }
+
+  /**
+   * Applies up to `countMax` records the careful way: everything that they name is loaded afresh
+   * under locks, in the transaction that writes them.
+   * @throws {BatchFailure}
+   */
+  async applyCarefully(countMax: number): Promise<void> {
+    await this.settle();
+    const { intake, bench, link } = this.#options;
+    const records = intake.take(countMax);
+    if (records.length === 0) return;
+    const startedMs = performance.now();
+    try {
+      const batch = await this.#prepareLocked(records);
+      if (batch === null) return;
+      await this.#write(batch, true);
+      this.#options.onCommitted(batch, startedMs);
+    } catch (error) {
+      await link
+        .apply()
+        .query({ text: 'ROLLBACK' })
+        .catch(() => undefined); // a broken session has rolled back
+      intake.putBack(records);
+      throw this.#failed(error, records);
+    } finally {
+      bench.state.forgetAbsences();
+    }
+  }
+
+  /**
+   * Waits for the batch under way.
+   * @throws {BatchFailure} when it did not commit; its records are back in the intake
+   */
+  async settle(): Promise<void> {
+    const inFlight = this.#inFlight;
+    if (inFlight === null) return;
+    const failure = await inFlight.failure;
+    this.#inFlight = null;
+    if (failure === null) return;
+    inFlight.batch.forget();
+    this.#options.intake.putBack(inFlight.batch.records);
+    throw this.#failed(failure, inFlight.batch.records);
+  }
+
+  async #prepareLocked(records: readonly LogRecord[]): Promise<Batch | null> {
+    const { bench, link } = this.#options;
+    const decoded = await decodeRecords(bench, records, link.loads());
+    if (decoded.length === 0) return null;
+    const session = link.apply();
+    const partitions = [...new Set(decoded.map(({ record }) => record.partition))].toSorted((a, b) => a - b);
+    const from = partitions.flatMap((partition) => {
+      const position = bench.positions.get(partition);
+      return position === undefined ? [] : [{ partition, epoch: position.epoch, fromOffset: position.nextOffset }];
+    });
+    await session.query({ text: 'BEGIN' });
+    await session.query(lockPartitions(bench.topic, from));
+    const receipts = await loadLocked(session, bench.state, decoded);
+    for (;;) {
+      const batch = decideOnce(bench, { records, decoded, receipts });
+      if (batch !== null) return batch;
+      const missing = [...bench.state.missingBalances.values()];
+      bench.state.undo();
+      await loadBalances(session, bench.state, missing, true);
+    }
+  }
+
+  #send(batch: Batch, startedMs: number): void {
+    const failure = this.#write(batch, false).then(
+      () => {
+        this.#options.onCommitted(batch, startedMs);
+        return null;
+      },
+      (error: unknown) => errorOf(error),
+    );
+    this.#inFlight = { batch, failure };
+  }
+
+  async #write(batch: Batch, begun: boolean): Promise<void> {
+    const { link, eventSchemaId, commitTimeoutMs } = this.#options;
+    try {
+      await writeBatch(link.apply(), batch.plan, { timeline: link.timeline, eventSchemaId, commitTimeoutMs, begun });
+    } catch (error) {
+      if (begun) batch.forget();
+      throw error;
+    }
+  }
+
+  #failed(error: unknown, records: readonly LogRecord[]): BatchFailure {
+    revertPositions(this.#options.bench.positions);
+    return error instanceof BatchFailure ? error : new BatchFailure(errorOf(error), records);
+  }
+}
+
+/** Whether a failure says that kept values were wrong: the batch is decided again on fresh ones. */
+export function isStale(error: Error): boolean {
+  return error instanceof DatabaseError && ['TS003', '23505'].includes(error.code);
+}

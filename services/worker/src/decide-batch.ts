@@ -1,0 +1,176 @@
+import { encodeEventTail } from '@tradestream/contracts';
+import { errorOf } from '@tradestream/runtime';
+import { type Decision, decide, evolve, type TradeEvent } from '@tradestream/trading';
+import type { DecodedCommand, DecodedRecord } from './decode-record.ts';
+import type { Positions } from './position.ts';
+import type { WorkingState } from './working-state.ts';
+
+/** A receipt as far as a later record of the same command id needs it. */
+export type KnownReceipt = { readonly hash: Buffer; readonly partition: number; readonly offset: number };
+
+export interface ReceiptBook {
+  get(commandId: string): KnownReceipt | undefined;
+}
+
+export type NewReceipt = {
+  readonly from: DecodedCommand;
+  readonly index: number;
+  readonly outcome: 'applied' | 'rejected' | 'parked';
+  readonly reason: string | null;
+  /** Null for a parked command: it has no event yet. */
+  readonly seq: number | null;
+};
+
+export type NewEvent = {
+  readonly from: DecodedCommand;
+  readonly index: number;
+  readonly seq: number;
+  readonly type: TradeEvent['type'];
+  /** The Avro record after its place: all that does not depend on the batch number. */
+  readonly tail: Buffer;
+};
+
+export type NewParked = {
+  readonly from: DecodedRecord;
+  readonly reason: string;
+  readonly message: string;
+  readonly blocksKey: boolean;
+};
+
+export type NewConflict = { readonly from: DecodedCommand; readonly firstHash: Buffer };
+
+/** All that a batch comes to, before it is written. */
+export type Decided = {
+  readonly receipts: readonly NewReceipt[];
+  readonly events: readonly NewEvent[];
+  readonly parked: readonly NewParked[];
+  readonly conflicts: readonly NewConflict[];
+  readonly duplicates: number;
+  /** Absences that refusals rest on; the write checks them. */
+  readonly absentOrders: readonly string[];
+  readonly absentTrades: readonly { readonly symbol: string; readonly tradeId: string }[];
+};
+
+/** A command whose decision or encoding throws: a defect that must not stop its partition. */
+export class CommandDefect extends Error {
+  override readonly name = 'CommandDefect';
+  readonly from: DecodedCommand;
+
+  constructor(from: DecodedCommand, cause: unknown) {
+    super(`deciding command ${from.commandId} failed: ${errorOf(cause).message}`, { cause });
+    this.from = from;
+  }
+}
+
+/**
+ * Decides the records of a batch in their order on `state`, which holds every effect afterwards.
+ * `seqs` gives each partition's last event sequence and is moved on.
+ * @throws {CommandDefect} naming the command that cannot be decided
+ */
+export function decideBatch(options: {
+  readonly records: readonly DecodedRecord[];
+  readonly state: WorkingState;
+  readonly receipts: ReceiptBook;
+  readonly positions: Positions;
+  /** Commands to set aside without deciding them, by id, with the reason: they failed alone. */
+  readonly failing: ReadonlyMap<string, string>;
+}): Decided {
+  const { state, positions } = options;
+  const draft = new Draft(options.receipts);
+  for (const record of options.records) {
+    if (record.kind === 'poison') {
+      draft.parked.push({ from: record, reason: record.reason, message: record.message, blocksKey: false });
+      continue;
+    }
+    if (draft.seenBefore(record)) continue;
+    const position = positions.get(record.record.partition);
+    if (position === undefined) continue;
+    const failure = options.failing.get(record.commandId);
+    if (failure !== undefined || position.blockedKeys.has(record.key)) {
+      position.blockedKeys.add(record.key);
+      draft.park(record, failure);
+      continue;
+    }
+    try {
+      position.seq += 1;
+      draft.settle(record, decideOne(record, state), position.seq);
+      draft.noteAbsences(state);
+    } catch (error) {
+      throw new CommandDefect(record, error);
+    }
+  }
+  return draft;
+}
+
+function decideOne(from: DecodedCommand, state: WorkingState): { event: TradeEvent; decision: Decision } {
+  state.placing = from.command.type === 'PlaceOrder';
+  state.assumedOrder = null;
+  state.assumedTrade = null;
+  const decision = decide(from.command, state);
+  if (!decision.accepted) {
+    return { decision, event: { type: 'CommandRejected', reason: decision.reason, command: from.command } };
+  }
+  // What was accepted is proved absent by the insert.
+  state.assumedOrder = null;
+  state.assumedTrade = null;
+  evolve(state, decision.event);
+  return { decision, event: decision.event };
+}
+
+class Draft implements Decided {
+  readonly receipts: NewReceipt[] = [];
+  readonly events: NewEvent[] = [];
+  readonly parked: NewParked[] = [];
+  readonly conflicts: NewConflict[] = [];
+  readonly absentOrders: string[] = [];
+  readonly absentTrades: { symbol: string; tradeId: string }[] = [];
+  duplicates = 0;
+  readonly #known: ReceiptBook;
+  readonly #inBatch = new Map<string, KnownReceipt>();
+  #index = 0;
+
+  constructor(known: ReceiptBook) {
+    this.#known = known;
+  }
+
+  /** A command id that has its receipt: this record adds at most a conflict. */
+  seenBefore(from: DecodedCommand): boolean {
+    const first = this.#inBatch.get(from.commandId) ?? this.#known.get(from.commandId);
+    const { partition, offset } = from.record;
+    if (first === undefined) {
+      this.#inBatch.set(from.commandId, { hash: from.hash, partition, offset });
+      return false;
+    }
+    // Read again at the place of its own receipt: that outcome stands.
+    if (first.partition === partition && first.offset === offset) return true;
+    if (first.hash.equals(from.hash)) this.duplicates += 1;
+    else this.conflicts.push({ from, firstHash: first.hash });
+    return true;
+  }
+
+  park(from: DecodedCommand, failure: string | undefined): void {
+    const reason = failure === undefined ? 'BEHIND_PARKED' : 'COMMAND_FAILED';
+    const message = failure ?? 'an earlier command of this key is parked';
+    this.parked.push({ from, reason, message, blocksKey: true });
+    this.receipts.push({ from, index: this.#index++, outcome: 'parked', reason, seq: null });
+  }
+
+  settle(from: DecodedCommand, decided: { event: TradeEvent; decision: Decision }, seq: number): void {
+    const { event, decision } = decided;
+    const index = this.#index++;
+    const tail = encodeEventTail({ commandId: from.commandId, occurredAt: from.record.timestampMs * 1_000, event });
+    this.events.push({ from, index, seq, type: event.type, tail });
+    this.receipts.push({
+      from,
+      index,
+      outcome: decision.accepted ? 'applied' : 'rejected',
+      reason: decision.accepted ? null : decision.reason,
+      seq,
+    });
+  }
+
+  noteAbsences(state: WorkingState): void {
+    if (state.assumedOrder !== null) this.absentOrders.push(state.assumedOrder);
+    if (state.assumedTrade !== null) this.absentTrades.push(state.assumedTrade);
+  }
+}

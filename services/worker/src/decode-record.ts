@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import {
+  ContractError,
+  decodeCommand,
+  headerText,
+  payloadHash,
+  readFrame,
+  resolveCommandId,
+} from '@tradestream/contracts';
+import type { LogRecord } from '@tradestream/messaging';
+import { checkCommand, commandKey, type TradeCommand } from '@tradestream/trading';
+import type { SchemaBook } from './schema-book.ts';
+
+export type DecodedCommand = {
+  readonly kind: 'command';
+  readonly record: LogRecord;
+  readonly commandId: string;
+  readonly command: TradeCommand;
+  readonly key: string;
+  readonly hash: Buffer;
+};
+
+/** A record that is set aside whole; it blocks no key. */
+export type PoisonRecord = {
+  readonly kind: 'poison';
+  readonly record: LogRecord;
+  readonly reason: string;
+  readonly message: string;
+};
+
+export type DecodedRecord = DecodedCommand | PoisonRecord;
+
+export type DecodeOptions = {
+  readonly schemas: SchemaBook;
+  /** Ids that neither ledger nor registry knows. */
+  readonly unknownIds: ReadonlySet<number>;
+  readonly clusterId: string;
+  readonly recordBytesMax: number;
+};
+
+/**
+ * A record of the log as a command, or as poison with the reason. Every schema id must have been
+ * learned before. Never throws for what a record holds.
+ */
+export function decodeRecord(record: LogRecord, options: DecodeOptions): DecodedRecord {
+  const poison = (reason: string, message: string): PoisonRecord => ({ kind: 'poison', record, reason, message });
+  const { value } = record;
+  if (value === null) return poison('NULL_VALUE', 'the record has no value');
+  if (value.length > options.recordBytesMax) {
+    return poison('TOO_LARGE', `the value has ${value.length} bytes, at most ${options.recordBytesMax} are taken`);
+  }
+  try {
+    const { schemaId, payload } = readFrame(value);
+    const writer = options.schemas.get(schemaId);
+    if (writer === undefined) return poison('SCHEMA_UNKNOWN', `no registry or ledger knows schema id ${schemaId}`);
+    const { commandId: given, command } = decodeCommand(payload, writer);
+    const malformed = checkCommand(command);
+    if (malformed !== null) return poison('MALFORMED', `${malformed.field}: ${malformed.rule}`);
+    const key = commandKey(command);
+    if (record.key === null || record.key.toString('utf8') !== key) {
+      return poison('KEY_MISMATCH', `the key of this command is ${key}`);
+    }
+    const id = resolveCommandId({
+      commandId: given,
+      ceId: headerText(record.headers, 'ce_id'),
+      command,
+      record: {
+        clusterId: options.clusterId,
+        topic: record.topic,
+        partition: record.partition,
+        offset: record.offset,
+        timestampMs: record.timestampMs,
+      },
+    });
+    if (!id.ok) return poison('MALFORMED', `${id.field}: ${id.rule}`);
+    return { kind: 'command', record, commandId: id.commandId, command, key, hash: payloadHash(command) };
+  } catch (error) {
+    if (error instanceof ContractError && error.retry === 'never') return poison(error.code, error.message);
+    throw error;
+  }
+}
+
+/** The schema id that a record names, if its value is framed. */
+export function schemaIdOf(record: LogRecord): number | null {
+  const { value } = record;
+  return value !== null && value.length >= 5 && value[0] === 0 ? value.readInt32BE(1) : null;
+}
+
+/** What tells one record of the log from another at the same place: its bytes and its time. */
+export function recordHash(record: LogRecord): Buffer {
+  const hash = createHash('sha256').update(String(record.timestampMs)).update('\u0000');
+  if (record.key !== null) hash.update(record.key);
+  hash.update('\u0000');
+  if (record.value !== null) hash.update(record.value);
+  return hash.digest();
+}

@@ -1,0 +1,134 @@
+import type { LogRecord } from '@tradestream/messaging';
+
+type Lane = { records: LogRecord[]; head: number; drained: (() => void)[] };
+
+/**
+ * Records that wait to be applied, a lane a partition. A batch is merged over the lanes by
+ * (timestamp, partition, offset), each lane keeping its own order.
+ */
+export class Intake {
+  readonly #lanes = new Map<number, Lane>();
+  readonly #queueRecordsMax: number;
+  #waiting = 0;
+  #arrival: PromiseWithResolvers<void> | null = null;
+
+  constructor(options: { readonly queueRecordsMax: number }) {
+    this.#queueRecordsMax = options.queueRecordsMax;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Adds records at the end of their lane; resolves when there is room for more: the back-pressure. */
+  async push(partition: number, records: readonly LogRecord[]): Promise<void> {
+    const lane = this.#laneOf(partition);
+    for (const record of records) lane.records.push(record);
+    this.#waiting += records.length;
+    this.#notify();
+    if (lane.records.length - lane.head <= this.#queueRecordsMax) return;
+    await new Promise<void>((resolve) => lane.drained.push(resolve));
+  }
+
+  /** Resolves once any record waits. */
+  async ready(): Promise<void> {
+    if (this.#waiting > 0) return;
+    this.#arrival ??= Promise.withResolvers<void>();
+    await this.#arrival.promise;
+  }
+
+  /** Takes up to `countMax` records, the oldest of all lanes first. */
+  take(countMax: number): LogRecord[] {
+    const lanes = [...this.#lanes.values()].filter((lane) => lane.head < lane.records.length);
+    const taken: LogRecord[] = [];
+    while (taken.length < countMax && lanes.length > 0) {
+      const lane = lanes.length === 1 ? lanes[0] : oldest(lanes);
+      const record = lane?.records[lane.head];
+      if (lane === undefined || record === undefined) break;
+      lane.head += 1;
+      taken.push(record);
+      if (lane.head === lane.records.length) lanes.splice(lanes.indexOf(lane), 1);
+    }
+    this.#waiting -= taken.length;
+    for (const lane of this.#lanes.values()) this.#release(lane);
+    return taken;
+  }
+
+  /** Puts records of a batch that did not commit back in front of their lanes, in their order. */
+  putBack(records: readonly LogRecord[]): void {
+    const byPartition = Map.groupBy(records, (record) => record.partition);
+    for (const [partition, ofLane] of byPartition) {
+      const lane = this.#laneOf(partition);
+      lane.records = [...ofLane, ...lane.records.slice(lane.head)];
+      lane.head = 0;
+      this.#waiting += ofLane.length;
+    }
+    this.#notify();
+  }
+
+  /** Drops what waits below an offset: it was settled as applied. */
+  dropBelow(partition: number, offset: number): void {
+    const lane = this.#laneOf(partition);
+    const kept = lane.records.slice(lane.head).filter((record) => record.offset >= offset);
+    this.#waiting -= lane.records.length - lane.head - kept.length;
+    lane.records = kept;
+    lane.head = 0;
+    this.#release(lane);
+  }
+
+  /** The offset of the first record that waits in a lane, if any does. */
+  firstOffset(partition: number): number | undefined {
+    const lane = this.#lanes.get(partition);
+    return lane?.records[lane.head]?.offset;
+  }
+
+  /** Forgets a lane: its partition is not ours any more. */
+  clear(partition: number): void {
+    const lane = this.#lanes.get(partition);
+    if (lane === undefined) return;
+    this.#waiting -= lane.records.length - lane.head;
+    this.#lanes.delete(partition);
+    for (const resolve of lane.drained) resolve();
+  }
+
+  #laneOf(partition: number): Lane {
+    const known = this.#lanes.get(partition);
+    if (known !== undefined) return known;
+    const lane: Lane = { records: [], head: 0, drained: [] };
+    this.#lanes.set(partition, lane);
+    return lane;
+  }
+
+  #release(lane: Lane): void {
+    if (lane.head > 4_096 || lane.head === lane.records.length) {
+      lane.records = lane.records.slice(lane.head);
+      lane.head = 0;
+    }
+    if (lane.records.length - lane.head > this.#queueRecordsMax) return;
+    for (const resolve of lane.drained.splice(0)) resolve();
+  }
+
+  #notify(): void {
+    const arrival = this.#arrival;
+    this.#arrival = null;
+    arrival?.resolve();
+  }
+}
+
+function oldest(lanes: readonly Lane[]): Lane | undefined {
+  let best: Lane | undefined;
+  let bestRecord: LogRecord | undefined;
+  for (const lane of lanes) {
+    const record = lane.records[lane.head];
+    if (record === undefined) continue;
+    if (bestRecord === undefined || precedes(record, bestRecord)) {
+      best = lane;
+      bestRecord = record;
+    }
+  }
+  return best;
+}
+
+function precedes(a: LogRecord, b: LogRecord): boolean {
+  return a.timestampMs < b.timestampMs || (a.timestampMs === b.timestampMs && a.partition < b.partition);
+}

@@ -1,0 +1,105 @@
+import { openSession, type Session } from '@tradestream/database';
+import { invariant, type Logger, type Readiness, retry } from '@tradestream/runtime';
+
+export type LinkOptions = {
+  readonly url: string;
+  readonly applicationName: string;
+  readonly readiness: Readiness;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+};
+
+/** Longest wait for a lock, a statement and an idle transaction, so that a frozen worker cannot hold others up. */
+const SETTINGS = {
+  plan_cache_mode: 'force_generic_plan',
+  lock_timeout: '10s',
+  statement_timeout: '60s',
+  idle_in_transaction_session_timeout: '15s',
+  jit: 'off',
+} as const;
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * The worker's connections to the primary: one that applies, one that loads what a batch lacks
+ * while another commits. Both are opened anew together.
+ */
+export class LedgerLink {
+  readonly #options: LinkOptions;
+  #apply: Session | null = null;
+  #loads: Session | null = null;
+  #timeline = 0;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+  }
+
+  /** The server's timeline when the connections were opened. */
+  get timeline(): number {
+    return this.#timeline;
+  }
+
+  apply(): Session {
+    invariant(this.#apply !== null, 'the link is opened before it is used');
+    return this.#apply;
+  }
+
+  loads(): Session {
+    invariant(this.#loads !== null, 'the link is opened before it is used');
+    return this.#loads;
+  }
+
+  /** Opens a connection of its own kind: for control and for the relay. */
+  async openSession(role: string): Promise<Session> {
+    const { url, applicationName, signal } = this.#options;
+    const name = role === '' ? applicationName : `${applicationName}-${role}`;
+    return await openSession({
+      url,
+      applicationName: name,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      settings: SETTINGS,
+      requireDurable: true,
+      signal,
+    });
+  }
+
+  /** Closes what is open and opens anew, waiting for the database for as long as it takes. */
+  async reopen(): Promise<void> {
+    const { readiness, log, signal } = this.#options;
+    await this.close();
+    await retry(
+      async () => {
+        this.#apply = await this.openSession('');
+        this.#loads = await this.openSession('loads');
+        this.#timeline = await readTimeline(this.#apply);
+        readiness.set('database', true);
+      },
+      {
+        classes: ['now', 'later', 'settle'],
+        policy: { initialMs: 100, maxMs: 2_000 },
+        signal,
+        onRetry: (error, attempt) => {
+          readiness.set('database', false, error.message);
+          log.warn({ error, attempt }, 'database_unreachable');
+        },
+      },
+    );
+  }
+
+  async close(): Promise<void> {
+    const sessions = [this.#apply, this.#loads];
+    this.#apply = null;
+    this.#loads = null;
+    await Promise.all(sessions.map((session) => session?.close()));
+  }
+}
+
+/** The first eight digits of a WAL file's name are its timeline; no privilege is needed. */
+async function readTimeline(session: Session): Promise<number> {
+  const { rows } = await session.query<{ file: string }>({
+    text: 'SELECT pg_walfile_name(pg_current_wal_lsn()) AS file',
+  });
+  const timeline = Number.parseInt(rows[0]?.file.slice(0, 8) ?? '', 16);
+  invariant(timeline > 0, 'a primary has a timeline');
+  return timeline;
+}

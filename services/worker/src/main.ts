@@ -1,0 +1,11 @@
+import { runService } from '@tradestream/runtime';
+import { composeWorker } from './compose.ts';
+import { WORKER_SPEC } from './config.ts';
+
+await runService({
+  name: 'worker',
+  spec: WORKER_SPEC,
+  prefix: 'TRADESTREAM_WORKER_',
+  drainMs: 15_000,
+  start: composeWorker,
+});

@@ -1,0 +1,33 @@
+/**
+ * What this owner believes of one partition. The database is the judge: each write repeats these
+ * values and moves only from them.
+ */
+export type Position = {
+  readonly partition: number;
+  readonly epoch: number;
+  /** Offset of the next record to take up; runs ahead of the database by the batch in flight. */
+  nextOffset: number;
+  /** Sequence of the last event; runs ahead like the offset. */
+  seq: number;
+  lastHash: Buffer | null;
+  /** What the last durable COMMIT left: its events are with the quorum and may be published. */
+  committed: { readonly offset: number; readonly seq: number; readonly hash: Buffer | null };
+  /** Events up to here are on the events topic. */
+  publishedSeq: number;
+  /** The published sequence that the database holds, as far as known. */
+  markedSeq: number;
+  /** Below this offset commands run one by one, since a worker died there before. */
+  singlyUntil: number;
+  /** Keys with a parked command: their later commands wait behind it. */
+  readonly blockedKeys: Set<string>;
+};
+
+/** The partitions that this worker owns now. */
+export type Positions = Map<number, Position>;
+
+/** Takes a position back to what the database holds. */
+export function revertPosition(position: Position): void {
+  position.nextOffset = position.committed.offset;
+  position.seq = position.committed.seq;
+  position.lastHash = position.committed.hash;
+}

@@ -1,0 +1,192 @@
+import type { Session } from '@tradestream/database';
+import type { LogRecord } from '@tradestream/messaging';
+import { invariant } from '@tradestream/runtime';
+import { type Decided, decideBatch, type KnownReceipt, type ReceiptBook } from './decide-batch.ts';
+import { type DecodedRecord, decodeRecord, recordHash, schemaIdOf } from './decode-record.ts';
+import type { GenerationMap } from './generation-map.ts';
+import { loadBalances, loadOrders } from './load-state.ts';
+import { type Position, type Positions, revertPosition } from './position.ts';
+import type { SchemaBook } from './schema-book.ts';
+import type { WorkingState } from './working-state.ts';
+import { planWrite, type WritePlan } from './write-batch.ts';
+import type { PartitionMove } from './write-statements.ts';
+
+/** What batches are made on: the kept state of one worker. Used by one batch at a time. */
+export type Workbench = {
+  readonly topic: string;
+  readonly clusterId: string;
+  readonly recordBytesMax: number;
+  readonly positions: Positions;
+  readonly state: WorkingState;
+  readonly schemas: SchemaBook;
+  /** Receipts of lately seen ids; the unique index has the last word. */
+  readonly receipts: GenerationMap<string, KnownReceipt>;
+  /** Commands that failed alone, by id, with the reason: they are parked. */
+  readonly failing: Map<string, string>;
+  /** Records to set aside undecoded, by place: they ended their process, or failed alone before they were commands. */
+  readonly setAside: Map<string, { readonly reason: string; readonly message: string }>;
+};
+
+export type Batch = {
+  readonly records: readonly LogRecord[];
+  readonly plan: WritePlan;
+  /** Forgets what the batch left in the kept state, after it failed. */
+  readonly forget: () => void;
+};
+
+/** Rounds of loading: orders first, then the balances that they name, and one more for what raced. */
+const LOAD_ROUNDS_MAX = 4;
+
+/** Drops what is not ours or was applied already, and decodes the rest. */
+export async function decodeRecords(
+  bench: Workbench,
+  records: readonly LogRecord[],
+  session: Session,
+): Promise<readonly DecodedRecord[]> {
+  const fresh = records.filter(
+    (record) => record.offset >= (bench.positions.get(record.partition)?.nextOffset ?? Infinity),
+  );
+  const ids = new Set<number>();
+  for (const record of fresh) {
+    const id = schemaIdOf(record);
+    if (id !== null && bench.schemas.get(id) === undefined) ids.add(id);
+  }
+  const unknownIds = ids.size === 0 ? NO_IDS : await bench.schemas.learn(ids, session);
+  const options = {
+    schemas: bench.schemas,
+    unknownIds,
+    clusterId: bench.clusterId,
+    recordBytesMax: bench.recordBytesMax,
+  };
+  return fresh.map((record) => {
+    const aside = bench.setAside.size === 0 ? undefined : bench.setAside.get(placeOf(record));
+    return aside === undefined ? decodeRecord(record, options) : { kind: 'poison', record, ...aside };
+  });
+}
+
+/**
+ * Decides a batch on the kept state, loading what it lacks, and puts it into statements. The kept
+ * state then holds the batch's effects, before they are committed.
+ */
+export async function prepareBatch(bench: Workbench, records: readonly LogRecord[], session: Session): Promise<Batch> {
+  const decoded = await decodeRecords(bench, records, session);
+  try {
+    for (let round = 1; ; round += 1) {
+      const batch = decideOnce(bench, { records, decoded, receipts: bench.receipts });
+      const { missingBalances, missingOrders } = bench.state;
+      if (batch !== null) return batch;
+      invariant(round < LOAD_ROUNDS_MAX, 'what a batch names is loaded within a few rounds');
+      const balances = [...missingBalances.values()];
+      const orders = [...missingOrders];
+      bench.state.undo();
+      await Promise.all([
+        loadBalances(session, bench.state, balances, false),
+        loadOrders(session, bench.state, orders),
+      ]);
+    }
+  } finally {
+    bench.state.forgetAbsences();
+  }
+}
+
+/** Decides a batch whose state was just loaded under locks. Null when that state lacks something. */
+export function decideOnce(
+  bench: Workbench,
+  input: {
+    readonly records: readonly LogRecord[];
+    readonly decoded: readonly DecodedRecord[];
+    readonly receipts: ReceiptBook;
+  },
+): Batch | null {
+  const { state, positions, receipts: kept } = bench;
+  const before = new Map([...positions.values()].map((position) => [position.partition, snapshot(position)]));
+  const restore = () => {
+    for (const [partition, values] of before) Object.assign(positions.get(partition) ?? {}, values);
+  };
+  state.begin();
+  let decided: Decided;
+  try {
+    decided = decideBatch({
+      records: input.decoded,
+      state,
+      receipts: input.receipts,
+      positions,
+      failing: bench.failing,
+    });
+  } catch (error) {
+    state.undo();
+    restore();
+    throw error;
+  }
+  if (state.missingBalances.size + state.missingOrders.size > 0) {
+    restore();
+    return null;
+  }
+  const moves = moveAll(bench, input.decoded, before);
+  const { balances, orders, trades } = state.touched();
+  const schemaIds = new Set(input.decoded.map((record) => schemaIdOf(record.record) ?? -1));
+  const plan = planWrite({
+    topic: bench.topic,
+    moves,
+    decided,
+    balances,
+    orders,
+    schemas: bench.schemas.unstored(schemaIds),
+  });
+  for (const { from } of decided.receipts) {
+    kept.set(from.commandId, { hash: from.hash, partition: from.record.partition, offset: from.record.offset });
+  }
+  return {
+    records: input.records,
+    plan,
+    forget: () => {
+      state.forget({ balances, orders, trades });
+      for (const { from } of decided.receipts) kept.delete(from.commandId);
+    },
+  };
+}
+
+/** Takes every position back to what the database holds. */
+export function revertPositions(positions: Positions): void {
+  for (const position of positions.values()) revertPosition(position);
+}
+
+export function placeOf(record: { readonly partition: number; readonly offset: number }): string {
+  return `${record.partition}/${record.offset}`;
+}
+
+type PositionValues = Pick<Position, 'nextOffset' | 'seq' | 'lastHash'>;
+
+function snapshot({ nextOffset, seq, lastHash }: Position): PositionValues {
+  return { nextOffset, seq, lastHash };
+}
+
+/** Moves the positions past the batch, and says from where to where. */
+function moveAll(
+  bench: Workbench,
+  decoded: readonly DecodedRecord[],
+  before: ReadonlyMap<number, PositionValues>,
+): readonly PartitionMove[] {
+  const last = new Map(decoded.map(({ record }) => [record.partition, record]));
+  const moves: PartitionMove[] = [];
+  for (const [partition, record] of [...last].toSorted(([a], [b]) => a - b)) {
+    const position = bench.positions.get(partition);
+    const from = before.get(partition);
+    if (position === undefined || from === undefined) continue;
+    position.nextOffset = record.offset + 1;
+    position.lastHash = recordHash(record);
+    moves.push({
+      partition,
+      epoch: position.epoch,
+      fromOffset: from.nextOffset,
+      toOffset: position.nextOffset,
+      lastHash: position.lastHash,
+      fromSeq: from.seq,
+      toSeq: position.seq,
+      publishedSeq: position.publishedSeq,
+    });
+  }
+  return moves;
+}
+
+const NO_IDS: ReadonlySet<number> = new Set();

@@ -1,0 +1,252 @@
+import { deadLetterHeaders, eventHeaders, frame } from '@tradestream/contracts';
+import { arrays, type Session } from '@tradestream/database';
+import type { OutgoingRecord, Producer } from '@tradestream/messaging';
+import { AppError, errorOf, type Logger, type Readiness, sleep } from '@tradestream/runtime';
+import type { EventType } from '@tradestream/trading';
+import type { LedgerLink } from './ledger-link.ts';
+import type { Position, Positions } from './position.ts';
+import type { WorkerMetrics } from './worker-metrics.ts';
+
+export type RelayOptions = {
+  readonly link: LedgerLink;
+  readonly producer: Producer;
+  readonly positions: Positions;
+  readonly commandsTopic: string;
+  readonly eventsTopic: string;
+  readonly deadLettersTopic: string;
+  readonly eventsMax: number;
+  readonly log: Logger;
+  readonly readiness: Readiness;
+  readonly metrics: WorkerMetrics;
+};
+
+type EventRow = {
+  seq: string;
+  key: string;
+  type: EventType;
+  schema_id: number;
+  payload: Buffer;
+  timeline: number;
+  occurred_at: string;
+  traceparent: string | null;
+};
+
+type ParkedRow = {
+  id: string;
+  topic: string;
+  partition: number;
+  place: string;
+  record_time: string;
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: [string, string][];
+  reason: string;
+  message: string;
+};
+
+/** `ce_source` of every event. */
+const SOURCE = '/tradestream/worker';
+const DEAD_LETTERS_MAX = 200;
+const PAUSE_MAX_MS = 5_000;
+/** An idle owner marks what it has published after this pause; a busy one's next batch carries it. */
+const MARK_PAUSE_MS = 200;
+
+/**
+ * Publishes the events of owned partitions, in (partition, seq) order, one batch outstanding. Only
+ * what a COMMIT has answered as durable is published: the quorum of standbys has flushed it. Killed
+ * between publish and mark it publishes again, and readers drop what they have; it never skips.
+ */
+export class EventRelay {
+  readonly #options: RelayOptions;
+  readonly #stopping = new AbortController();
+  #session: Session | null = null;
+  #wake: PromiseWithResolvers<void> | null = null;
+  #deadLettersWait = true;
+  #pauseMs = 0;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  /** There may be something to publish. `deadLetters`: records were parked, or partitions claimed. */
+  notify(deadLetters: boolean): void {
+    this.#deadLettersWait ||= deadLetters;
+    this.#wake?.resolve();
+    this.#wake = null;
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        const published = await this.#publishOnce();
+        if (this.#deadLettersWait) await this.#copyDeadLetters();
+        if (published === 0) await this.#rest();
+        this.#recovered();
+      } catch (error) {
+        if (!signal.aborted) await this.#pause(errorOf(error));
+      }
+    }
+    await this.#markPublished().catch(() => undefined); // the next owner publishes again what was not marked
+    await this.#session?.close();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.notify(false);
+  }
+
+  async #publishOnce(): Promise<number> {
+    const { producer, eventsTopic, eventsMax, metrics } = this.#options;
+    const behind = this.#owned().filter((position) => position.publishedSeq < position.committed.seq);
+    if (behind.length === 0) return 0;
+    const session = await this.#open();
+    const share = Math.max(1, Math.floor(eventsMax / behind.length));
+    const loaded = await Promise.all(
+      behind.map(async (position) => ({ position, rows: await loadEvents(session, position, share) })),
+    );
+    const records = loaded.flatMap(({ position, rows }) => rows.map((row) => recordOf(position.partition, row)));
+    await producer.send(eventsTopic, records, { signal: this.#stopping.signal });
+    for (const { position, rows } of loaded) {
+      position.publishedSeq = Math.max(position.publishedSeq, Number(rows.at(-1)?.seq ?? position.publishedSeq));
+    }
+    metrics.published(records.length);
+    return records.length;
+  }
+
+  /** Waits for more; when none comes soon, marks what was published. */
+  async #rest(): Promise<void> {
+    this.#wake ??= Promise.withResolvers<void>();
+    const woken = this.#wake.promise;
+    const unmarked = this.#owned().some((position) => position.markedSeq < position.publishedSeq);
+    if (!unmarked) return await woken;
+    const idle = await Promise.race([
+      woken.then(() => false),
+      sleep(MARK_PAUSE_MS, this.#stopping.signal).then(() => true),
+    ]);
+    if (idle) await this.#markPublished();
+  }
+
+  async #markPublished(): Promise<void> {
+    const unmarked = this.#owned().filter((position) => position.markedSeq < position.publishedSeq);
+    if (unmarked.length === 0) return;
+    const session = await this.#open();
+    const marks = unmarked.map((position) => ({ position, seq: position.publishedSeq }));
+    await session.query({
+      text: 'SELECT ledger.mark_published($1, $2, $3, $4)',
+      values: [
+        this.#options.commandsTopic,
+        arrays.int4(marks.map(({ position }) => position.partition)),
+        arrays.int8(marks.map(({ position }) => position.epoch)),
+        arrays.int8(marks.map(({ seq }) => seq)),
+      ],
+    });
+    for (const { position, seq } of marks) position.markedSeq = Math.max(position.markedSeq, seq);
+  }
+
+  async #copyDeadLetters(): Promise<void> {
+    const { producer, deadLettersTopic, commandsTopic } = this.#options;
+    const partitions = this.#owned().map((position) => position.partition);
+    if (partitions.length === 0) return;
+    this.#deadLettersWait = false;
+    try {
+      const session = await this.#open();
+      const { rows } = await session.query<ParkedRow>({
+        text: `SELECT id::text, topic, partition, "offset"::text AS place, (extract(epoch FROM record_time) * 1000)::bigint::text AS record_time,
+                      key, value, headers, reason, message
+               FROM ledger.parked WHERE copied_at IS NULL AND topic = $1 AND partition = ANY ($2::int[])
+               ORDER BY partition, "offset" LIMIT ${DEAD_LETTERS_MAX}`,
+        values: [commandsTopic, arrays.int4(partitions)],
+      });
+      if (rows.length === 0) return;
+      await producer.send(deadLettersTopic, rows.map(deadLetterOf), { signal: this.#stopping.signal });
+      await session.query({
+        text: 'UPDATE ledger.parked SET copied_at = now() WHERE id = ANY ($1::bigint[])',
+        values: [arrays.int8(rows.map((row) => Number(row.id)))],
+      });
+      this.#deadLettersWait = rows.length === DEAD_LETTERS_MAX;
+    } catch (error) {
+      this.#deadLettersWait = true;
+      throw error;
+    }
+  }
+
+  async #pause(error: Error): Promise<void> {
+    const { log, readiness } = this.#options;
+    if (!(error instanceof AppError)) throw error;
+    readiness.set('relay', false, error.message);
+    log.warn({ error }, 'publish_failed');
+    await this.#session?.close();
+    this.#session = null;
+    this.#pauseMs = Math.min(PAUSE_MAX_MS, 100 + Math.random() * Math.max(100, this.#pauseMs * 2));
+    await sleep(this.#pauseMs, this.#stopping.signal).catch(() => undefined); // stopping ends the loop
+  }
+
+  #recovered(): void {
+    this.#pauseMs = 0;
+    this.#options.readiness.set('relay', true);
+  }
+
+  #owned(): readonly Position[] {
+    return [...this.#options.positions.values()];
+  }
+
+  async #open(): Promise<Session> {
+    if (this.#session === null || this.#session.closed.aborted)
+      this.#session = await this.#options.link.openSession('relay');
+    return this.#session;
+  }
+}
+
+/** The next events of a partition, by their place and up to what is durable. */
+async function loadEvents(session: Session, position: Position, countMax: number): Promise<readonly EventRow[]> {
+  const { rows } = await session.query<EventRow>({
+    name: 'load_events',
+    text: `SELECT seq::text, key, type, schema_id, payload, timeline, traceparent,
+                  (extract(epoch FROM occurred_at) * 1000)::bigint::text AS occurred_at
+           FROM ledger.events WHERE partition = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`,
+    values: [position.partition, position.publishedSeq, position.committed.seq, countMax],
+  });
+  return rows;
+}
+
+function recordOf(partition: number, row: EventRow): OutgoingRecord {
+  return {
+    partition,
+    key: row.key,
+    value: frame(row.schema_id, row.payload),
+    headers: eventHeaders({
+      partition,
+      seq: Number(row.seq),
+      timeline: row.timeline,
+      type: row.type,
+      source: SOURCE,
+      timeMs: Number(row.occurred_at),
+      traceparent: row.traceparent ?? undefined,
+    }),
+    timestampMs: Number(row.occurred_at),
+  };
+}
+
+function deadLetterOf(row: ParkedRow): OutgoingRecord {
+  const original = Object.groupBy(row.headers, ([name]) => name);
+  const headers = Object.fromEntries(
+    Object.entries(original).map(([name, pairs]) => [
+      name,
+      (pairs ?? []).map(([, value]) => Buffer.from(value, 'base64')),
+    ]),
+  );
+  return {
+    key: row.key,
+    value: row.value,
+    headers: deadLetterHeaders({
+      headers,
+      topic: row.topic,
+      partition: row.partition,
+      offset: Number(row.place),
+      timestampMs: Number(row.record_time),
+      reason: row.reason,
+      message: row.message,
+    }),
+  };
+}

@@ -1,0 +1,172 @@
+import { encodeEventAt } from '@tradestream/contracts';
+import { DatabaseError, type Session, type Statement } from '@tradestream/database';
+import { invariant } from '@tradestream/runtime';
+import type { Order } from '@tradestream/trading';
+import type { Decided, NewEvent, NewReceipt } from './decide-batch.ts';
+import type { BalanceTouched, Touched } from './working-state.ts';
+import {
+  addConflicts,
+  addEvents,
+  addOrders,
+  addParked,
+  addReceipts,
+  addSchemas,
+  addTrades,
+  addZeroBalances,
+  expectAbsent,
+  movePartitions,
+  type PartitionMove,
+  TAKE_BATCH_NUMBER,
+  writeBalances,
+  writeOrders,
+} from './write-statements.ts';
+
+/** One transaction's worth of writes, sorted by key and encoded: nothing is left to compute but the batch number. */
+export type WritePlan = {
+  readonly moves: readonly PartitionMove[];
+  readonly decided: Decided;
+  readonly schemas: readonly { readonly id: number; readonly schema: string }[];
+  /** Sent before the batch number is taken, so that every lock is held then. */
+  readonly locking: readonly Statement[];
+  /** Sent behind it: new rows. */
+  readonly adding: readonly Statement[];
+};
+
+export type PlanInput = {
+  readonly topic: string;
+  readonly moves: readonly PartitionMove[];
+  readonly decided: Decided;
+  readonly balances: readonly BalanceTouched[];
+  readonly orders: readonly Touched<Order>[];
+  readonly schemas: readonly { readonly id: number; readonly schema: string }[];
+};
+
+/** Puts a decided batch into its statements. Order of tables, and of keys within each, is the same for every writer. */
+export function planWrite(input: PlanInput): WritePlan {
+  const { topic, decided } = input;
+  const balances = input.balances.toSorted(byUserAndAsset);
+  const unmade = balances.filter((balance) => balance.before.version === 0);
+  const orders = input.orders.toSorted((a, b) => compareText(a.current.orderId, b.current.orderId));
+  const found = orders.filter((order): order is Touched<Order> & { before: Order } => order.before !== undefined);
+  const made = orders.filter((order) => order.before === undefined).map((order) => order.current);
+  const receipts = decided.receipts.toSorted(byCommandId);
+  const trades = decided.events.filter(isTrade).map(withTradeKey).toSorted(byTradeKey);
+  const locking = [
+    movePartitions(topic, input.moves),
+    ...when(unmade.length, () => addZeroBalances(unmade.map((balance) => balance.current))),
+    ...when(found.length, () => writeOrders(found)),
+    ...when(balances.length, () => writeBalances(balances)),
+    ...when(decided.absentOrders.length + decided.absentTrades.length, () =>
+      expectAbsent(decided.absentOrders, decided.absentTrades),
+    ),
+  ];
+  const adding = [
+    ...when(receipts.length, () => addReceipts(receipts)),
+    ...when(made.length, () => addOrders(made)),
+    ...when(trades.length, () => addTrades(trades)),
+    ...when(decided.conflicts.length, () => addConflicts(topic, decided.conflicts)),
+    ...when(decided.parked.length, () => addParked(topic, decided.parked)),
+    ...when(input.schemas.length, () => addSchemas(input.schemas)),
+  ];
+  return { moves: input.moves, decided, schemas: input.schemas, locking, adding };
+}
+
+export type WriteOptions = {
+  readonly timeline: number;
+  readonly eventSchemaId: number;
+  readonly commitTimeoutMs: number;
+  /** Whether BEGIN was sent and the partitions locked before: the careful way. */
+  readonly begun: boolean;
+};
+
+/**
+ * Writes a plan in one transaction, pipelined, and resolves when its COMMIT answered as durable.
+ * The fence goes first: whatever fails inside makes the COMMIT behind it a ROLLBACK.
+ * @throws {DatabaseError} the first statement's failure, or what COMMIT's answer means. After a
+ * failure before COMMIT the transaction is rolled back.
+ */
+export async function writeBatch(session: Session, plan: WritePlan, options: WriteOptions): Promise<void> {
+  const sent: Promise<unknown>[] = [];
+  const send = (statement: Statement) => {
+    const answer = session.query<{ batch: string }>(statement);
+    answer.catch(() => undefined); // looked at below, in order
+    sent.push(answer);
+    return answer;
+  };
+  if (!options.begun) send({ text: 'BEGIN' });
+  for (const statement of plan.locking) send(statement);
+  const numbered = send(TAKE_BATCH_NUMBER);
+  for (const statement of plan.adding) send(statement);
+  try {
+    const { rows } = await numbered;
+    const batch = Number(rows[0]?.batch);
+    invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
+    const { events } = plan.decided;
+    const { timeline, eventSchemaId: schemaId } = options;
+    if (events.length > 0) {
+      send(addEvents(events, { batch, timeline, schemaId, payloads: joinPayloads(events, { batch, timeline }) }));
+    }
+  } catch {
+    await rollBack(session, sent);
+  }
+  try {
+    await session.commit({ timeoutMs: options.commitTimeoutMs });
+  } catch (error) {
+    throw (await firstFailure(sent)) ?? error;
+  }
+}
+
+/** Ends the transaction and throws the failure of its first failing statement. */
+async function rollBack(session: Session, sent: readonly Promise<unknown>[]): Promise<never> {
+  await session.query({ text: 'ROLLBACK' }).catch(() => undefined); // a dead session has rolled back
+  throw (await firstFailure(sent)) ?? new DatabaseError('DB_COMMIT_ROLLED_BACK');
+}
+
+/** Statements behind a failed one answer that the transaction is aborted; the first failure is the cause. */
+async function firstFailure(sent: readonly Promise<unknown>[]): Promise<unknown> {
+  const answers = await Promise.allSettled(sent);
+  return answers.find((answer) => answer.status === 'rejected')?.reason;
+}
+
+function joinPayloads(
+  events: readonly NewEvent[],
+  place: { readonly batch: number; readonly timeline: number },
+): Buffer[] {
+  const { batch, timeline } = place;
+  return events.map(({ from, seq, tail }) =>
+    encodeEventAt({ partition: from.record.partition, seq, timeline, batch }, tail),
+  );
+}
+
+type TradeKeyed = NewEvent & { readonly symbol: string; readonly tradeId: string };
+
+function isTrade(event: NewEvent): boolean {
+  return event.type === 'TradeExecuted';
+}
+
+function withTradeKey(event: NewEvent): TradeKeyed {
+  const { command } = event.from;
+  invariant(command.type === 'ExecuteTrade', 'a TradeExecuted comes from an ExecuteTrade');
+  return { ...event, symbol: command.symbol, tradeId: command.tradeId };
+}
+
+function byTradeKey(a: TradeKeyed, b: TradeKeyed): number {
+  return compareText(a.symbol, b.symbol) || compareText(a.tradeId, b.tradeId);
+}
+
+function byUserAndAsset(a: BalanceTouched, b: BalanceTouched): number {
+  return compareText(a.current.userId, b.current.userId) || compareText(a.current.asset, b.current.asset);
+}
+
+function byCommandId(a: NewReceipt, b: NewReceipt): number {
+  return compareText(a.from.commandId, b.from.commandId);
+}
+
+/** Byte order, as the collation "C" of the keys: every id is ASCII. */
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function when(count: number, make: () => Statement): Statement[] {
+  return count > 0 ? [make()] : [];
+}
