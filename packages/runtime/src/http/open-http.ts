@@ -16,6 +16,8 @@ export type HttpOptions = {
   readonly readiness: Readiness;
   /** Largest body of a request, bytes. */
   readonly bodyBytesMax: number;
+  /** Longest time for a whole request, milliseconds. 0 where routes read streams and bound them themselves. */
+  readonly requestTimeoutMs?: number;
   /** Needed as `Authorization: Bearer` on every route when the listener is not on loopback. */
   readonly token?: string | undefined;
 };
@@ -43,7 +45,7 @@ export function openHttp(options: HttpOptions): HttpServer {
   }
   const app = Fastify({
     bodyLimit: options.bodyBytesMax,
-    requestTimeout: 30_000,
+    requestTimeout: options.requestTimeoutMs ?? 30_000,
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
