@@ -65,9 +65,10 @@ function isLater(token: Token, other: Token): boolean {
 }
 
 function rank(token: Token): readonly bigint[] {
-  const [high = '0', low = '0'] = (token.lsn ?? '0/0').split('/');
-  const lsn = (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
-  return [BigInt(token.systemId ?? -1), BigInt(token.timeline ?? -1), lsn];
+  const { systemId = '-1', timeline = -1, lsn } = token;
+  const [high = '0', low = '0'] = (lsn ?? '').split('/');
+  const position = lsn === undefined ? -1n : (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
+  return [BigInt(systemId), BigInt(timeline), position];
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | null {

@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { anyCommandMessage, anyEnvelope } from './arbitrary-messages.ts';
+import { decodeCommand, encodeCommand } from './command-codec.ts';
+import { decodeEvent, encodeEvent, encodeEventAt, encodeEventHead, encodeEventTail } from './event-codec.ts';
+import { libraryCommandBytes, libraryEventBytes } from './library-encoding.ts';
+
+/** Lone surrogates have no UTF-8: both sides write U+FFFD, and nothing can bring them back. */
+const wellFormed = (value: unknown): boolean => {
+  if (typeof value === 'string') return value.isWellFormed();
+  return typeof value !== 'object' || value === null || Object.values(value).every(wellFormed);
+};
+
+test('a command has the bytes that the Avro library gives it', () => {
+  fc.assert(
+    fc.property(anyCommandMessage, (message) => {
+      expect(encodeCommand(message).toString('hex')).toBe(libraryCommandBytes(message).toString('hex'));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('an event has the bytes that the Avro library gives it', () => {
+  fc.assert(
+    fc.property(anyEnvelope, (envelope) => {
+      expect(encodeEvent(envelope).toString('hex')).toBe(libraryEventBytes(envelope).toString('hex'));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('a command comes back from its bytes as it was', () => {
+  fc.assert(
+    fc.property(anyCommandMessage.filter(wellFormed), (message) => {
+      expect(decodeCommand(encodeCommand(message))).toStrictEqual(message);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('an event comes back from its bytes as it was', () => {
+  fc.assert(
+    fc.property(anyEnvelope.filter(wellFormed), (envelope) => {
+      expect(decodeEvent(encodeEvent(envelope))).toStrictEqual(envelope);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('head and tail of an event are its bytes', () => {
+  fc.assert(
+    fc.property(anyEnvelope, (envelope) => {
+      const whole = encodeEvent(envelope);
+      const tail = encodeEventTail(envelope);
+      expect(Buffer.concat([encodeEventHead(envelope), tail]).equals(whole)).toBe(true);
+      expect(encodeEventAt(envelope, tail).equals(whole)).toBe(true);
+    }),
+  );
+});
+
+test('a message that cannot be encoded leaves nothing in the next one', () => {
+  const good = { commandId: null, command: { type: 'CancelOrder', orderId: 'o', symbol: 'A' } } as const;
+  const before = encodeCommand(good);
+  const funds = { type: 'DepositFunds', userId: 'u', asset: 'USD' } as const;
+  expect(() => encodeCommand({ commandId: null, command: { ...funds, amount: 10n ** 38n } })).toThrow(
+    expect.objectContaining({ code: 'MALFORMED' }),
+  );
+  expect(encodeCommand(good).equals(before)).toBe(true);
+});
