@@ -68,17 +68,20 @@ async function* readRange(
 }
 
 async function createTopics(cluster: MemoryCluster, topics: Parameters<LogAdmin['createTopics']>[0]): Promise<void> {
+  const created = new Set<string>();
   for (const { topic, partitions } of topics) {
     const existing = cluster.topics.get(topic);
     if (existing === undefined) {
       cluster.topics.set(topic, new MemoryTopic(topic, partitions));
+      created.add(topic);
     } else if (existing.partitionCount !== partitions) {
       throw new MessagingError('MSG_TOPIC_DIFFERS', {
         context: { topic, wanted: partitions, partitions: existing.partitionCount },
       });
     }
   }
-  await Promise.all([...cluster.groups.values()].map(async (group) => await group.rebalance()));
+  const waiting = [...cluster.groups.values()].filter((group) => group.reads(created));
+  await Promise.all(waiting.map(async (group) => await group.rebalance()));
 }
 
 function groupState(group: MemoryGroup | undefined): { readonly state: string; readonly members: number } {

@@ -19,6 +19,11 @@ export class MemoryGroup {
     return this.#members.length;
   }
 
+  /** Whether a member reads one of these topics. */
+  reads(topics: ReadonlySet<string>): boolean {
+    return this.#members.some((member) => topics.has(member.topic));
+  }
+
   committed(topic: string, partition: number): number | null {
     return this.#committed.get(topic)?.get(partition) ?? null;
   }

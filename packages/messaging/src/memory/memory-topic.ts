@@ -103,8 +103,10 @@ export class MemoryPartition {
     while (this.end <= offset && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.add(resolve);
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      const onAbort = () => resolve();
+      signal.addEventListener('abort', onAbort, { once: true });
       await promise;
+      signal.removeEventListener('abort', onAbort);
       this.#waiting.delete(resolve);
     }
   }

@@ -1,0 +1,129 @@
+import type { OutgoingRecord, RecordHeaders } from '../../ports.ts';
+import { ByteWriter, varintLength, varlongLength } from './byte-writer.ts';
+import { crc32c } from './crc32c.ts';
+import { BATCH } from './record-batch.ts';
+
+const FIRST_BYTES = 16 * 1024;
+
+/**
+ * Records as one uncompressed batch, written in one pass. It carries no producer id: the broker
+ * neither numbers nor drops anything by itself (see the producer for why).
+ */
+export class BatchEncoder {
+  readonly #bytesMax: number;
+  #writer: ByteWriter;
+  #count = 0;
+  #baseTimestamp = 0;
+  #maxTimestamp = 0;
+
+  constructor(options: { readonly bytesMax: number; readonly bytesExpected?: number }) {
+    this.#bytesMax = options.bytesMax;
+    this.#writer = new ByteWriter(Math.min(options.bytesMax, options.bytesExpected ?? FIRST_BYTES) + BATCH.headerBytes);
+    this.#writer.position = BATCH.headerBytes;
+  }
+
+  /** Whether the record found room. The first always does: if it is too large, the broker says so. */
+  add(record: OutgoingRecord, nowMs: number): boolean {
+    const timestampMs = record.timestampMs ?? nowMs;
+    if (this.#count === 0) {
+      this.#baseTimestamp = timestampMs;
+      this.#maxTimestamp = timestampMs;
+    }
+    const timestampDelta = timestampMs - this.#baseTimestamp;
+    const length = bodyBytes(record, this.#count, timestampDelta);
+    const end = this.#writer.position + varintLength(length) + length;
+    if (this.#count > 0 && end > this.#bytesMax) return false;
+    if (end > this.#writer.buffer.length) this.#grow(end);
+    this.#writer.varint(length);
+    writeBody(this.#writer, record, { offsetDelta: this.#count, timestampDelta });
+    this.#maxTimestamp = Math.max(this.#maxTimestamp, timestampMs);
+    this.#count += 1;
+    return true;
+  }
+
+  /** The whole batch with header and checksum. Nothing can be added afterwards. */
+  finish(): Buffer {
+    const batch = this.#writer.written();
+    this.#writer.position = 0;
+    this.#writer.int64(0);
+    this.#writer.int32(batch.length - BATCH.countedFrom);
+    this.#writer.int32(-1);
+    this.#writer.int8(BATCH.magic);
+    this.#writer.uint32(0);
+    this.#writer.int16(0);
+    this.#writer.int32(this.#count - 1);
+    this.#writer.int64(this.#baseTimestamp);
+    this.#writer.int64(this.#maxTimestamp);
+    this.#writer.int64(-1);
+    this.#writer.int16(-1);
+    this.#writer.int32(-1);
+    this.#writer.int32(this.#count);
+    batch.writeUInt32BE(crc32c(batch, BATCH.attributesAt, batch.length), BATCH.crcAt);
+    return batch;
+  }
+
+  #grow(bytes: number): void {
+    const larger = new ByteWriter(Math.max(bytes, this.#writer.buffer.length * 2));
+    larger.bytes(this.#writer.written());
+    this.#writer = larger;
+  }
+}
+
+function writeBody(
+  writer: ByteWriter,
+  record: OutgoingRecord,
+  delta: { readonly offsetDelta: number; readonly timestampDelta: number },
+): void {
+  writer.int8(0);
+  writer.varlong(delta.timestampDelta);
+  writer.varint(delta.offsetDelta);
+  writeNullable(writer, record.key);
+  writeNullable(writer, record.value);
+  const headers = record.headers === undefined ? NO_HEADERS : headerList(record.headers);
+  writer.varint(headers.length);
+  for (const [name, value] of headers) {
+    writeNullable(writer, name);
+    writeNullable(writer, value);
+  }
+}
+
+function bodyBytes(record: OutgoingRecord, offsetDelta: number, timestampDelta: number): number {
+  const headers = record.headers === undefined ? NO_HEADERS : headerList(record.headers);
+  let total = 1 + varlongLength(timestampDelta) + varintLength(offsetDelta) + varintLength(headers.length);
+  total += nullableBytes(record.key) + nullableBytes(record.value);
+  for (const [name, value] of headers) total += nullableBytes(name) + nullableBytes(value);
+  return total;
+}
+
+type Header = readonly [name: string, value: Buffer | string];
+
+const NO_HEADERS: readonly Header[] = [];
+
+function headerList(headers: RecordHeaders): readonly Header[] {
+  const list: Header[] = [];
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined) continue;
+    if (typeof value === 'string' || Buffer.isBuffer(value)) list.push([name, value]);
+    else for (const item of value) list.push([name, item]);
+  }
+  return list;
+}
+
+function writeNullable(writer: ByteWriter, value: Buffer | string | null): void {
+  if (value === null) {
+    writer.varint(-1);
+  } else if (typeof value === 'string') {
+    writer.varint(Buffer.byteLength(value));
+    writer.position += writer.buffer.write(value, writer.position);
+  } else {
+    writer.varint(value.length);
+    writer.bytes(value);
+  }
+}
+
+function nullableBytes(value: Buffer | string | null): number {
+  if (value === null) return 1;
+  const length = typeof value === 'string' ? Buffer.byteLength(value) : value.length;
+  return varintLength(length) + length;
+}

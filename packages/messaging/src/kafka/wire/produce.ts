@@ -1,0 +1,67 @@
+import type { WireRequest } from '../kafkajs-internals.ts';
+import { ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+
+export type ProduceBatch = { readonly topic: string; readonly partition: number; readonly bytes: Buffer };
+
+export type ProducedPartition = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly errorCode: number;
+  readonly baseOffset: number;
+};
+
+type ProduceResponse = { readonly clientSideThrottleTime: number; readonly partitions: readonly ProducedPartition[] };
+
+const ACKS_ALL = -1;
+
+/** Produce, version 7 (brokers since 2.1), acknowledged by all in-sync replicas; one batch a partition. */
+export function produceRequest(batches: readonly ProduceBatch[], timeoutMs: number): WireRequest<ProduceResponse> {
+  return {
+    request: { apiKey: 0, apiVersion: 7, apiName: 'Produce', encode: async () => encode(batches, timeoutMs) },
+    response: { decode: async (payload) => decode(payload), parse: async (decoded) => decoded },
+    requestTimeout: timeoutMs,
+  };
+}
+
+function encode(
+  batches: readonly ProduceBatch[],
+  timeoutMs: number,
+): { readonly buf: Buffer; readonly buffer: Buffer } {
+  const topics = Map.groupBy(batches, (batch) => batch.topic);
+  const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length + 8 + Buffer.byteLength(batch.topic) + 6, 16);
+  const writer = new ByteWriter(bytes);
+  writer.int16(-1);
+  writer.int16(ACKS_ALL);
+  writer.int32(timeoutMs);
+  writer.int32(topics.size);
+  for (const [topic, ofTopic] of topics) {
+    writer.text(topic);
+    writer.int32(ofTopic.length);
+    for (const batch of ofTopic) {
+      writer.int32(batch.partition);
+      writer.int32(batch.bytes.length);
+      writer.bytes(batch.bytes);
+    }
+  }
+  const buffer = writer.written();
+  return { buf: buffer, buffer };
+}
+
+function decode(payload: Buffer): ProduceResponse {
+  const reader = new ByteReader(payload);
+  const partitions: ProducedPartition[] = [];
+  const topicCount = reader.int32();
+  for (let index = 0; index < topicCount; index += 1) {
+    const topic = reader.text();
+    const partitionCount = reader.int32();
+    for (let at = 0; at < partitionCount; at += 1) {
+      const partition = reader.int32();
+      const errorCode = reader.int16();
+      const baseOffset = reader.int64();
+      reader.position += 16;
+      partitions.push({ topic, partition, errorCode, baseOffset });
+    }
+  }
+  return { clientSideThrottleTime: reader.int32(), partitions };
+}
