@@ -8,7 +8,9 @@ test('answers keep the order of the questions, whichever is ready first', async 
   window.add(Promise.resolve('second'));
   window.end();
   first.resolve('first');
-  expect(await Array.fromAsync(window.answers())).toEqual(['first', 'second']);
+  const answers: string[] = [];
+  for await (const answer of window.answers()) answers.push(answer);
+  expect(answers).toEqual(['first', 'second']);
 });
 
 test('the asking side waits while the window is full', async () => {

@@ -23,7 +23,8 @@ export function unavailable(code: string, title: string, options: { readonly ext
 }
 
 export function tooLarge(code: 'BODY_TOO_LARGE' | 'COMMAND_TOO_LARGE' | 'BATCH_TOO_LARGE', rule: string, extra: Extra = {}): HttpProblem {
-  return new HttpProblem({ status: 413, code, title: rule, extra: { rule, ...extra } });
+  // The rest of the body is not read, so the connection cannot be used again.
+  return new HttpProblem({ status: 413, code, title: rule, extra: { rule, ...extra }, headers: { connection: 'close' } });
 }
 
 export function notFound(code: 'RECEIPT_NOT_FOUND' | 'ORDER_NOT_FOUND', title: string, extra: Extra): HttpProblem {

@@ -1,0 +1,44 @@
+import { normaliseUuid, receiptAnswer } from '@tradestream/contracts';
+import type { FastifyInstance } from '@tradestream/runtime';
+import { z } from 'zod';
+import { callerGone } from '../http/caller-gone.ts';
+import { routeSchema } from '../http/openapi.ts';
+import { badRequest, notFound } from '../http/problems.ts';
+import { count, readQuery } from '../http/query-params.ts';
+import type { ReceiptStore } from './receipt-store.ts';
+import type { ReceiptWatch } from './receipt-watch.ts';
+
+const QUERY = z.strictObject({
+  waitMs: count({ min: 0, max: 60_000, fallback: 0, doc: 'longest wait for the receipt, ms' }),
+});
+
+const DOC = routeSchema({
+  summary: 'What became of a command',
+  description: 'Answered by the primary. The token makes every later read show the command.',
+  tag: 'receipts',
+  params: z.object({ commandId: z.uuid() }),
+  query: QUERY,
+  answers: {
+    200: receiptAnswer,
+    400: 'INVALID_PARAMETER',
+    404: 'RECEIPT_NOT_FOUND: unknown, also when the wait has run out',
+    503: 'DATABASE_UNAVAILABLE; with Retry-After',
+  },
+});
+
+export type ReceiptParts = { readonly receipts: ReceiptWatch; readonly receiptStore: () => ReceiptStore };
+
+/** `GET /v1/receipts/{commandId}` */
+export function addReceiptRoutes(app: FastifyInstance, parts: ReceiptParts): void {
+  app.get('/v1/receipts/:commandId', { schema: DOC }, async (request, reply) => {
+    const { waitMs } = readQuery(QUERY, request.query);
+    const { commandId: given } = request.params as { readonly commandId: string }; // the route names it
+    const commandId = normaliseUuid(given);
+    if (commandId === null) throw badRequest('INVALID_PARAMETER', 'commandId', 'a UUID');
+    const store = parts.receiptStore();
+    const wait = async () => await parts.receipts.outcome(commandId, { timeoutMs: waitMs, signal: callerGone(reply) });
+    const found = (await store.loadReceipt(commandId)) ?? (waitMs === 0 ? null : await wait());
+    if (found === null) throw notFound('RECEIPT_NOT_FOUND', `no receipt of command ${commandId}`, { commandId });
+    return await reply.header('x-served-by', 'primary').header('x-consistency-token', found.token).send(found.answer);
+  });
+}
