@@ -48,6 +48,7 @@ export {
 } from './avro/event-codec.ts';
 export { frame, readFrame } from './avro/wire-frame.ts';
 export { parseWriterSchema, type WriterSchema } from './avro/writer-schema.ts';
+export { commandToJson, type ParsedCommand, parseCommandJson } from './command-json.ts';
 export { formatTime, parseTime } from './command-time.ts';
 export { CONTRACT_ERRORS, ContractError } from './errors.ts';
 export { commandHeaders, deadLetterHeaders, eventHeaders, eventId, type HeaderValues, headerText } from './headers.ts';

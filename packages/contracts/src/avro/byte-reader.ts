@@ -1,7 +1,7 @@
+import { isAmount } from '@tradestream/trading';
 import { ContractError } from '../errors.ts';
 
 const AMOUNT_BYTES_MAX = 16;
-const AMOUNT_LIMIT = 10n ** 38n;
 const LONG_BYTES_MAX = 10;
 
 /** Memory in which an amount is put together, least significant byte first. */
@@ -64,7 +64,7 @@ export class ByteReader {
     signedWords[1] = signedWords[0];
     for (let index = 0; index < length; index += 1) wordBytes[length - 1 - index] = bytes[start + index] ?? 0;
     const value = (signedWords[1] << 64n) | (words[0] ?? 0n);
-    if (length === AMOUNT_BYTES_MAX && (value >= AMOUNT_LIMIT || value <= -AMOUNT_LIMIT)) {
+    if (length === AMOUNT_BYTES_MAX && !isAmount(value)) {
       malformed(field, 'a decimal of at most 38 digits');
     }
     return value;

@@ -1,6 +1,6 @@
+import { isAmount } from '@tradestream/trading';
 import { ContractError } from '../errors.ts';
 
-const AMOUNT_LIMIT = 10n ** 38n;
 const ASCII_MAX = 64;
 
 /** The two halves of an amount, and the same memory as bytes, least significant first. */
@@ -92,7 +92,7 @@ export class ByteWriter {
 
   /** The fewest big-endian two's complement bytes, as java.math.BigInteger writes them. */
   amount(value: bigint): void {
-    if (value >= AMOUNT_LIMIT || value <= -AMOUNT_LIMIT) refuse('a decimal of at most 38 digits', value);
+    if (!isAmount(value)) refuse('a decimal of at most 38 digits', value);
     halves[0] = value;
     let last = 7;
     if (value !== halves[0]) {

@@ -1,4 +1,12 @@
-import type { Amount, Balance, EventEnvelope, Order, TradeCommand, TradeEvent } from '@tradestream/trading';
+import {
+  type Amount,
+  type Balance,
+  type EventEnvelope,
+  isAmount,
+  type Order,
+  type TradeCommand,
+  type TradeEvent,
+} from '@tradestream/trading';
 import { ContractError } from '../errors.ts';
 import type * as commands from '../generated/trade-command.ts';
 import type * as events from '../generated/trade-event.ts';
@@ -9,8 +17,6 @@ import { isReason } from './event-body.ts';
  * From the values of the Avro library to ours. Written against the generated types: a schema and a
  * domain type that part do not compile. Numbers are exact bigints there and are narrowed here.
  */
-
-const AMOUNT_LIMIT = 10n ** 38n;
 
 export function commandMessageOf(value: commands.TradeCommand): CommandMessage {
   return {
@@ -151,7 +157,7 @@ function orderOf(value: events.Order): Order {
 }
 
 function amountOf(value: bigint, field: string): Amount {
-  if (value < AMOUNT_LIMIT && value > -AMOUNT_LIMIT) return value;
+  if (isAmount(value)) return value;
   throw new ContractError('MALFORMED', { context: { field, rule: 'a decimal of at most 38 digits' } });
 }
 
