@@ -2,7 +2,7 @@ import { errorOf, sleep, waitFor } from '@tradestream/runtime';
 import { type Admin, Kafka } from 'kafkajs';
 import { MessagingError } from '../errors.ts';
 import type { LogAdmin, PartitionRange } from '../ports.ts';
-import { failureOf, messagingErrorOf, protocolTypeOf } from './failure.ts';
+import { messagingErrorOf, protocolTypeOf, protocolTypesOf } from './failure.ts';
 import type { KafkaSettings } from './kafka-options.ts';
 import { pinoWriter } from './log-creator.ts';
 import { TrackedSockets } from './tracked-sockets.ts';
@@ -107,7 +107,7 @@ export class KafkaAdmin implements LogAdmin {
       try {
         await admin.deleteGroups([group]);
       } catch (error) {
-        const type = groupErrorType(error);
+        const type = protocolTypeOf(error);
         if (type === 'GROUP_ID_NOT_FOUND') return;
         if (type !== 'NON_EMPTY_GROUP') throw error;
         throw new MessagingError('MSG_REFUSED', { cause: error, detail: 'the group has members', context: { group } });
@@ -134,7 +134,7 @@ export class KafkaAdmin implements LogAdmin {
     work: (admin: Admin) => Promise<T>,
   ): Promise<T> {
     const deadlineMs = performance.now() + this.#settings.adminTimeoutMs;
-    for (;;) {
+    for (let attempt = 1; ; attempt += 1) {
       if (this.#closed) throw new MessagingError('MSG_CLOSED', { context: { stage } });
       this.#connected ??= this.#connect();
       const connected = this.#connected;
@@ -145,10 +145,13 @@ export class KafkaAdmin implements LogAdmin {
           { timeoutMs, stage },
         );
       } catch (error) {
-        if (failureOf(error) === 'fatal') throw messagingErrorOf(error, { stage, ...context });
+        const failed = messagingErrorOf(error, { stage, ...context });
+        // A topic made a moment ago may not be known to every broker yet: asked once more.
+        const missing = failed.code === 'MSG_UNKNOWN_TOPIC' && attempt > 1;
+        if (failed.retry === 'never' || missing) throw failed;
         if (this.#connected === connected) this.#connected = undefined;
         await this.#discard(connected);
-        if (performance.now() + PAUSE_MS >= deadlineMs) throw messagingErrorOf(error, { stage, ...context });
+        if (performance.now() + PAUSE_MS >= deadlineMs) throw failed;
         await sleep(PAUSE_MS);
       }
     }
@@ -198,18 +201,7 @@ function topicConfig({ topic, partitions, config }: Topics[number]): {
 /** Someone else was first, or was first to remove it. */
 function ignoring(type: string): (error: unknown) => void {
   return (error) => {
-    const types = [protocolTypeOf(error), ...partsOf(error).map(protocolTypeOf)];
-    if (!types.includes(type)) throw errorOf(error);
+    const types = protocolTypesOf(error);
+    if (types.length === 0 || types.some((other) => other !== type)) throw errorOf(error);
   };
-}
-
-/** kafkajs reports some refusals as a list, one for each topic or group. */
-function partsOf(error: unknown): readonly unknown[] {
-  return error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [];
-}
-
-function groupErrorType(error: unknown): string | undefined {
-  if (!(error instanceof Error && 'groups' in error && Array.isArray(error.groups))) return protocolTypeOf(error);
-  const first: unknown = error.groups[0];
-  return typeof first === 'object' && first !== null && 'error' in first ? protocolTypeOf(first.error) : undefined;
 }

@@ -55,10 +55,20 @@ export function failureOf(thrown: unknown): Failure {
 
 /** The broker's name for what went wrong, wherever kafkajs has wrapped it. */
 export function protocolTypeOf(thrown: unknown): string | undefined {
-  for (let error = thrown, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth += 1) {
-    if ('type' in error && typeof error.type === 'string') return error.type;
-  }
-  return undefined;
+  return protocolTypesOf(thrown)[0];
+}
+
+/** The same where a request named several topics or groups and kafkajs lists a refusal for each. */
+export function protocolTypesOf(thrown: unknown, depth = 0): readonly string[] {
+  if (typeof thrown !== 'object' || thrown === null || depth > 5) return [];
+  if ('type' in thrown && typeof thrown.type === 'string') return [thrown.type];
+  const parts = [
+    ...('errors' in thrown && Array.isArray(thrown.errors) ? thrown.errors : []),
+    ...('groups' in thrown && Array.isArray(thrown.groups) ? thrown.groups : []),
+    ...('error' in thrown ? [thrown.error] : []),
+    ...('cause' in thrown ? [thrown.cause] : []),
+  ];
+  return parts.flatMap((part: unknown) => protocolTypesOf(part, depth + 1));
 }
 
 /** A broker's refusal, or its silence, as the typed error that callers see. */
@@ -67,7 +77,8 @@ export function messagingErrorOf(thrown: unknown, context: Readonly<Record<strin
   const cause = errorOf(thrown);
   const type = protocolTypeOf(thrown);
   const detail = type ?? cause.message;
-  if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return new MessagingError('MSG_UNKNOWN_TOPIC', { cause, context });
+  const unknown = type === 'UNKNOWN_TOPIC_OR_PARTITION' || hasName(thrown, 'KafkaJSTopicMetadataNotLoaded');
+  if (unknown) return new MessagingError('MSG_UNKNOWN_TOPIC', { cause, context });
   if (type === 'OFFSET_OUT_OF_RANGE') return new MessagingError('MSG_OFFSET_OUT_OF_RANGE', { cause, context });
   return new MessagingError(failureOf(thrown) === 'fatal' ? 'MSG_REFUSED' : 'MSG_UNREACHABLE', {
     cause,

@@ -11,6 +11,7 @@ import { Membership } from './membership.ts';
 type Stop = 'rebalance' | 'lost' | 'rejoin' | 'close';
 
 const PAUSE = { initialMs: 100, maxMs: 1_000 } as const;
+const HEARTBEAT_MS_MAX = 1_000;
 const CLOSE_WAIT_MS = 5_000;
 
 /**
@@ -169,14 +170,15 @@ export class KafkaSubscription implements Subscription {
   }
 
   async #heartbeat(served: AbortSignal, stop: PromiseWithResolvers<Stop>): Promise<void> {
-    const intervalMs = this.#options.sessionTimeoutMs / 3;
+    // A third of the session lets two be lost; more often, because a rebalance is learned from the answer.
+    const intervalMs = Math.min(HEARTBEAT_MS_MAX, this.#options.sessionTimeoutMs / 3);
     let waitMs = intervalMs;
     for (;;) {
       await sleep(waitMs, served).catch(() => undefined);
       if (served.aborted) return;
       waitMs = intervalMs;
       try {
-        await this.#membership.heartbeat(intervalMs);
+        await this.#membership.heartbeat(this.#options.sessionTimeoutMs / 3);
       } catch (error) {
         const failure = failureOf(error);
         if (failure === 'rebalance' || failure === 'lost') stop.resolve(failure);
