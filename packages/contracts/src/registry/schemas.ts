@@ -35,6 +35,7 @@ const SCHEMA_ID_MAX = 2 ** 31 - 1;
 const UNKNOWN_SCHEMA = 40403;
 const UNKNOWN_SUBJECT = 40401;
 const VERSIONS_COMPARED_MAX = 100;
+const CONFLICTS_MAX = 3;
 const MESSAGE_SHOWN_MAX = 500;
 
 /** The registry whose Confluent interface stands at `url`. Nothing is asked before the first call. */
@@ -83,6 +84,8 @@ async function registerSubject(
   await refuseIncompatible(subject, ask);
   const answer = await ask({ method: 'POST', path: `${path}/versions`, body: { schema } });
   if (answer.status === 409) {
+    const besides = await ask({ method: 'POST', path, body: { schema } });
+    if (besides.status === 200) return idOf(besides); // another process was first with the same schema
     throw new ContractError('SCHEMA_INCOMPATIBLE', { detail: messageOf(answer), context: { subject: name } });
   }
   const schemaId = idOf(answer);
@@ -92,9 +95,12 @@ async function registerSubject(
   return schemaId;
 }
 
+/** True when the level stands. Two that set it at once may get a 409: the level is there then, but whose? */
 async function setCompatibility(subject: Subject, ask: AskRegistry): Promise<boolean> {
   const { name, compatibility } = subject;
-  const answer = await ask({ method: 'PUT', path: `/config/${encodeURIComponent(name)}`, body: { compatibility } });
+  const request = { method: 'PUT', path: `/config/${encodeURIComponent(name)}`, body: { compatibility } } as const;
+  let answer = await ask(request);
+  for (let more = CONFLICTS_MAX; answer.status === 409 && more > 0; more -= 1) answer = await ask(request);
   if (answer.status !== 200 && answer.body['error_code'] !== UNKNOWN_SUBJECT) throw unexpected(answer);
   return answer.status === 200;
 }
