@@ -49,7 +49,6 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
   );
   log.info({ url: await http.listen() }, 'http_listening');
   const stopped = new AbortController();
-  const signal = AbortSignal.any([stopping, stopped.signal]);
   const waiting = <T>(part: string, work: () => Promise<T>) =>
     retry(work, {
       classes: ['now', 'later', 'settle'],
@@ -66,8 +65,8 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
   );
   const owner = `worker-${process.pid}-${randomUUID()}`;
   const kafka = scope.use(await openKafka({ brokers: config.KAFKA_BROKERS, clientId: owner, log }));
-  const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS });
-  const { eventSchemaId } = await waiting('registry', () => schemas.register(topics));
+  const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
+  const { eventSchemaId } = await waiting('registry', () => schemas.register());
   readiness.set('registry', true);
   const admin = scope.use(await waiting('broker', () => kafka.openAdmin()));
   const reader = scope.use(await waiting('broker', () => kafka.openReader()));

@@ -1,7 +1,7 @@
 import { deadLetterHeaders, eventHeaders, frame } from '@tradestream/contracts';
 import { arrays, type Session } from '@tradestream/database';
 import type { OutgoingRecord, Producer } from '@tradestream/messaging';
-import { AppError, errorOf, type Logger, type Readiness, sleep } from '@tradestream/runtime';
+import { AppError, errorOf, invariant, type Logger, type Readiness, sleep } from '@tradestream/runtime';
 import type { EventType } from '@tradestream/trading';
 import type { LedgerLink } from './ledger-link.ts';
 import type { Position, Positions } from './position.ts';
@@ -155,7 +155,7 @@ export class EventRelay {
         text: `SELECT id::text, topic, partition, "offset"::text AS place, (extract(epoch FROM record_time) * 1000)::bigint::text AS record_time,
                       key, value, headers, reason, message
                FROM ledger.parked WHERE copied_at IS NULL AND topic = $1 AND partition = ANY ($2::int[])
-               ORDER BY partition, "offset" LIMIT ${DEAD_LETTERS_MAX}`,
+               ORDER BY parked.partition, parked."offset" LIMIT ${DEAD_LETTERS_MAX}`,
         values: [commandsTopic, arrays.int4(partitions)],
       });
       if (rows.length === 0) return;
@@ -202,10 +202,13 @@ export class EventRelay {
 async function loadEvents(session: Session, position: Position, countMax: number): Promise<readonly EventRow[]> {
   const { rows } = await session.query<EventRow>({
     name: 'load_events',
-    text: `SELECT seq::text, key, type, schema_id, payload, timeline, traceparent,
-                  (extract(epoch FROM occurred_at) * 1000)::bigint::text AS occurred_at
-           FROM ledger.events WHERE partition = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`,
+    text: `SELECT e.seq::text AS seq, e.key, e.type, e.schema_id, e.payload, e.timeline, e.traceparent,
+                  (extract(epoch FROM e.occurred_at) * 1000)::bigint::text AS occurred_at
+           FROM ledger.events AS e WHERE e.partition = $1 AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4`,
     values: [position.partition, position.publishedSeq, position.committed.seq, countMax],
+  });
+  rows.forEach((row, index) => {
+    invariant(Number(row.seq) === position.publishedSeq + index + 1, 'events have no gap behind what was published');
   });
   return rows;
 }
