@@ -1,8 +1,16 @@
-export { makeAccessTokens } from './access-tokens.ts';
+export { makeAccessTokens } from './endpoints/access-tokens.ts';
+export {
+  type EndpointsFile,
+  endpointsFilePath,
+  readEndpoints,
+  removeEndpoints,
+  writeEndpoints,
+} from './endpoints/endpoints-file.ts';
+export { endpointsOfService, type ServiceEndpoints } from './endpoints/service-endpoints.ts';
 export { STACK_ERRORS, StackError } from './errors.ts';
 export { openStack } from './open-stack.ts';
+export { createProgressReporter, type ProgressReporter } from './progress-reporter.ts';
 export { createScratchDatabase, type ScratchDatabase } from './scratch-database.ts';
-export { endpointsOfService, type ServiceEndpoints } from './service-endpoints.ts';
 export {
   type AccessTokens,
   type Endpoints,

@@ -28,7 +28,7 @@ export async function openStack(options: StackOptions): Promise<Stack> {
     case 'containers': {
       // Loaded here alone: it brings a hundred packages that the other modes have no use for.
       const { openContainers } = await import('./containers/open-containers.ts');
-      return await openContainers(options, given);
+      return await openContainers(options, toStart, given);
     }
   }
 }

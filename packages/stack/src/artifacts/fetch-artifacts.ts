@@ -174,12 +174,15 @@ function reportProgress(
 ): { readonly stop: () => void } {
   const expected = missing.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0) + MAVEN_OWN_BYTES;
   let measuring = false;
+  let fraction = 0;
   const measure = async () => {
     if (measuring) return;
     measuring = true;
     const bytes = (await bytesBelow(join(staging, 'repository'))) + (await bytesBelow(join(staging, 'packs')));
     measuring = false;
-    onFraction(Math.min(0.99, bytes / expected));
+    // Installing moves files away again: what was told once is not taken back.
+    fraction = Math.max(fraction, Math.min(0.99, bytes / expected));
+    onFraction(fraction);
   };
   const timer = setInterval(() => void measure(), PROGRESS_MS);
   onFraction(0);

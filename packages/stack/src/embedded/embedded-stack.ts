@@ -1,6 +1,7 @@
 import type { Closeable } from '@tradestream/runtime';
+import { startedEndpoints } from '../endpoints/started-endpoints.ts';
 import { StackError } from '../errors.ts';
-import { REGISTRY_PATH } from '../parts/registry-part.ts';
+import type { PortPlan } from '../parts/port-plan.ts';
 import { runSql } from '../parts/run-sql.ts';
 import type { StackState } from '../parts/stack-state.ts';
 import type { PartProcess } from '../processes/part-process.ts';
@@ -11,11 +12,9 @@ import {
   type NodeName,
   type PartName,
   type ReplicaName,
-  type ServiceName,
   type Stack,
 } from '../stack.ts';
 import { type GivenEndpoints, mergeEndpoints } from '../stack-mode.ts';
-import type { PortPlan } from './parts-plan.ts';
 import type { PostgresCluster } from './postgres-cluster.ts';
 import type { RunFolders } from './run-folders.ts';
 
@@ -45,24 +44,9 @@ export class EmbeddedStack implements Stack {
   }
 
   get endpoints(): Endpoints {
-    const { given, parts, ports, state, cluster } = this.#parts;
-    const ifPart = (part: PartName, url: string) => (parts.includes(part) ? url : '');
-    const serviceUrl = (name: ServiceName) =>
-      ifPart('primary', databaseUrl(`tradestream_${name}`, state.passwords[name], ports[cluster.primary]));
-    const started = {
-      kafkaBrokers: ifPart('kafka', `127.0.0.1:${ports.kafka}`),
-      schemaRegistryUrl: ifPart('registry', `http://127.0.0.1:${ports.registry}${REGISTRY_PATH}`),
-      databaseUrl: ifPart('primary', cluster.ownerUrl(cluster.primary)),
-      replicaUrls: Object.fromEntries(cluster.standbys.map((name) => [name, cluster.ownerUrl(name)])),
-      redisUrl: ifPart('redis', `redis://:${state.passwords.redis}@127.0.0.1:${ports.redis}`),
-      serviceUrls: {
-        worker: serviceUrl('worker'),
-        projector: serviceUrl('projector'),
-        gateway: serviceUrl('gateway'),
-        monitor: serviceUrl('monitor'),
-      },
-    };
-    return mergeEndpoints(started, given);
+    const { given, cluster } = this.#parts;
+    const { primary, standbys } = cluster;
+    return mergeEndpoints(startedEndpoints({ ...this.#parts, primary, standbys }), given);
   }
 
   get pids(): Readonly<Partial<Record<PartName, number>>> {
@@ -137,8 +121,4 @@ export class EmbeddedStack implements Stack {
 
 function isNode(name: PartName): name is NodeName {
   return (NODE_NAMES as readonly string[]).includes(name);
-}
-
-function databaseUrl(user: string, password: string, port: number): string {
-  return `postgresql://${user}:${password}@127.0.0.1:${port}/tradestream`;
 }

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep } from '@tradestream/runtime';
+import { ownerUrl } from '../endpoints/started-endpoints.ts';
 import { StackError } from '../errors.ts';
 import { copyRunningCluster } from '../parts/postgres-backup.ts';
 import { copyCluster, initCluster, markStandby, type PostgresInstall, writeSettings } from '../parts/postgres-files.ts';
@@ -8,6 +8,7 @@ import { preparePostgres } from '../parts/postgres-part.ts';
 import { firstQuorumMembers, nodeSettings, quorumOf } from '../parts/postgres-settings.ts';
 import { runSql } from '../parts/run-sql.ts';
 import type { StackState } from '../parts/stack-state.ts';
+import { waitForStreaming } from '../parts/wait-for-streaming.ts';
 import { type PartContext, PartProcess } from '../processes/part-process.ts';
 import type { NodeName, ReplicaName } from '../stack.ts';
 
@@ -25,9 +26,7 @@ export type ClusterOptions = {
   readonly savePrimary: (name: NodeName) => void;
 };
 
-const STREAMING_MS = 20_000;
 const PROMOTE_MS = 20_000;
-const POLL_MS = 50;
 
 /** A primary and its standbys. Who is which changes by `promote` alone. */
 export class PostgresCluster {
@@ -83,22 +82,8 @@ export class PostgresCluster {
 
   /** Resolves when every standby receives WAL from the primary and has its place in the quorum. */
   async waitForStreaming(signal?: AbortSignal): Promise<void> {
-    const deadline = performance.now() + STREAMING_MS;
-    const sql = `SELECT application_name AS name FROM pg_stat_replication WHERE state = 'streaming'
-      AND (sync_state = 'quorum') = (application_name = ANY (string_to_array('${this.#quorumMembers().join(',')}', ',')))`;
-    for (;;) {
-      const rows = await runSql<{ readonly name: string }>(this.ownerUrl(this.#primary), sql);
-      const missing = this.standbys.filter((name) => !rows.some((row) => row.name === name));
-      if (missing.length === 0) return;
-      if (performance.now() > deadline) {
-        const logFile = join(this.#options.logFolder, `${missing[0]}.log`);
-        throw new StackError('STACK_PART_FAILED', {
-          context: { part: missing.join(','), logFile },
-          detail: 'does not stream',
-        });
-      }
-      await sleep(POLL_MS, signal);
-    }
+    const primaryUrl = this.ownerUrl(this.#primary);
+    await waitForStreaming({ primaryUrl, standbys: this.standbys, quorumMembers: this.#quorumMembers(), signal });
   }
 
   async promote(name: ReplicaName): Promise<void> {
@@ -145,7 +130,7 @@ export class PostgresCluster {
 
   ownerUrl(name: NodeName): string {
     const { ports, state } = this.#options;
-    return `postgresql://tradestream:${state.passwords.owner}@127.0.0.1:${ports[name]}/tradestream`;
+    return ownerUrl(state, ports[name]);
   }
 
   #processOf(name: NodeName): PartProcess {

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { prepareKafka } from '../parts/kafka-part.ts';
+import type { PortPlan } from '../parts/port-plan.ts';
 import { prepareRedis } from '../parts/redis-part.ts';
 import { prepareRegistry } from '../parts/registry-part.ts';
 import type { StackState } from '../parts/stack-state.ts';
 import { type PartContext, PartProcess } from '../processes/part-process.ts';
 import type { PartName, StackProgress } from '../stack.ts';
-import type { PortPlan } from './parts-plan.ts';
 import type { PostgresCluster } from './postgres-cluster.ts';
 import type { RunFolders } from './run-folders.ts';
 

@@ -1,4 +1,4 @@
-import { makeAccessTokens } from '../access-tokens.ts';
+import { makeAccessTokens } from '../endpoints/access-tokens.ts';
 import { StackError } from '../errors.ts';
 import type { AccessTokens, Endpoints, PartName, ReplicaName, Stack } from '../stack.ts';
 import { type GivenEndpoints, mergeEndpoints } from '../stack-mode.ts';

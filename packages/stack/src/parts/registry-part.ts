@@ -20,8 +20,10 @@ export type RegistryOptions = {
 
 const ANSWER_MS = 2_000;
 
-/** The path of Apicurio's Confluent-compatible interface. */
-export const REGISTRY_PATH = '/apis/ccompat/v7';
+/** Apicurio's Confluent-compatible interface on this machine. */
+export function registryUrl(port: number): string {
+  return `http://127.0.0.1:${port}/apis/ccompat/v7`;
+}
 
 /** Keeps the schemas in PostgreSQL: its storage in memory forgets every id when it ends. */
 export function prepareRegistry(options: RegistryOptions): PartCommand {
@@ -59,7 +61,7 @@ export function prepareRegistry(options: RegistryOptions): PartCommand {
     user: null,
     stopSignal: 'SIGTERM',
     stopMs: 5_000,
-    isReady: () => isRegistryReady(`http://127.0.0.1:${port}${REGISTRY_PATH}`),
+    isReady: () => isRegistryReady(registryUrl(port)),
   };
 }
 
@@ -67,7 +69,7 @@ export function prepareRegistry(options: RegistryOptions): PartCommand {
  * Ready once it has taken the default compatibility, which is NONE otherwise and would let any
  * schema follow any other for a subject without a setting of its own.
  */
-async function isRegistryReady(baseUrl: string): Promise<boolean> {
+export async function isRegistryReady(baseUrl: string): Promise<boolean> {
   try {
     const answer = await fetch(`${baseUrl}/config`, {
       method: 'PUT',

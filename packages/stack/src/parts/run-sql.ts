@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { openSession } from '@tradestream/database';
 
 const CONNECT_MS = 5_000;
 
@@ -19,12 +19,10 @@ export async function withSession<T>(
   url: string,
   work: (run: <Row extends object>(text: string) => Promise<readonly Row[]>) => Promise<T>,
 ): Promise<T> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
-  client.on('error', () => undefined);
-  await client.connect();
+  const session = await openSession({ url, applicationName: 'tradestream-stack', connectTimeoutMs: CONNECT_MS });
   try {
-    return await work(async <Row extends object>(text: string) => (await client.query<Row>(text)).rows);
+    return await work(async <Row extends object>(text: string) => (await session.query<Row>({ text })).rows);
   } finally {
-    await client.end();
+    await session.close();
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorOf } from '@tradestream/runtime';
-import { makeAccessTokens } from '../access-tokens.ts';
+import { makeAccessTokens } from '../endpoints/access-tokens.ts';
 import { StackError } from '../errors.ts';
 import { type AccessTokens, type NodeName, SERVICE_NAMES, type ServiceName } from '../stack.ts';
 
@@ -25,7 +25,7 @@ export function loadStackState(folder: string): StackState {
   try {
     text = readFileSync(file, 'utf8');
   } catch {
-    const state = makeState();
+    const state = makeStackState();
     saveStackState(folder, state);
     return state;
   }
@@ -43,7 +43,8 @@ export function saveStackState(folder: string, state: StackState): void {
   renameSync(`${file}.new`, file);
 }
 
-function makeState(): StackState {
+/** New secrets and ids. */
+export function makeStackState(): StackState {
   return {
     passwords: {
       owner: makePassword(),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { AccessTokens } from './stack.ts';
+import type { AccessTokens } from '../stack.ts';
 
 /** Bearer tokens that nobody can guess, a new set at each call. */
 export function makeAccessTokens(): AccessTokens {

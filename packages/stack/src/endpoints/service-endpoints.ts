@@ -1,4 +1,4 @@
-import type { Endpoints, ServiceName } from './stack.ts';
+import type { Endpoints, ServiceName } from '../stack.ts';
 
 /** Where a service connects, as its own role. */
 export type ServiceEndpoints = {
