@@ -1,5 +1,6 @@
 import { AppError, type AppErrorOptions, type ErrorTable } from '@tradestream/runtime';
 
+/** Every code of this package, with its class of retry. */
 export const CONTRACT_ERRORS = {
   TOO_SHORT: {
     retry: 'never',

@@ -4,9 +4,12 @@ import { count, recordPlace } from './shape-parts.ts';
 
 /** A command that was published: where its record stands. */
 export const publishedAnswer = recordPlace.extend({ commandId: z.uuid() });
+/** Answer to a command that was published and not waited for. */
 export type PublishedAnswer = Readonly<z.infer<typeof publishedAnswer>>;
 
+/** What can become of a command; each record of the log has one of them, or was a duplicate or a conflict. */
 export const OUTCOMES = ['applied', 'rejected', 'parked', 'discarded'] as const;
+/** One of `OUTCOMES`. */
 export type Outcome = (typeof OUTCOMES)[number];
 
 const eventTypes = [
@@ -33,6 +36,7 @@ export const receiptAnswer = recordPlace.extend({
   conflicts: z.array(recordPlace),
   token: z.string(),
 });
+/** Answer of `/v1/receipts/{commandId}`, and to a command that was waited for. */
 export type ReceiptAnswer = Readonly<z.infer<typeof receiptAnswer>>;
 
 /** RFC 9457, with a code that never changes; `field`, `rule` and `index` for an item that is no command. */
@@ -47,4 +51,5 @@ export const problemAnswer = z.looseObject({
   rule: z.string().optional(),
   index: count.optional(),
 });
+/** Answer to whatever went wrong, and the place of a bad item in a batch of answers. */
 export type ProblemAnswer = Readonly<z.infer<typeof problemAnswer>>;
