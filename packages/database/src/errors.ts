@@ -50,6 +50,12 @@ export const DATABASE_ERRORS = {
     summary: 'COMMIT was sent and not answered',
     advice: 'it may have happened: find out before doing the work again',
   },
+  DB_MIGRATION_BUSY: {
+    type: 'QUERY_ERROR',
+    retry: 'later',
+    summary: 'the migration could not run now',
+    advice: 'another process migrates, or a file is not a migration: see the cause',
+  },
   DB_NOT_DURABLE: {
     type: 'TRANSACTION_ERROR',
     retry: 'never',

@@ -8,4 +8,5 @@ export {
   type DatabaseErrorCode,
   DatabaseErrorType,
 } from './errors.ts';
+export { type MigrateOptions, migrate } from './migrations/migrate.ts';
 export type { Rows, Session, Statement } from './session.ts';
