@@ -8,6 +8,7 @@ export {
 } from './endpoints/endpoints-file.ts';
 export { endpointsOfService, type ServiceEndpoints } from './endpoints/service-endpoints.ts';
 export { STACK_ERRORS, StackError } from './errors.ts';
+export { acquireFileLock, holderPid } from './host/file-lock.ts';
 export { openStack } from './open-stack.ts';
 export { createProgressReporter, type ProgressReporter } from './progress-reporter.ts';
 export { createScratchDatabase, type ScratchDatabase } from './scratch-database.ts';
