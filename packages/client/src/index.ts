@@ -1,5 +1,10 @@
 export { CLIENT_ERRORS, ClientError } from './errors.ts';
-export { type StreamedAnswer, type StreamedCommand, type StreamOptions, streamCommands } from './http/command-stream.ts';
+export {
+  type StreamedAnswer,
+  type StreamedCommand,
+  type StreamOptions,
+  streamCommands,
+} from './http/command-stream.ts';
 export type { GatewayAddress } from './http/gateway-request.ts';
 export {
   type CandleFilter,

@@ -31,7 +31,10 @@ export interface Tradestream extends Closeable {
    */
   publish(publication: Publication, options?: { readonly signal?: AbortSignal }): Promise<Published>;
   /** The same for several, in their order, as one batch; nothing is sent when one of them is no command. @throws {ClientError} CLIENT_INVALID */
-  publishAll(publications: readonly Publication[], options?: { readonly signal?: AbortSignal }): Promise<readonly Published[]>;
+  publishAll(
+    publications: readonly Publication[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<readonly Published[]>;
   /**
    * Publishes and waits for the receipt; `session` sees the command from then on.
    * @throws {ClientError} CLIENT_TIMED_OUT: the command stands; CLIENT_INVALID, CLIENT_UNREACHABLE
@@ -62,7 +65,8 @@ export async function openTradestream(options: TradestreamOptions): Promise<Trad
   const producer = scope.use(await kafka.openProducer({ clientId }));
   const publisher = new Publisher({ producer, schemaId: commandSchemaId, topic: topics.commands, source: clientId });
   const gateway = { url: gatewayUrl, token };
-  const publishAll: Tradestream['publishAll'] = (publications, { signal } = {}) => publisher.publish(publications, signal);
+  const publishAll: Tradestream['publishAll'] = (publications, { signal } = {}) =>
+    publisher.publish(publications, signal);
   const publish: Tradestream['publish'] = async (publication, how) => {
     const [published] = await publishAll([publication], how);
     if (published === undefined) throw new ClientError('CLIENT_UNEXPECTED', { detail: 'no place came back' });

@@ -1,4 +1,11 @@
-import { commandHeaders, encodeCommand, frame, newCommandId, normaliseUuid, tradeCommandId } from '@tradestream/contracts';
+import {
+  commandHeaders,
+  encodeCommand,
+  frame,
+  newCommandId,
+  normaliseUuid,
+  tradeCommandId,
+} from '@tradestream/contracts';
 import type { OutgoingRecord, Producer } from '@tradestream/messaging';
 import { checkCommand, commandKey, type TradeCommand } from '@tradestream/trading';
 import { ClientError } from './errors.ts';
@@ -42,7 +49,8 @@ export class Publisher {
     const places = await producer.send(topic, records, signal === undefined ? {} : { signal });
     return identified.map(({ commandId }, index) => {
       const place = places[index];
-      if (place === undefined) throw new ClientError('CLIENT_UNEXPECTED', { detail: 'a record came back without its place' });
+      if (place === undefined)
+        throw new ClientError('CLIENT_UNEXPECTED', { detail: 'a record came back without its place' });
       return { commandId, topic, partition: place.partition, offset: place.offset };
     });
   }
@@ -51,7 +59,13 @@ export class Publisher {
     return {
       key: commandKey(command),
       value: frame(this.#options.schemaId, encodeCommand({ commandId, command })),
-      headers: commandHeaders({ commandId, type: command.type, source: this.#options.source, timeMs: Date.now(), traceparent }),
+      headers: commandHeaders({
+        commandId,
+        type: command.type,
+        source: this.#options.source,
+        timeMs: Date.now(),
+        traceparent,
+      }),
     };
   }
 }
@@ -61,7 +75,8 @@ type Identified = Publication & { readonly commandId: string };
 function identify(publication: Publication): Identified {
   const { command } = publication;
   const problem = checkCommand(command);
-  if (problem !== null) throw new ClientError('CLIENT_INVALID', { context: { field: problem.field, rule: problem.rule } });
+  if (problem !== null)
+    throw new ClientError('CLIENT_INVALID', { context: { field: problem.field, rule: problem.rule } });
   const commandId = publication.commandId === undefined ? madeId(command) : normaliseUuid(publication.commandId);
   if (commandId === null) throw new ClientError('CLIENT_INVALID', { context: { field: 'commandId', rule: 'a UUID' } });
   return { ...publication, commandId };

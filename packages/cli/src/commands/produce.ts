@@ -9,7 +9,9 @@ type Options = { readonly format: InputFormat; readonly wait: boolean; readonly 
 
 export function produceCommand(context: CliContext): Command {
   return new Command('produce')
-    .description('publish the commands of files; each file is a phase that begins when all of the one before have a receipt')
+    .description(
+      'publish the commands of files; each file is a phase that begins when all of the one before have a receipt',
+    )
     .argument('<file...>', 'one command a line as JSON, or trades as CSV with --format binance-trades')
     .addOption(new Option('--format <format>', 'form of the files').choices(INPUT_FORMATS).default('ndjson'))
     .option('--wait', 'wait for the receipts of the last phase too', false)

@@ -25,7 +25,12 @@ const PAGES_MAX = 10_000;
 
 const number = (title: string, field: string): Column => ({ title, field, align: 'right' });
 const text = (title: string, field: string): Column => ({ title, field });
-const sided = [text('SYMBOL', 'symbol'), text('SIDE', 'side'), number('PRICE', 'price'), number('QUANTITY', 'quantity')];
+const sided = [
+  text('SYMBOL', 'symbol'),
+  text('SIDE', 'side'),
+  number('PRICE', 'price'),
+  number('QUANTITY', 'quantity'),
+];
 
 export function tradesCommand(context: CliContext): Command {
   const columns = [text('TIMESTAMP', 'timestamp'), text('ORDER', 'orderId'), text('USER', 'userId'), ...sided];
@@ -35,7 +40,12 @@ export function tradesCommand(context: CliContext): Command {
 }
 
 export function fillsCommand(context: CliContext): Command {
-  const columns = [text('TIMESTAMP', 'timestamp'), text('TRADE', 'tradeId'), text('ORDER', 'orderId'), text('USER', 'userId')];
+  const columns = [
+    text('TIMESTAMP', 'timestamp'),
+    text('TRADE', 'tradeId'),
+    text('ORDER', 'orderId'),
+    text('USER', 'userId'),
+  ];
   return listCommand('fills', 'both sides of each trade, newest first').action(async (filters: Filters) => {
     const all = [...columns, ...sided, number('COST', 'cost')];
     await list(context, { filters, columns: all, read: (session, filter, how) => session.fills(filter, how) });
@@ -57,10 +67,16 @@ export function ordersCommand(context: CliContext): Command {
 export function candlesCommand(context: CliContext): Command {
   const prices = ['open', 'high', 'low', 'close', 'volume', 'quoteVolume', 'count'];
   const columns = [text('MINUTE', 'minute'), ...prices.map((field) => number(field.toUpperCase(), field))];
-  return listCommand('candles', 'prices and volumes by minute, oldest first', { symbol: 'required' }).action(async (filters: Filters) => {
-    const { symbol = '' } = filters;
-    await list(context, { filters, columns, read: (session, filter, how) => session.candles({ ...filter, symbol }, how) });
-  });
+  return listCommand('candles', 'prices and volumes by minute, oldest first', { symbol: 'required' }).action(
+    async (filters: Filters) => {
+      const { symbol = '' } = filters;
+      await list(context, {
+        filters,
+        columns,
+        read: (session, filter, how) => session.candles({ ...filter, symbol }, how),
+      });
+    },
+  );
 }
 
 export function balancesCommand(context: CliContext): Command {
@@ -72,7 +88,11 @@ export function balancesCommand(context: CliContext): Command {
     .action(async (userId: string, filters: Filters) => {
       const session = openSession(await context.gateway(), filters.token);
       const { balances } = await session.balances(userId, readOptions(context, filters));
-      context.terminal.list(balances, [text('ASSET', 'asset'), number('AVAILABLE', 'available'), number('HELD', 'held')]);
+      context.terminal.list(balances, [
+        text('ASSET', 'asset'),
+        number('AVAILABLE', 'available'),
+        number('HELD', 'held'),
+      ]);
       context.terminal.note(`served by ${session.servedBy ?? 'an unnamed node'}`);
     });
 }
@@ -100,7 +120,9 @@ async function list(context: CliContext, { filters, columns, read }: List): Prom
     if (filters.all !== true || cursor === undefined) break;
   }
   context.terminal.list(rows, columns);
-  context.terminal.note(`served by ${session.servedBy ?? 'an unnamed node'}${cursor === undefined ? '' : `; more with --cursor ${cursor}`}`);
+  context.terminal.note(
+    `served by ${session.servedBy ?? 'an unnamed node'}${cursor === undefined ? '' : `; more with --cursor ${cursor}`}`,
+  );
 }
 
 async function one(context: CliContext, orderId: string, filters: Filters): Promise<void> {
@@ -136,5 +158,7 @@ function readOptions(context: CliContext, { preference }: Filters): ReadOptions 
 function defined(
   filter: Readonly<Record<string, string | number | undefined>>,
 ): Readonly<Record<string, string | number>> {
-  return Object.fromEntries(Object.entries(filter).filter((entry): entry is [string, string | number] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(filter).filter((entry): entry is [string, string | number] => entry[1] !== undefined),
+  );
 }

@@ -37,7 +37,12 @@ export class Terminal {
     if (this.format === 'json') this.#data(JSON.stringify(value));
     else {
       const rows = Object.entries(value).map(([field, content]) => ({ field, content: textOf(content) }));
-      this.#data(this.#table(rows, [{ title: '', field: 'field' }, { title: '', field: 'content' }]));
+      this.#data(
+        this.#table(rows, [
+          { title: '', field: 'field' },
+          { title: '', field: 'content' },
+        ]),
+      );
     }
   }
 

@@ -26,7 +26,9 @@ export type BinanceTrade = {
   readonly buyerRested: boolean;
 };
 
-type Parsed = { readonly ok: true; readonly trade: BinanceTrade } | { readonly ok: false; readonly field: string; readonly rule: string };
+type Parsed =
+  | { readonly ok: true; readonly trade: BinanceTrade }
+  | { readonly ok: false; readonly field: string; readonly rule: string };
 
 /** A row of the file, or the column and the rule that it breaks. */
 export function parseBinanceTrade(text: string): Parsed {
@@ -61,7 +63,15 @@ export function tradingOf(trade: BinanceTrade): readonly [PlaceOrder, PlaceOrder
   const symbol = SYMBOL.name;
   const buyOrderId = `${tradeId}-buy`;
   const sellOrderId = `${tradeId}-sell`;
-  const buy: PlaceOrder = { type: 'PlaceOrder', orderId: buyOrderId, userId: buyer, symbol, side: 'buy', price, quantity };
+  const buy: PlaceOrder = {
+    type: 'PlaceOrder',
+    orderId: buyOrderId,
+    userId: buyer,
+    symbol,
+    side: 'buy',
+    price,
+    quantity,
+  };
   const sell: PlaceOrder = { ...buy, orderId: sellOrderId, userId: seller, side: 'sell' };
   const execute: ExecuteTrade = {
     type: 'ExecuteTrade',

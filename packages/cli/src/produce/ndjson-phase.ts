@@ -22,6 +22,7 @@ function itemOf({ line, text }: TextLine, sha256: string): InputItem {
   const parsed = parseCommandJson(value);
   if (!parsed.ok) return { ok: false, line, field: parsed.field, rule: parsed.rule };
   const { command } = parsed;
-  const made = command.type === 'ExecuteTrade' ? tradeCommandId(command.symbol, command.tradeId) : fileCommandId(sha256, line);
+  const made =
+    command.type === 'ExecuteTrade' ? tradeCommandId(command.symbol, command.tradeId) : fileCommandId(sha256, line);
   return { ok: true, line, commandId: parsed.commandId ?? made, command };
 }

@@ -61,7 +61,8 @@ async function produce(phase: InputPhase, options: PhaseOptions): Promise<void> 
   const { gateway, wait, skip, signal, tally, terminal, progress, remember } = options;
   let last: { readonly command: InputCommand; readonly answered: number } | null = null;
   const write = async () => {
-    if (last !== null) await remember?.set(keyOf(phase, wait), { answered: last.answered, lastCommandId: last.command.commandId });
+    if (last !== null)
+      await remember?.set(keyOf(phase, wait), { answered: last.answered, lastCommandId: last.command.commandId });
   };
   try {
     await sendPhase(phase, {

@@ -1,4 +1,4 @@
-import { type GatewayAddress, streamCommands, type StreamedAnswer } from '@tradestream/client';
+import { type GatewayAddress, type StreamedAnswer, streamCommands } from '@tradestream/client';
 import { errorOf, sleep } from '@tradestream/runtime';
 import { CliFailure } from '../output/exit-code.ts';
 import type { InputCommand, InputPhase, InputProblem } from './input-item.ts';
@@ -49,7 +49,9 @@ export async function sendPhase(phase: InputPhase, options: SendOptions): Promis
       pauseMs = PAUSE_MS.first;
       progressMs = performance.now();
     } else if (performance.now() - progressMs > PATIENCE_MS) {
-      throw new CliFailure(`${phase.name}: no command was answered for ${PATIENCE_MS / 1_000} s: ${ended.message}`, { cause: ended });
+      throw new CliFailure(`${phase.name}: no command was answered for ${PATIENCE_MS / 1_000} s: ${ended.message}`, {
+        cause: ended,
+      });
     }
     options.onPause(ended);
     await sleep(pauseMs, options.signal);

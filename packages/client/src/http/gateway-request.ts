@@ -61,7 +61,10 @@ export function problemError(status: number, body: unknown): ClientError {
   const context = Object.fromEntries(
     Object.entries({ status, problem: code, field, rule, commandId }).filter(([, value]) => value !== undefined),
   );
-  return new ClientError(errorCodeOf(status, code), { context, ...(typeof title === 'string' ? { detail: title } : {}) });
+  return new ClientError(errorCodeOf(status, code), {
+    context,
+    ...(typeof title === 'string' ? { detail: title } : {}),
+  });
 }
 
 export function fieldsOf(body: unknown): Readonly<Record<string, unknown>> {

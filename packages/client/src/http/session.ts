@@ -71,7 +71,10 @@ export class Session {
    * The receipt, waited for up to `waitMs`; null when there is none by then.
    * @throws {ClientError} CLIENT_UNREACHABLE, CLIENT_UNAVAILABLE, CLIENT_REFUSED
    */
-  async receipt(commandId: string, options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {}): Promise<ReceiptAnswer | null> {
+  async receipt(
+    commandId: string,
+    options: { readonly waitMs?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<ReceiptAnswer | null> {
     const { waitMs = 0, signal } = options;
     const untilMs = performance.now() + waitMs;
     for (;;) {
@@ -118,7 +121,11 @@ export class Session {
     return this.#seen<BalancesAnswer>(await this.#read(`/v1/balances/${encodeURIComponent(userId)}`, {}, options));
   }
 
-  async #list<Item>(path: string, filter: Readonly<Record<string, string | number | undefined>>, options: ReadOptions): Promise<ListAnswer<Item>> {
+  async #list<Item>(
+    path: string,
+    filter: Readonly<Record<string, string | number | undefined>>,
+    options: ReadOptions,
+  ): Promise<ListAnswer<Item>> {
     return this.#seen<ListAnswer<Item>>(await this.#read(path, filter, options));
   }
 

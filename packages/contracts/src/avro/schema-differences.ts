@@ -1,4 +1,4 @@
-import type { Primitive, PrimitiveNode, RecordNode, SchemaNode } from './schema-model.ts';
+import type { NamedNode, Primitive, PrimitiveNode, RecordNode, SchemaNode } from './schema-model.ts';
 
 /** Where a reader cannot read what a writer writes, and the rule of Avro that says so. */
 export type SchemaDifference = { readonly field: string; readonly rule: string };
@@ -37,9 +37,7 @@ function compare(reader: SchemaNode, writer: SchemaNode, at: Comparison): Schema
 }
 
 function compareShapes(reader: SchemaNode, writer: SchemaNode, at: Comparison): SchemaDifference | null {
-  if (writer.kind === 'union') {
-    return firstOf(writer.branches, (branch) => compare(reader, branch, at));
-  }
+  if (writer.kind === 'union') return firstOf(writer.branches, (branch) => compare(reader, branch, at));
   if (reader.kind === 'union') {
     const differences = reader.branches.map((branch) => compare(branch, writer, at));
     if (differences.includes(null)) return null;
@@ -47,13 +45,14 @@ function compareShapes(reader: SchemaNode, writer: SchemaNode, at: Comparison): 
     return differences[namesake] ?? differ(at, `no branch reads ${nameOf(writer)}`);
   }
   if (reader.kind === 'primitive') return comparePrimitive(reader, writer, at);
-  if (reader.kind !== writer.kind) return differ(at, `${nameOf(writer)} is not readable as ${nameOf(reader)}`);
-  if (reader.kind === 'array' || reader.kind === 'map') {
-    return compare(reader.items, writer.kind === reader.kind ? writer.items : writer, at);
-  }
-  if (nameOf(reader) !== nameOf(writer) && !reader.aliases.includes(nameOf(writer))) {
-    return differ(at, `${nameOf(writer)} is not readable as ${nameOf(reader)}`);
-  }
+  if (reader.kind === 'array' && writer.kind === 'array') return compare(reader.items, writer.items, at);
+  if (reader.kind === 'map' && writer.kind === 'map') return compare(reader.items, writer.items, at);
+  const named = 'aliases' in reader && [reader.name, ...reader.aliases].includes(nameOf(writer));
+  if (named) return compareNamed(reader, writer, at);
+  return differ(at, `${nameOf(writer)} is not readable as ${nameOf(reader)}`);
+}
+
+function compareNamed(reader: NamedNode, writer: SchemaNode, at: Comparison): SchemaDifference | null {
   if (reader.kind === 'record' && writer.kind === 'record') return compareRecords(reader, writer, at);
   if (reader.kind === 'enum' && writer.kind === 'enum') {
     const unknown = writer.symbols.find((symbol) => !reader.symbols.includes(symbol));
@@ -63,7 +62,7 @@ function compareShapes(reader: SchemaNode, writer: SchemaNode, at: Comparison): 
     if (reader.byteCount !== writer.byteCount) return differ(at, 'the sizes differ');
     return reader.meaning === writer.meaning ? null : differ(at, meanings(reader.meaning, writer.meaning));
   }
-  return null;
+  return differ(at, `the ${writer.kind} ${nameOf(writer)} is not readable as ${reader.kind}`);
 }
 
 function compareRecords(reader: RecordNode, writer: RecordNode, at: Comparison): SchemaDifference | null {

@@ -3,7 +3,7 @@
  * values. A named type stands once; whoever refers to it holds the same object.
  */
 
-export type SchemaField = {
+type SchemaField = {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly type: SchemaNode;
@@ -16,14 +16,14 @@ export type RecordNode = {
   readonly aliases: readonly string[];
   readonly fields: readonly SchemaField[];
 };
-export type EnumNode = {
+type EnumNode = {
   readonly kind: 'enum';
   readonly name: string;
   readonly aliases: readonly string[];
   readonly symbols: readonly string[];
   readonly hasDefault: boolean;
 };
-export type FixedNode = {
+type FixedNode = {
   readonly kind: 'fixed';
   readonly name: string;
   readonly aliases: readonly string[];
@@ -32,10 +32,11 @@ export type FixedNode = {
 };
 /** `meaning` is what the number or the bytes stand for: two that differ must not be read as one another. */
 export type PrimitiveNode = { readonly kind: 'primitive'; readonly type: Primitive; readonly meaning: string };
-export type UnionNode = { readonly kind: 'union'; readonly branches: readonly SchemaNode[] };
+type UnionNode = { readonly kind: 'union'; readonly branches: readonly SchemaNode[] };
 export type ArrayNode = { readonly kind: 'array'; readonly items: SchemaNode };
 export type MapNode = { readonly kind: 'map'; readonly items: SchemaNode };
 
+export type NamedNode = RecordNode | EnumNode | FixedNode;
 export type SchemaNode = RecordNode | EnumNode | FixedNode | PrimitiveNode | UnionNode | ArrayNode | MapNode;
 
 const PRIMITIVES = ['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'] as const;

@@ -24,7 +24,10 @@ export interface WriterSchema {
  */
 type Reading<T> = ((payload: Buffer) => T) | null;
 
-const readings = new WeakMap<WriterSchema, { command?: Reading<CommandMessage>; event?: Reading<EventEnvelope> }>();
+/** Each reading is made when the first value asks for it. */
+type Readings = { command?: Reading<CommandMessage>; event?: Reading<EventEnvelope> };
+
+const readings = new WeakMap<WriterSchema, Readings>();
 
 /** Never throws: a text that is no schema shows when a value is decoded with it. */
 export function parseWriterSchema(text: string): WriterSchema {
@@ -94,8 +97,10 @@ function fromLibrary<Library>(read: () => Library): Library {
   }
 }
 
-function knownReadings(schema: WriterSchema): { command?: Reading<CommandMessage>; event?: Reading<EventEnvelope> } {
-  const known = readings.get(schema) ?? {};
-  readings.set(schema, known);
-  return known;
+function knownReadings(schema: WriterSchema): Readings {
+  const known = readings.get(schema);
+  if (known !== undefined) return known;
+  const fresh: Readings = {};
+  readings.set(schema, fresh);
+  return fresh;
 }

@@ -18,7 +18,7 @@ export type FetchSettings = {
 const UNREADABLE_MAX = 3;
 /** A partition is fetched again while less than this share of a fetch waits for its owner. */
 const PREFETCH_SHARE = 0.25;
-const ANSWER_SHARE = 2.5;
+const PARTITION_BYTES_MIN = 64 * 1024;
 
 /**
  * Keeps the lanes of one assignment filled: one long-polling fetch at each node that leads some of
@@ -29,6 +29,8 @@ export class Fetcher {
   readonly #source: ClientSource;
   readonly #settings: FetchSettings;
   readonly #lanes: readonly Lane[];
+  /** What lanes hold is live memory, so they share two answers' worth; a lone one may take a whole answer. */
+  readonly #partitionBytesMax: number;
   readonly #busy = new Set<number>();
   #turn = 0;
   #unreadable = 0;
@@ -39,6 +41,8 @@ export class Fetcher {
     this.#source = source;
     this.#settings = settings;
     this.#lanes = lanes;
+    const share = Math.floor((2 * settings.fetchBytesMax) / Math.max(1, lanes.length));
+    this.#partitionBytesMax = Math.min(settings.fetchBytesMax, Math.max(PARTITION_BYTES_MIN, share));
   }
 
   /** A lane was emptied. */
@@ -79,7 +83,7 @@ export class Fetcher {
 
   /** In turns: the broker fills an answer in the order asked, and stops when it is full. */
   #hungry(): readonly Lane[] {
-    const bytesMax = this.#settings.fetchBytesMax * PREFETCH_SHARE;
+    const bytesMax = this.#partitionBytesMax * PREFETCH_SHARE;
     const hungry = this.#lanes.filter((lane) => lane.bytes < bytesMax);
     this.#turn += 1;
     const first = this.#turn % Math.max(1, hungry.length);
@@ -96,8 +100,8 @@ export class Fetcher {
       const fetched = await fetchTopic(client, what.nodeId, {
         topic,
         partitions: what.lanes.map((lane) => ({ partition: lane.partition, offset: lane.fetchOffset })),
-        partitionBytesMax: fetchBytesMax,
-        answerBytesMax: fetchBytesMax * ANSWER_SHARE,
+        partitionBytesMax: this.#partitionBytesMax,
+        answerBytesMax: fetchBytesMax,
         waitMs: fetchWaitMs,
         timeoutMs: watchdogMs,
       });

@@ -6,7 +6,11 @@ import type { IdentifiedCommand } from './command-publisher.ts';
 
 /** One item of a request at its index: a command with its id, or why it is none. */
 export type CommandItem =
-  | ({ readonly ok: true; readonly index: number; /** The id came with it. */ readonly hasOwnId: boolean } & IdentifiedCommand)
+  | ({
+      readonly ok: true;
+      readonly index: number /** The id came with it. */;
+      readonly hasOwnId: boolean;
+    } & IdentifiedCommand)
   | { readonly ok: false; readonly index: number; readonly problem: HttpProblem };
 
 /** An item from parsed JSON; `repeatedField` is a field that its text names twice. */

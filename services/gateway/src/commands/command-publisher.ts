@@ -34,13 +34,17 @@ export class CommandPublisher {
   readonly #options: CommandPublisherOptions;
   readonly #sinceMs = new Set<{ readonly ms: number }>();
   #outstanding = 0;
+  #isShut = false;
   readonly #published;
   readonly #refused;
 
   constructor(options: CommandPublisherOptions) {
     this.#options = options;
     const { metrics } = options;
-    this.#published = metrics.counter({ name: 'tradestream_gateway_published_total', help: 'Commands acknowledged by the broker' });
+    this.#published = metrics.counter({
+      name: 'tradestream_gateway_published_total',
+      help: 'Commands acknowledged by the broker',
+    });
     this.#refused = metrics.counter({
       name: 'tradestream_gateway_refused_total',
       help: 'Commands that could not be published, by code',
@@ -48,9 +52,15 @@ export class CommandPublisher {
     });
   }
 
+  /** From now on everything is refused; what is on its way is still answered. */
+  shut(): void {
+    this.#isShut = true;
+  }
+
   /** @throws {HttpProblem} 503 when nothing could be published now; callers ask before they read a stream. */
   checkOpen(commandCount = 1): void {
     const { producer, schemaId, outstandingMax } = this.#options;
+    if (this.#isShut) throw this.#refusal('SHUTTING_DOWN', 'the gateway is stopping', commandCount);
     schemaId();
     producer();
     const [oldest] = this.#sinceMs;
@@ -76,10 +86,12 @@ export class CommandPublisher {
     this.#sinceMs.add(since);
     this.#outstanding += records.length;
     const sent = producer().send(topic, records);
-    sent.catch(() => undefined).finally(() => {
-      this.#sinceMs.delete(since);
-      this.#outstanding -= records.length;
-    });
+    sent
+      .catch(() => undefined)
+      .finally(() => {
+        this.#sinceMs.delete(since);
+        this.#outstanding -= records.length;
+      });
     try {
       const places = await waitFor(sent, { timeoutMs: publishTimeoutMs, stage: 'publish' });
       readiness.set('broker', true);

@@ -28,7 +28,8 @@ export function addCommandRoutes(app: FastifyInstance, parts: SubmitParts): void
     const key = idempotencyKeyOf(request);
     const body = request.body as RequestBody | undefined; // made by the content type parsers
     if (body === undefined) throw badRequest('MALFORMED_COMMAND', 'body', 'an object or an array of objects');
-    if (body.kind === 'json') return await answerText(parts, { request, reply, wait, text: withKey(readCommandText(body.text), key) });
+    if (body.kind === 'json')
+      return await answerText(parts, { request, reply, wait, text: withKey(readCommandText(body.text), key) });
     if (key !== null) throw idempotencyKey('is for one command, not for a stream');
     return await answerLines(parts, { request, reply, wait, source: body.stream });
   });
@@ -67,7 +68,9 @@ function statusOf(wait: Wait): number {
 /** W3C form only; anything else would be passed on to whoever reads the log. */
 function traceparentOf(request: FastifyRequest): string | undefined {
   const given = request.headers['traceparent'];
-  return typeof given === 'string' && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(given) ? given : undefined;
+  return typeof given === 'string' && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(given)
+    ? given
+    : undefined;
 }
 
 function idempotencyKeyOf(request: FastifyRequest): string | null {

@@ -43,7 +43,10 @@ async function readInto(window: AnswerWindow<Answer>, parts: SubmitParts, submis
     for await (const lines of ndjsonLines(submission.source, limits)) {
       const items = lines.map((line, offset) => itemOf(line, index + offset));
       index += items.length;
-      broken = broken === null ? await publishInto(window, parts, { ...submission, items }) : refuseInto(window, items, broken);
+      broken =
+        broken === null
+          ? await publishInto(window, parts, { ...submission, items })
+          : refuseInto(window, items, broken);
       if (!(await window.room())) return;
     }
     window.end();
@@ -78,5 +81,9 @@ function refuseInto(window: AnswerWindow<Answer>, items: readonly CommandItem[],
 
 function itemOf(line: NdjsonLine, index: number): CommandItem {
   if ('text' in line) return readCommandLine(line.text, index);
-  return { ok: false, index, problem: tooLarge('COMMAND_TOO_LARGE', `at most ${LIMITS.commandBytesMax} bytes to a line`) };
+  return {
+    ok: false,
+    index,
+    problem: tooLarge('COMMAND_TOO_LARGE', `at most ${LIMITS.commandBytesMax} bytes to a line`),
+  };
 }

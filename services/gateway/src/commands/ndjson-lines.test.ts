@@ -22,7 +22,10 @@ test('a line beyond the limit comes out as its length and the next one whole', a
 
 test('a group never holds more lines than its bound', async () => {
   const groups: number[] = [];
-  for await (const group of ndjsonLines(chunksOf(Buffer.from('1\n'.repeat(25)), 50), { lineBytesMax: 10, groupMax: 10 })) {
+  for await (const group of ndjsonLines(chunksOf(Buffer.from('1\n'.repeat(25)), 50), {
+    lineBytesMax: 10,
+    groupMax: 10,
+  })) {
     groups.push(group.length);
   }
   expect(groups).toEqual([10, 10, 5]);
@@ -30,7 +33,8 @@ test('a group never holds more lines than its bound', async () => {
 
 async function linesOf(bytes: Buffer, chunkBytes: number, lineBytesMax: number): Promise<NdjsonLine[]> {
   const read: NdjsonLine[] = [];
-  for await (const group of ndjsonLines(chunksOf(bytes, chunkBytes), { lineBytesMax, groupMax: 100 })) read.push(...group);
+  for await (const group of ndjsonLines(chunksOf(bytes, chunkBytes), { lineBytesMax, groupMax: 100 }))
+    read.push(...group);
   return read;
 }
 

@@ -21,7 +21,8 @@ export type CommandText = { readonly isBatch: boolean; readonly items: readonly 
 export function readCommandText(text: string): CommandText {
   const value = parseJson(text);
   if (Array.isArray(value)) {
-    if (value.length > LIMITS.batchCountMax) throw tooLarge('BATCH_TOO_LARGE', `at most ${LIMITS.batchCountMax} commands to an array`);
+    if (value.length > LIMITS.batchCountMax)
+      throw tooLarge('BATCH_TOO_LARGE', `at most ${LIMITS.batchCountMax} commands to an array`);
     if (!value.every(isObject)) throw noCommands();
     const repeated = findRepeatedFields(text);
     return { isBatch: true, items: value.map((each, index) => commandItem(each, index, repeated.get(index))) };

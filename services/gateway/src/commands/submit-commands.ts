@@ -10,7 +10,11 @@ import type { CommandPublisher, IdentifiedCommand } from './command-publisher.ts
 export type Wait = { readonly until: 'published' | 'applied' | 'projected'; readonly timeoutMs: number };
 
 /** What one item of a request came to. */
-export type Answer = { readonly status: number; readonly body: Readonly<Record<string, unknown>>; readonly problem?: HttpProblem };
+export type Answer = {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly problem?: HttpProblem;
+};
 
 export type Submission = {
   readonly items: readonly CommandItem[];
@@ -39,7 +43,9 @@ export async function submitCommands(parts: SubmitParts, submission: Submission)
   return items.map(async (item) => {
     if (!item.ok) return refused(item.problem, { index: item.index });
     const place = placeOf.get(item.index);
-    return place === undefined ? refused(unplaced(item.commandId)) : await answerOf(parts, submission, { ...item, place });
+    return place === undefined
+      ? refused(unplaced(item.commandId))
+      : await answerOf(parts, submission, { ...item, place });
   });
 }
 
@@ -66,7 +72,9 @@ async function isProjected(
   limits: { readonly untilMs: number; readonly signal: AbortSignal },
 ): Promise<boolean> {
   const timeoutMs = Math.max(1, limits.untilMs - performance.now());
-  const seen = await Promise.all(events.map((event) => receipts.projected(event, { timeoutMs, signal: limits.signal })));
+  const seen = await Promise.all(
+    events.map((event) => receipts.projected(event, { timeoutMs, signal: limits.signal })),
+  );
   return seen.every(Boolean);
 }
 

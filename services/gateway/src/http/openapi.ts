@@ -31,7 +31,8 @@ export async function addOpenApi(app: FastifyInstance): Promise<void> {
       info: {
         title: 'Tradestream gateway',
         version: '1',
-        description: 'Commands in, receipts and projections out. Errors are problem objects (RFC 9457) with a stable `code`.',
+        description:
+          'Commands in, receipts and projections out. Errors are problem objects (RFC 9457) with a stable `code`.',
       },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
     },

@@ -6,12 +6,21 @@ const RETRY_AFTER_SECONDS = '1';
 type Extra = Readonly<Record<string, unknown>>;
 
 /** Refused at the door: not a command, or a parameter out of its rule. */
-export function badRequest(code: 'MALFORMED_COMMAND' | 'INVALID_PARAMETER', field: string, rule: string, extra: Extra = {}): HttpProblem {
+export function badRequest(
+  code: 'MALFORMED_COMMAND' | 'INVALID_PARAMETER',
+  field: string,
+  rule: string,
+  extra: Extra = {},
+): HttpProblem {
   return new HttpProblem({ status: 400, code, title: `${field}: ${rule}`, extra: { field, rule, ...extra } });
 }
 
 /** Nothing was done, or its outcome is not known; the same request with the same ids may be sent again. */
-export function unavailable(code: string, title: string, options: { readonly extra?: Extra; readonly cause?: unknown } = {}): HttpProblem {
+export function unavailable(
+  code: string,
+  title: string,
+  options: { readonly extra?: Extra; readonly cause?: unknown } = {},
+): HttpProblem {
   return new HttpProblem({
     status: 503,
     code,
@@ -22,9 +31,19 @@ export function unavailable(code: string, title: string, options: { readonly ext
   });
 }
 
-export function tooLarge(code: 'BODY_TOO_LARGE' | 'COMMAND_TOO_LARGE' | 'BATCH_TOO_LARGE', rule: string, extra: Extra = {}): HttpProblem {
+export function tooLarge(
+  code: 'BODY_TOO_LARGE' | 'COMMAND_TOO_LARGE' | 'BATCH_TOO_LARGE',
+  rule: string,
+  extra: Extra = {},
+): HttpProblem {
   // The rest of the body is not read, so the connection cannot be used again.
-  return new HttpProblem({ status: 413, code, title: rule, extra: { rule, ...extra }, headers: { connection: 'close' } });
+  return new HttpProblem({
+    status: 413,
+    code,
+    title: rule,
+    extra: { rule, ...extra },
+    headers: { connection: 'close' },
+  });
 }
 
 export function notFound(code: 'RECEIPT_NOT_FOUND' | 'ORDER_NOT_FOUND', title: string, extra: Extra): HttpProblem {

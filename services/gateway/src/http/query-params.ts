@@ -10,12 +10,18 @@ export function readQuery<Schema extends z.ZodType>(schema: Schema, query: unkno
   const read = schema.safeParse(query);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
-  if (issue?.code === 'unrecognized_keys') throw badRequest('INVALID_PARAMETER', issue.keys[0] ?? '', 'unknown parameter');
+  if (issue?.code === 'unrecognized_keys')
+    throw badRequest('INVALID_PARAMETER', issue.keys[0] ?? '', 'unknown parameter');
   throw badRequest('INVALID_PARAMETER', issue?.path.join('.') ?? '', issue?.message ?? 'invalid');
 }
 
 /** A whole number in decimal digits, within its range. */
-export function count(options: { readonly min: number; readonly max: number; readonly fallback: number; readonly doc: string }) {
+export function count(options: {
+  readonly min: number;
+  readonly max: number;
+  readonly fallback: number;
+  readonly doc: string;
+}) {
   const { min, max, fallback, doc } = options;
   const rule = `a whole number from ${min} to ${max}`;
   return z

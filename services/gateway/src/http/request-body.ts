@@ -4,7 +4,9 @@ import { HttpProblem } from '@tradestream/runtime';
 import { tooLarge } from './problems.ts';
 
 /** What a route gets as the body: text that was read whole, or the stream itself. */
-export type RequestBody = { readonly kind: 'json'; readonly text: string } | { readonly kind: 'ndjson'; readonly stream: Readable };
+export type RequestBody =
+  | { readonly kind: 'json'; readonly text: string }
+  | { readonly kind: 'ndjson'; readonly stream: Readable };
 
 /** Longest time for a whole body, milliseconds; a stream may instead be silent for that long. */
 const BODY_TIMEOUT_MS = 30_000;
@@ -19,10 +21,13 @@ export function acceptBodies(app: FastifyInstance, limits: { readonly jsonBytesM
   app.addContentTypeParser('application/json', async (_request: unknown, payload: Readable): Promise<RequestBody> => {
     return { kind: 'json', text: await readText(payload, limits.jsonBytesMax) };
   });
-  app.addContentTypeParser('application/x-ndjson', async (request: FastifyRequest, payload: Readable): Promise<RequestBody> => {
-    request.raw.socket.setTimeout(STREAM_IDLE_MS);
-    return { kind: 'ndjson', stream: payload };
-  });
+  app.addContentTypeParser(
+    'application/x-ndjson',
+    async (request: FastifyRequest, payload: Readable): Promise<RequestBody> => {
+      request.raw.socket.setTimeout(STREAM_IDLE_MS);
+      return { kind: 'ndjson', stream: payload };
+    },
+  );
   app.addContentTypeParser('*', async () => {
     throw new HttpProblem({
       status: 415,

@@ -1,6 +1,6 @@
 import type { Statement } from '@tradestream/database';
-import { type Cursor, decodeCursor, encodeCursor } from './cursor.ts';
 import { badRequest } from '../http/problems.ts';
+import { type Cursor, decodeCursor, encodeCursor } from './cursor.ts';
 
 /** A row as the driver gives it: every column selected as text. */
 export type TextRow = Readonly<Record<string, string>>;
@@ -43,11 +43,15 @@ export function pageStatement(view: ListView, page: PageRequest): Statement {
   for (const [name, value] of Object.entries(page.filters)) {
     const condition = view.filters[name];
     if (value === undefined || condition === undefined) continue;
-    conditions.push(condition.replace('$', () => (typeof value === 'number' ? timeOf(parameter(value)) : parameter(value))));
+    conditions.push(
+      condition.replace('$', () => (typeof value === 'number' ? timeOf(parameter(value)) : parameter(value))),
+    );
   }
   if (page.cursor !== undefined) {
     const key = cursorOf(view, page.cursor);
-    const after = view.key.map(({ type }, index) => (type === 'time' ? timeOf(parameter(key[index])) : parameter(key[index])));
+    const after = view.key.map(({ type }, index) =>
+      type === 'time' ? timeOf(parameter(key[index])) : parameter(key[index]),
+    );
     const columns = view.key.map(({ expression }) => expression);
     conditions.push(`(${columns.join(', ')}) ${view.direction === 'ASC' ? '>' : '<'} (${after.join(', ')})`);
   }
@@ -60,14 +64,22 @@ export function pageStatement(view: ListView, page: PageRequest): Statement {
 export function pageOf(view: ListView, rows: readonly TextRow[], limit: number): Readonly<Record<string, unknown>> {
   const shown = rows.slice(0, limit);
   const last = rows.length > limit ? shown.at(-1) : undefined;
-  const nextCursor = last === undefined ? null : encodeCursor(view.name, view.key.map(({ column }) => last[column] ?? ''));
+  const nextCursor =
+    last === undefined
+      ? null
+      : encodeCursor(
+          view.name,
+          view.key.map(({ column }) => last[column] ?? ''),
+        );
   return { items: shown.map(view.toItem), nextCursor };
 }
 
 function cursorOf(view: ListView, text: string): Cursor {
   const key = decodeCursor(view.name, text, view.key.length);
-  const isWellTyped = key?.every((part, index) => view.key[index]?.type === 'text' || /^-?\d{1,18}$/.test(part)) ?? false;
-  if (key === null || !isWellTyped) throw badRequest('INVALID_PARAMETER', 'cursor', 'the nextCursor of a page of this list');
+  const isWellTyped =
+    key?.every((part, index) => view.key[index]?.type === 'text' || /^-?\d{1,18}$/.test(part)) ?? false;
+  if (key === null || !isWellTyped)
+    throw badRequest('INVALID_PARAMETER', 'cursor', 'the nextCursor of a page of this list');
   return key;
 }
 

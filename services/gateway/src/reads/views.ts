@@ -58,7 +58,13 @@ export const ORDERS: ListView = {
   direction: 'DESC',
   toItem: (row) => ({
     ...owned(row),
-    ...{ price: row['price'], quantity: row['quantity'], filled: row['filled'], hold: row['hold'], status: row['status'] },
+    ...{
+      price: row['price'],
+      quantity: row['quantity'],
+      filled: row['filled'],
+      hold: row['hold'],
+      status: row['status'],
+    },
     ...{ placedAt: timeOf(row, 'placed'), updatedAt: timeOf(row, 'updated') },
   }),
 };

@@ -35,7 +35,10 @@ export class SharedPoll<Value> implements Closeable {
   }
 
   /** The value once it is there; null when the time is over, the caller is gone or the poll closes. */
-  wait(key: string, limits: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined }): Promise<Value | null> {
+  wait(
+    key: string,
+    limits: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<Value | null> {
     const { timeoutMs, signal } = limits;
     if (this.#closing.signal.aborted || signal?.aborted === true) return Promise.resolve(null);
     return new Promise((resolve) => {

@@ -1,0 +1,10 @@
+import { createLogger } from '@tradestream/runtime';
+import { openStack } from '@tradestream/stack';
+import { writeFileSync } from 'node:fs';
+const log = createLogger({ service: 'scratch', level: 'info' });
+const t0 = performance.now();
+const stack = await openStack({ log, onProgress: (p) => console.error(p.part, p.state) });
+console.error('stack up', Math.round(performance.now() - t0));
+writeFileSync('/tmp/lead/endpoints.json', JSON.stringify({ ...stack.endpoints, logFolder: stack.logFolder }));
+process.on('SIGTERM', () => void stack.close().then(() => process.exit(0)));
+setInterval(() => undefined, 1000);

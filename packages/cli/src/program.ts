@@ -1,0 +1,67 @@
+import { Command, Option } from 'commander';
+import type { CliContext } from './cli-context.ts';
+import { configCommand } from './commands/config.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { downCommand } from './commands/down.ts';
+import { produceCommand } from './commands/produce.ts';
+import { receiptCommand } from './commands/receipt.ts';
+import { statusCommand } from './commands/status.ts';
+import { upCommand } from './commands/up.ts';
+import { balancesCommand, candlesCommand, fillsCommand, ordersCommand, tradesCommand } from './commands/views.ts';
+import { findGateway, stateFolder } from './connection.ts';
+import { type OutputFormat, Terminal } from './output/terminal.ts';
+
+/** The command line; its commands throw, they never end the process. */
+export function buildProgram(signal: AbortSignal): Command {
+  const program = new Command('tradestream')
+    .description('Trade commands from Kafka to PostgreSQL, exactly once in effect')
+    .addOption(outputOption())
+    .showHelpAfterError('(--help shows what it takes)')
+    .exitOverride();
+  let terminal: Terminal | null = null;
+  const context: CliContext = {
+    get terminal() {
+      terminal ??= new Terminal(formatOf(program));
+      return terminal;
+    },
+    signal,
+    stateFolder: stateFolder(),
+    gateway: () => findGateway(process.env),
+  };
+  for (const make of COMMANDS) {
+    const command = make(context);
+    // `-o` may stand behind the command as well as before it.
+    program.addCommand(command.addOption(outputOption()).copyInheritedSettings(program));
+    command.hook('preAction', (_program, action) => {
+      const given = action.getOptionValue('output');
+      if (given !== undefined && action.getOptionValueSource('output') !== 'default')
+        program.setOptionValue('output', given);
+    });
+  }
+  return program;
+}
+
+const COMMANDS: readonly ((context: CliContext) => Command)[] = [
+  upCommand,
+  downCommand,
+  statusCommand,
+  produceCommand,
+  receiptCommand,
+  tradesCommand,
+  fillsCommand,
+  ordersCommand,
+  balancesCommand,
+  candlesCommand,
+  doctorCommand,
+  configCommand,
+];
+
+function outputOption(): Option {
+  return new Option('-o, --output <format>', 'form of the data on standard output')
+    .choices(['table', 'json'])
+    .default('table');
+}
+
+function formatOf(program: Command): OutputFormat {
+  return program.getOptionValue('output') === 'json' ? 'json' : 'table';
+}

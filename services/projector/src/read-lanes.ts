@@ -1,0 +1,78 @@
+import type { Session } from '@tradestream/database';
+import type { ProjectorError } from './errors.ts';
+import type { EventReader } from './event-reader.ts';
+import { missingSchemaId } from './event-reader.ts';
+import type { Inbox, WaitingRecord } from './inbox.ts';
+import { loadLedgerEvents } from './ledger-source.ts';
+import type { Cursor } from './position.ts';
+import { type Floor, type LaneEvents, type Obstacle, readLane } from './read-lane.ts';
+
+export type LaneSources = {
+  readonly inbox: Inbox;
+  readonly reader: EventReader;
+  readonly loads: Session;
+  readonly cursors: readonly Cursor[];
+  readonly countMax: number;
+  /** Told of each projection that does not get past a record. */
+  readonly onStopped: (cursor: Cursor, error: ProjectorError) => void;
+};
+
+export type TakenRecords = ReadonlyMap<number, readonly WaitingRecord[]>;
+
+/**
+ * The events of the records taken, by partition. A gap at the head is filled from the ledger when
+ * it can be read; what cannot be got past stops the projections that need it. Records that were not
+ * read go back to their lanes.
+ */
+export async function readLanes(
+  sources: LaneSources,
+  taken: TakenRecords,
+): Promise<{ readonly lanes: readonly LaneEvents[]; readonly used: TakenRecords }> {
+  const lanes: LaneEvents[] = [];
+  const used = new Map<number, readonly WaitingRecord[]>();
+  for (const [partition, records] of taken) {
+    const going = sources.cursors.filter((cursor) => cursor.partition === partition && cursor.stop === null);
+    const floor = floorOf(going);
+    const lane = floor === null ? null : await readOrFill(sources, { partition, records }, floor);
+    const recordCount = lane?.recordCount ?? 0;
+    if (lane !== null) lanes.push(lane);
+    used.set(partition, records.slice(0, recordCount));
+    sources.inbox.putBack(partition, records.slice(recordCount));
+    const obstacle = lane?.events.length === 0 ? lane.obstacle : null;
+    if (obstacle === null) continue;
+    for (const cursor of going) if (stands(cursor, obstacle)) sources.onStopped(cursor, obstacle.error);
+  }
+  return { lanes, used };
+}
+
+async function readOrFill(
+  sources: LaneSources,
+  lane: { readonly partition: number; readonly records: readonly WaitingRecord[] },
+  floor: Floor,
+): Promise<LaneEvents> {
+  const { reader, loads, countMax } = sources;
+  const read = readLane(reader, lane, floor);
+  if (read.events.length > 0 || read.obstacle === null) return read;
+  const { error, offset, seq } = read.obstacle;
+  const schemaId = missingSchemaId(error);
+  // Asked for once: a schema that is now known is an obstacle no more.
+  if (schemaId !== null) return (await reader.learn(schemaId)) ? await readOrFill(sources, lane, floor) : read;
+  if (seq === null) return read;
+  const range = { partition: lane.partition, afterSeq: floor.seq, beforeSeq: seq, countMax };
+  const events = await loadLedgerEvents(loads, reader, range);
+  // They stand before the record behind the gap, which stays at the head of its lane.
+  return { ...read, events, nextOffsets: events.map(() => offset) };
+}
+
+function floorOf(going: readonly Cursor[]): Floor | null {
+  if (going.length === 0) return null;
+  return {
+    seq: Math.min(...going.map(({ ahead }) => ahead.seq)),
+    nextOffset: Math.min(...going.map(({ ahead }) => ahead.nextOffset)),
+  };
+}
+
+/** Whether this projection needs what the obstacle hides. */
+function stands({ ahead }: Cursor, { offset, seq }: Obstacle): boolean {
+  return seq === null ? ahead.nextOffset <= offset : ahead.seq + 1 < seq;
+}

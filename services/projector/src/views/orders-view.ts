@@ -1,0 +1,85 @@
+import { arrays, type Statement } from '@tradestream/database';
+import type { EventEnvelope, Order } from '@tradestream/trading';
+import { compareText, forRows, type View } from './view.ts';
+
+type OrderRow = {
+  readonly order: Order;
+  readonly updatedAt: number;
+  readonly placedAt: number;
+  /** The lowest version seen: `placedAt` is its time. */
+  readonly firstVersion: number;
+};
+
+/** Orders after their newest event, with the times of their first and newest, by version. */
+export function ordersView(): View {
+  return {
+    name: 'orders',
+    missing: () => null,
+    take: () => undefined,
+    forget: () => undefined,
+    fold: (events) =>
+      forRows(
+        [...newestOrders(events).values()].toSorted((a, b) => compareText(a.order.orderId, b.order.orderId)),
+        upsertOrders,
+      ),
+  };
+}
+
+function newestOrders(events: readonly EventEnvelope[]): ReadonlyMap<string, OrderRow> {
+  const rows = new Map<string, OrderRow>();
+  for (const { event, occurredAt } of events) {
+    if (event.type === 'CommandRejected') continue;
+    for (const order of event.orders) {
+      const only = { order, updatedAt: occurredAt, placedAt: occurredAt, firstVersion: order.version };
+      const known = rows.get(order.orderId);
+      rows.set(order.orderId, known === undefined ? only : joined(known, only));
+    }
+  }
+  return rows;
+}
+
+function joined(a: OrderRow, b: OrderRow): OrderRow {
+  const newer = a.order.version < b.order.version ? b : a;
+  const first = a.firstVersion <= b.firstVersion ? a : b;
+  return { ...newer, placedAt: first.placedAt, firstVersion: first.firstVersion };
+}
+
+/** The same join in SQL. Symbol, side and user of an order never change. */
+const UPSERT = `
+  INSERT INTO views.orders AS o (id, user_id, symbol, side, price, quantity, filled, hold, status,
+    placed_at, updated_at, version, first_version)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[],
+    $8::numeric[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::bigint[])
+  ON CONFLICT (id) DO UPDATE SET
+    price = CASE WHEN excluded.version > o.version THEN excluded.price ELSE o.price END,
+    quantity = CASE WHEN excluded.version > o.version THEN excluded.quantity ELSE o.quantity END,
+    filled = CASE WHEN excluded.version > o.version THEN excluded.filled ELSE o.filled END,
+    hold = CASE WHEN excluded.version > o.version THEN excluded.hold ELSE o.hold END,
+    status = CASE WHEN excluded.version > o.version THEN excluded.status ELSE o.status END,
+    updated_at = CASE WHEN excluded.version > o.version THEN excluded.updated_at ELSE o.updated_at END,
+    placed_at = CASE WHEN excluded.first_version < o.first_version THEN excluded.placed_at ELSE o.placed_at END,
+    version = greatest(excluded.version, o.version),
+    first_version = least(excluded.first_version, o.first_version)
+  WHERE o.version < excluded.version OR excluded.first_version < o.first_version`;
+
+function upsertOrders(rows: readonly OrderRow[]): Statement {
+  return {
+    name: 'upsert_orders',
+    text: UPSERT,
+    values: [
+      arrays.text(rows.map(({ order }) => order.orderId)),
+      arrays.text(rows.map(({ order }) => order.userId)),
+      arrays.text(rows.map(({ order }) => order.symbol)),
+      arrays.text(rows.map(({ order }) => order.side)),
+      arrays.numeric18(rows.map(({ order }) => order.price)),
+      arrays.numeric18(rows.map(({ order }) => order.quantity)),
+      arrays.numeric18(rows.map(({ order }) => order.filled)),
+      arrays.numeric18(rows.map(({ order }) => order.hold)),
+      arrays.text(rows.map(({ order }) => order.status)),
+      arrays.timestamptzMicros(rows.map((row) => row.placedAt)),
+      arrays.timestamptzMicros(rows.map((row) => row.updatedAt)),
+      arrays.int8(rows.map(({ order }) => order.version)),
+      arrays.int8(rows.map((row) => row.firstVersion)),
+    ],
+  };
+}

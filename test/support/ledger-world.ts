@@ -1,0 +1,175 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  commandHeaders,
+  encodeCommand,
+  frame,
+  openSchemas,
+  type Topics,
+  topicsWithPrefix,
+} from '@tradestream/contracts';
+import { migrate, openSession, type Session } from '@tradestream/database';
+import {
+  type LogAdmin,
+  type MessageLog,
+  type OutgoingRecord,
+  openKafka,
+  type Producer,
+  type RecordPlace,
+} from '@tradestream/messaging';
+import { createLogger, type Logger, Scope } from '@tradestream/runtime';
+import type { Endpoints } from '@tradestream/stack';
+import { commandKey, type TradeCommand } from '@tradestream/trading';
+import { eventually } from './eventually.ts';
+import { createDatabase, type ScratchDatabase, uniquePrefix } from './scratch.ts';
+
+export type Sent = { readonly commandId: string; readonly command: TradeCommand };
+
+const STOP_MS = 20_000;
+
+/** A ledger of a test's own on the shared stack: database, topics, groups, and workers as processes. */
+export class LedgerWorld implements AsyncDisposable {
+  readonly database: ScratchDatabase;
+  readonly topics: Topics;
+  readonly log: Logger;
+  readonly kafka: MessageLog;
+  readonly admin: LogAdmin;
+  readonly producer: Producer;
+  readonly session: Session;
+  readonly commandSchemaId: number;
+  readonly #prefix: string;
+  readonly #scope: Scope;
+  readonly #logFolder = mkdtempSync(join(tmpdir(), 'tradestream-world-'));
+  readonly #running: ChildProcess[] = [];
+  #workers = 0;
+
+  constructor(parts: {
+    readonly database: ScratchDatabase;
+    readonly topics: Topics;
+    readonly log: Logger;
+    readonly kafka: MessageLog;
+    readonly admin: LogAdmin;
+    readonly producer: Producer;
+    readonly session: Session;
+    readonly commandSchemaId: number;
+    readonly prefix: string;
+    readonly scope: Scope;
+  }) {
+    this.database = parts.database;
+    this.topics = parts.topics;
+    this.log = parts.log;
+    this.kafka = parts.kafka;
+    this.admin = parts.admin;
+    this.producer = parts.producer;
+    this.session = parts.session;
+    this.commandSchemaId = parts.commandSchemaId;
+    this.#prefix = parts.prefix;
+    this.#scope = parts.scope;
+  }
+
+  /** Environment of a service that works on this ledger. */
+  env(overrides: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+    const { endpoints, serviceUrls } = this.database;
+    return {
+      PATH: process.env['PATH'],
+      KAFKA_BROKERS: endpoints.kafkaBrokers,
+      SCHEMA_REGISTRY_URL: endpoints.schemaRegistryUrl,
+      TRADESTREAM_WORKER_DATABASE_URL: serviceUrls.worker,
+      TRADESTREAM_TOPIC_PREFIX: this.#prefix,
+      TRADESTREAM_GROUP_PREFIX: this.#prefix,
+      ...overrides,
+    };
+  }
+
+  /** Starts a worker as its own process; it is ended with the world. Its log is in a file of its own. */
+  startWorker(overrides: Readonly<Record<string, string>> = {}): ChildProcess {
+    this.#workers += 1;
+    const child = spawn(process.execPath, ['services/worker/src/main.ts'], {
+      env: this.env(overrides),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    child.stderr?.pipe(createWriteStream(join(this.#logFolder, `worker-${this.#workers}.log`)));
+    this.#running.push(child);
+    this.#scope.defer(`worker ${this.#workers}`, () => endProcess(child));
+    return child;
+  }
+
+  /** The name of a consumer group in this world. */
+  group(name: string): string {
+    return `${this.#prefix}${name}`;
+  }
+
+  /** Ends every worker in the orderly way. */
+  async stopWorkers(): Promise<void> {
+    await Promise.all(this.#running.splice(0).map(endProcess));
+  }
+
+  /** Records of commands as any producer would write them. */
+  recordsOf(commands: readonly Sent[]): OutgoingRecord[] {
+    return commands.map(({ commandId, command }) => ({
+      key: commandKey(command),
+      value: frame(this.commandSchemaId, encodeCommand({ commandId, command })),
+      headers: commandHeaders({ commandId, type: command.type, source: '/test', timeMs: Date.now() }),
+    }));
+  }
+
+  async send(commands: readonly Sent[]): Promise<readonly RecordPlace[]> {
+    return await this.producer.send(this.topics.commands, this.recordsOf(commands));
+  }
+
+  /** Resolves when everything on the commands topic is below the ledger's offsets. */
+  async applied(withinMs: number): Promise<void> {
+    await eventually(
+      async () => {
+        const ranges = await this.admin.ranges(this.topics.commands);
+        const end = ranges.reduce((sum, range) => sum + range.end, 0);
+        const { rows } = await this.session.query<{ next: string }>({
+          text: 'SELECT coalesce(sum(next_offset), 0)::text AS next FROM ledger.partitions WHERE topic = $1',
+          values: [this.topics.commands],
+        });
+        if (Number(rows[0]?.next) < end)
+          throw new Error(`applied ${rows[0]?.next} of ${end}; worker logs are in ${this.#logFolder}`);
+      },
+      { withinMs },
+    );
+  }
+
+  async rows<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    return (await this.session.query<Row>({ text, values })).rows;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#scope.close();
+  }
+}
+
+/** A world with its schema, topics and registered schemas; no worker runs yet. */
+export async function openLedgerWorld(endpoints: Endpoints, label: string, partitions = 6): Promise<LedgerWorld> {
+  const scope = new Scope();
+  const log = createLogger({ service: label, level: 'warn' });
+  const prefix = uniquePrefix(label);
+  const topics = topicsWithPrefix(prefix);
+  const database = scope.use(await createDatabase(endpoints, label));
+  await migrate({ url: database.url, folder: 'schemas/sql/ledger', schema: 'ledger', log });
+  const kafka = scope.use(await openKafka({ brokers: endpoints.kafkaBrokers.split(','), clientId: label, log }));
+  const admin = scope.use(await kafka.openAdmin());
+  await admin.createTopics(Object.values(topics).map((topic) => ({ topic, partitions })));
+  const schemas = await openSchemas({ url: endpoints.schemaRegistryUrl, log, timeoutMs: 5_000, topics });
+  const { commandSchemaId } = await schemas.register();
+  const producer = scope.use(await kafka.openProducer({ clientId: label }));
+  const session = scope.use(await openSession({ url: database.url, applicationName: label, connectTimeoutMs: 5_000 }));
+  return new LedgerWorld({ database, topics, log, kafka, admin, producer, session, commandSchemaId, prefix, scope });
+}
+
+async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGCONT');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  await exited;
+  clearTimeout(timer);
+}
