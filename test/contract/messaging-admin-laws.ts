@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Bench, numbered } from './messaging-laws.ts';
+import { type Bench, numbered } from './messaging-bench.ts';
 
 export function adminLaws(bench: Bench): void {
   describe('administration', () => {

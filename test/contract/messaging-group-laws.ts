@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { type Bench, numbered } from './messaging-laws.ts';
+import { type Bench, numbered } from './messaging-bench.ts';
 import { Recorder } from './messaging-recorder.ts';
 
 export function groupLaws(bench: Bench): void {

@@ -1,21 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { LogAdmin, MessageLog, OutgoingRecord } from '@tradestream/messaging';
+import type { LogAdmin, MessageLog } from '@tradestream/messaging';
 import { afterAll, beforeAll } from 'vitest';
 import { adminLaws } from './messaging-admin-laws.ts';
+import type { Bench } from './messaging-bench.ts';
 import { groupLaws } from './messaging-group-laws.ts';
 import { producerLaws } from './messaging-producer-laws.ts';
 import { readerLaws } from './messaging-reader-laws.ts';
 import { subscriptionLaws } from './messaging-subscription-laws.ts';
-
-/** What a law has at hand. */
-export type Bench = {
-  readonly log: () => MessageLog;
-  readonly admin: () => LogAdmin;
-  /** A new topic of its own. */
-  readonly topic: (partitions?: number) => Promise<string>;
-  /** A group name of its own. */
-  readonly group: () => string;
-};
 
 /** What every adapter of the messaging port keeps. `open` gives a log that this run owns. */
 export function messagingLaws(open: () => Promise<MessageLog>): void {
@@ -44,21 +35,4 @@ export function messagingLaws(open: () => Promise<MessageLog>): void {
   groupLaws(bench);
   readerLaws(bench);
   adminLaws(bench);
-}
-
-/** Records with the number as value, all for one partition. */
-export function numbered(
-  count: number,
-  options: { readonly partition: number; readonly first?: number },
-): OutgoingRecord[] {
-  const first = options.first ?? 0;
-  return Array.from({ length: count }, (_, index) => ({
-    partition: options.partition,
-    key: null,
-    value: Buffer.from(String(first + index)),
-  }));
-}
-
-export function textOf(value: Buffer | null): string {
-  return value === null ? 'null' : value.toString();
 }

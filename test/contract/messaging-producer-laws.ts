@@ -1,7 +1,7 @@
 import type { LogRecord } from '@tradestream/messaging';
 import { MessagingError, type OutgoingRecord, partitionOf, type RecordPlace } from '@tradestream/messaging';
 import { describe, expect, test } from 'vitest';
-import { type Bench, textOf } from './messaging-laws.ts';
+import { type Bench, textOf } from './messaging-bench.ts';
 
 export function producerLaws(bench: Bench): void {
   describe('producer', () => {

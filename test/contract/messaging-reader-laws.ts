@@ -1,6 +1,6 @@
 import type { LogRecord } from '@tradestream/messaging';
 import { describe, expect, test } from 'vitest';
-import { type Bench, numbered, textOf } from './messaging-laws.ts';
+import { type Bench, numbered, textOf } from './messaging-bench.ts';
 
 export function readerLaws(bench: Bench): void {
   const read = async (options: {

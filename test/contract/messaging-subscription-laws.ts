@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Bench, numbered, textOf } from './messaging-laws.ts';
+import { type Bench, numbered, textOf } from './messaging-bench.ts';
 import { Recorder } from './messaging-recorder.ts';
 
 export function subscriptionLaws(bench: Bench): void {

@@ -20,8 +20,7 @@ export function createProgressReporter(stream: Writable & { readonly isTTY?: boo
 
 function createBar(stream: Writable): ProgressReporter {
   const format = 'fetching Kafka, registry, PostgreSQL, Redis (once) [{bar}] {percentage} %';
-  // The library types its stream as that of a process; it only writes to it.
-  const bar = new SingleBar({ stream: stream as NodeJS.WriteStream, format, hideCursor: true }, Presets.shades_classic);
+  const bar = new SingleBar({ stream, format, hideCursor: true }, Presets.shades_classic);
   const waiting = new Set<string>();
   let fetching = false;
   return {

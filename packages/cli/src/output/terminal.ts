@@ -81,7 +81,7 @@ const PLAIN_BORDERS = Object.fromEntries(
 
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return '';
-  return printable(typeof value === 'object' ? JSON.stringify(value) : String(value));
+  return printable(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 /** Values come from producers: a control character in one must not reach the terminal. */

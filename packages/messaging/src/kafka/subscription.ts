@@ -136,10 +136,12 @@ export class KafkaSubscription implements Subscription {
     } finally {
       this.#assignment = undefined;
       this.#stop = () => undefined;
-      await assignment.end(this.#options.drainMs).finally(async () => {
+      try {
+        await assignment.end(this.#options.drainMs);
+      } finally {
         served.abort();
         await heartbeats;
-      });
+      }
     }
   }
 
