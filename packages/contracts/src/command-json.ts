@@ -1,5 +1,5 @@
 import { checkCommand, formatAmount, type TradeCommand } from '@tradestream/trading';
-import type { CommandMessage } from './avro/command-codec.ts';
+import type { CommandMessage } from './avro/command-message.ts';
 import { formatTime } from './command-time.ts';
 import { normaliseUuid } from './ids.ts';
 import { type FieldProblem, JsonFields } from './json-fields.ts';

@@ -36,7 +36,8 @@ export {
   type TradeAnswer,
   tradeAnswer,
 } from './answers/view-answers.ts';
-export { type CommandMessage, decodeCommand, encodeCommand } from './avro/command-codec.ts';
+export { decodeCommand, encodeCommand } from './avro/command-codec.ts';
+export type { CommandMessage } from './avro/command-message.ts';
 export {
   decodeEvent,
   type EventContent,

@@ -7,7 +7,7 @@ import {
   type TradeEvent,
 } from '@tradestream/trading';
 import fc from 'fast-check';
-import type { CommandMessage } from './command-codec.ts';
+import type { CommandMessage } from './command-message.ts';
 
 /* Messages for property tests: any text, any amount of 38 digits, any number that a double holds. */
 

@@ -1,14 +1,8 @@
-import type { TradeCommand } from '@tradestream/trading';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { readCommandBody, writeCommandBody } from './command-body.ts';
+import type { CommandMessage } from './command-message.ts';
 import { commandReading, type WriterSchema } from './writer-schema.ts';
-
-/** A command as a record of the commands topic carries it. `commandId` is as the producer wrote it. */
-export type CommandMessage = {
-  readonly commandId: string | null;
-  readonly command: TradeCommand;
-};
 
 const writer = new ByteWriter();
 

@@ -2,7 +2,7 @@ import type { EventEnvelope, TradeCommand, TradeEvent } from '@tradestream/tradi
 import { TRADE_COMMAND_SCHEMA } from '../generated/trade-command.ts';
 import { TRADE_EVENT_SCHEMA } from '../generated/trade-event.ts';
 import { parseAvroSchema } from './avro-types.ts';
-import type { CommandMessage } from './command-codec.ts';
+import type { CommandMessage } from './command-message.ts';
 
 /* The Avro library's own bytes of our messages: what the tests hold the fast codec against. */
 

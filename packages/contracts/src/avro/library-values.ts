@@ -10,7 +10,7 @@ import {
 import { ContractError } from '../errors.ts';
 import type * as commands from '../generated/trade-command.ts';
 import type * as events from '../generated/trade-event.ts';
-import type { CommandMessage } from './command-codec.ts';
+import type { CommandMessage } from './command-message.ts';
 import { isReason } from './event-body.ts';
 
 /*

@@ -4,7 +4,7 @@ import { ContractError } from '../errors.ts';
 import * as commandSchema from '../generated/trade-command.ts';
 import * as eventSchema from '../generated/trade-event.ts';
 import { parseAvroSchema } from './avro-types.ts';
-import type { CommandMessage } from './command-codec.ts';
+import type { CommandMessage } from './command-message.ts';
 import { commandMessageOf, eventEnvelopeOf } from './library-values.ts';
 import { findUnreadable } from './schema-differences.ts';
 import { layoutOf, parseSchemaModel } from './schema-model.ts';

@@ -1,12 +1,18 @@
-import type { MemorySubscription } from './memory-subscription.ts';
 import type { MemoryTopic } from './memory-topic.ts';
+
+/** What a group asks of its members. */
+export interface GroupMember {
+  readonly topic: string;
+  revoke(): Promise<void>;
+  assign(partitions: readonly number[]): void;
+}
 
 /** A consumer group: its members in the order in which they joined, and what was committed. */
 export class MemoryGroup {
   readonly name: string;
   readonly #topic: (name: string) => MemoryTopic | undefined;
   readonly #committed = new Map<string, Map<number, number>>();
-  #members: readonly MemorySubscription[] = [];
+  #members: readonly GroupMember[] = [];
   /** Rebalances run one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -34,12 +40,12 @@ export class MemoryGroup {
     for (const [partition, offset] of next) offsets.set(partition, offset);
   }
 
-  join(member: MemorySubscription): Promise<void> {
+  join(member: GroupMember): Promise<void> {
     this.#members = [...this.#members, member];
     return this.rebalance();
   }
 
-  leave(member: MemorySubscription): Promise<void> {
+  leave(member: GroupMember): Promise<void> {
     this.#members = this.#members.filter((other) => other !== member);
     return this.#queue(async () => {
       await member.revoke();
