@@ -9,6 +9,11 @@ export function projectRoot(): string {
   return findRoot(process.cwd()) ?? findRoot(import.meta.dirname) ?? process.cwd();
 }
 
+/** The checkout that this program belongs to: where its services and its SQL are. */
+export function codeRoot(): string {
+  return join(import.meta.dirname, '..', '..', '..');
+}
+
 function findRoot(from: string): string | null {
   for (let folder = from; ; folder = dirname(folder)) {
     if (isRoot(folder)) return folder;

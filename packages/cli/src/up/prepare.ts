@@ -4,7 +4,7 @@ import { migrate } from '@tradestream/database';
 import { openKafka } from '@tradestream/messaging';
 import { type Logger, Scope } from '@tradestream/runtime';
 import type { Endpoints } from '@tradestream/stack';
-import { projectRoot } from '../project-root.ts';
+import { codeRoot } from '../project-root.ts';
 
 const PARTITIONS = 6;
 const REGISTRY_TIMEOUT_MS = 10_000;
@@ -14,7 +14,7 @@ const KEPT = { 'retention.ms': '-1', 'cleanup.policy': 'delete' } as const;
 /** Makes tables, topics and schemas that are not there; what is there is checked and left as it is. */
 export async function prepare(endpoints: Endpoints, log: Logger): Promise<void> {
   for (const schema of ['ledger', 'views']) {
-    await migrate({ url: endpoints.databaseUrl, folder: join(projectRoot(), 'schemas', 'sql', schema), schema, log });
+    await migrate({ url: endpoints.databaseUrl, folder: join(codeRoot(), 'schemas', 'sql', schema), schema, log });
   }
   const topics = topicsWithPrefix(process.env['TRADESTREAM_TOPIC_PREFIX'] ?? '');
   await using scope = new Scope();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { endpointsOfService, type ServiceName, type Stack } from '@tradestream/stack';
-import { projectRoot } from '../project-root.ts';
+import { codeRoot } from '../project-root.ts';
 
 /** How one process of a service is started. */
 export type ServicePlan = {
@@ -41,7 +41,7 @@ function planOf(stack: Stack, service: ServiceName, name: string): ServicePlan {
     env[`${own}OPERATOR_TOKEN`] = tokens.operator;
     env[`${own}ADMIN_TOKEN`] = tokens.admin;
   }
-  const script = join(projectRoot(), 'services', service, 'src', 'main.ts');
+  const script = join(codeRoot(), 'services', service, 'src', 'main.ts');
   return { name, script, env, portVariable: `${own}HTTP_PORT` };
 }
 
