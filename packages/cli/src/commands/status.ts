@@ -18,7 +18,8 @@ export function statusCommand(context: CliContext): Command {
       { title: 'URL', field: 'url' },
     ]);
     const bad = rows.filter(({ state }) => state !== 'ready' && state !== 'running');
-    if (bad.length > 0) throw new CliFailure(`not well: ${bad.map(({ part }) => part).join(', ')}`, { exitCode: EXIT.unhealthy });
+    if (bad.length > 0)
+      throw new CliFailure(`not well: ${bad.map(({ part }) => part).join(', ')}`, { exitCode: EXIT.unhealthy });
   });
 }
 

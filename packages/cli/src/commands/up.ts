@@ -28,7 +28,9 @@ export function upCommand(context: CliContext): Command {
       const lockFile = lockFileOf(context.stateFolder);
       const lock = await acquireFileLock(lockFile, { timeoutMs: 0 });
       if (lock === null) {
-        throw new CliFailure(`already running here (pid ${holderPid(lockFile) ?? 'unknown'}): see \`tradestream status\`, end it with \`tradestream down\``);
+        throw new CliFailure(
+          `already running here (pid ${holderPid(lockFile) ?? 'unknown'}): see \`tradestream status\`, end it with \`tradestream down\``,
+        );
       }
       try {
         await run(context, options);
@@ -54,7 +56,8 @@ async function run(context: CliContext, options: Options): Promise<void> {
     const loaded = options.data ? await load(context, installation) : EMPTY;
     const summary = await summarise(installation, loaded, signal);
     printSummary(terminal, summary);
-    if (!summary.ok && options.once) throw new CliFailure(summary.verify.firstContradiction ?? 'a check of the summary does not hold');
+    if (!summary.ok && options.once)
+      throw new CliFailure(summary.verify.firstContradiction ?? 'a check of the summary does not hold');
     if (!options.once) await untilAborted(context);
   } finally {
     terminal.note('taking everything down');

@@ -81,6 +81,7 @@ const PLAIN_BORDERS = Object.fromEntries(
 
 function textOf(value: unknown): string {
   if (value === null || value === undefined) return '';
+  if (typeof value === 'bigint') return value.toString();
   return printable(typeof value === 'string' ? value : JSON.stringify(value));
 }
 

@@ -1,9 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Closeable, type Logger, Scope } from '@tradestream/runtime';
-import { type EndpointsFile, openStack, removeEndpoints, type Stack, type StackProgress, writeEndpoints } from '@tradestream/stack';
-import { CliFailure } from '../output/exit-code.ts';
+import {
+  type EndpointsFile,
+  openStack,
+  removeEndpoints,
+  type Stack,
+  type StackProgress,
+  writeEndpoints,
+} from '@tradestream/stack';
 import { stateFolder } from '../connection.ts';
+import { CliFailure } from '../output/exit-code.ts';
 import { projectRoot } from '../project-root.ts';
 import { prepare } from './prepare.ts';
 import { probe } from './probe.ts';
@@ -102,7 +109,8 @@ async function untilReady(service: SupervisedProcess, signal: AbortSignal): Prom
   let detail = 'it has not begun to listen';
   await waitUntil(
     async () => {
-      if (service.state === 'failed') throw new CliFailure(`${service.name} refused its configuration; see ${service.logFile}`);
+      if (service.state === 'failed')
+        throw new CliFailure(`${service.name} refused its configuration; see ${service.logFile}`);
       if (service.url === null || service.state !== 'running') return null;
       const { isReady, waitingFor } = await probe(service.url);
       detail = waitingFor;

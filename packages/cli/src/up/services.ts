@@ -17,7 +17,12 @@ const SHARED = ['TRADESTREAM_TOPIC_PREFIX', 'TRADESTREAM_GROUP_PREFIX'] as const
 /** The processes of an installation: one gateway, monitor and projector, and as many workers as wanted. */
 export function planServices(stack: Stack, workers: number): readonly ServicePlan[] {
   const names = Array.from({ length: workers }, (_, index) => planOf(stack, 'worker', `worker-${index + 1}`));
-  return [...names, planOf(stack, 'projector', 'projector-1'), planOf(stack, 'gateway', 'gateway'), planOf(stack, 'monitor', 'monitor')];
+  return [
+    ...names,
+    planOf(stack, 'projector', 'projector-1'),
+    planOf(stack, 'gateway', 'gateway'),
+    planOf(stack, 'monitor', 'monitor'),
+  ];
 }
 
 function planOf(stack: Stack, service: ServiceName, name: string): ServicePlan {
@@ -47,6 +52,8 @@ function planOf(stack: Stack, service: ServiceName, name: string): ServicePlan {
 
 function fromEnvironment(isWanted: (variable: string) => boolean): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && isWanted(entry[0])),
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && isWanted(entry[0]),
+    ),
   );
 }

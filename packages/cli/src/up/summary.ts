@@ -78,8 +78,9 @@ async function askReplica(installation: Installation): Promise<Summary['query']>
   return { servedBy, role: await roleOf(replicaUrls[servedBy] ?? databaseUrl) };
 }
 
-/** The summary for a reader. */
+/** The summary as it is for a program, in words for a reader. */
 export function printSummary(terminal: Terminal, summary: Summary): void {
+  if (terminal.format === 'json') return terminal.object(summary);
   const { urls, query, verify, conservation, ...figures } = summary;
   terminal.object({
     ...figures,

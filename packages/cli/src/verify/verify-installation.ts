@@ -14,7 +14,10 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const EVENTS_A_READ = 5_000;
 
 /** Checks the invariants on one snapshot of the primary. */
-export async function verifyInstallation(endpoints: Endpoints, options: { readonly signal: AbortSignal }): Promise<Verification> {
+export async function verifyInstallation(
+  endpoints: Endpoints,
+  options: { readonly signal: AbortSignal },
+): Promise<Verification> {
   const session = await openSession({
     url: endpoints.databaseUrl,
     applicationName: 'tradestream-verify',
@@ -42,7 +45,8 @@ async function findLostFunds(session: Session): Promise<string | null> {
   const owned = new Map(rows.map((row) => [row.asset, BigInt(row.owned)]));
   for (const asset of new Set([...moved.keys(), ...owned.keys()])) {
     const [has, should] = [owned.get(asset) ?? 0n, moved.get(asset) ?? 0n];
-    if (has !== should) return `conservation: ${asset}: ${formatAmount(has)} owned, ${formatAmount(should)} deposited less withdrawn`;
+    if (has !== should)
+      return `conservation: ${asset}: ${formatAmount(has)} owned, ${formatAmount(should)} deposited less withdrawn`;
   }
   return null;
 }
@@ -76,5 +80,7 @@ async function findGap(session: Session): Promise<string | null> {
            GROUP BY p.partition, p.event_seq HAVING count(e.seq) <> p.event_seq LIMIT 1`,
   });
   const [gap] = rows;
-  return gap === undefined ? null : `events: partition ${gap.partition} has ${gap.count} events and stands at seq ${gap.event_seq}`;
+  return gap === undefined
+    ? null
+    : `events: partition ${gap.partition} has ${gap.count} events and stands at seq ${gap.event_seq}`;
 }
