@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type Bench, numbered } from './messaging-bench.ts';
 
@@ -57,11 +58,27 @@ export function adminLaws(bench: Bench): void {
       );
       await assigned.promise;
       await subscription.commit(new Map([[0, 5]]));
-      expect(await bench.admin().groups()).toContainEqual({ group, protocolType: 'consumer' });
+      expect(await bench.admin().groups()).toContainEqual({
+        group,
+        protocolType: 'consumer',
+        state: 'Stable',
+        protocol: 'classic',
+      });
+      const [member] = await bench.admin().groupMembers(group);
+      expect(member).toMatchObject({ clientId: 'laws', partitions: [{ topic, partition: 0 }] });
+      expect(await bench.admin().committedOffsets(group)).toEqual([{ topic, partition: 0, committed: 5 }]);
       await expect(bench.admin().deleteGroup(group)).rejects.toMatchObject({ code: 'MSG_REFUSED' });
       await subscription.close();
       await bench.admin().deleteGroup(group);
       expect(await bench.admin().groupOffsets(group, topic)).toEqual([{ partition: 0, committed: null }]);
+      expect(await bench.admin().committedOffsets(group)).toEqual([]);
+      expect(await bench.admin().groupMembers(group)).toEqual([]);
+    });
+
+    test('the settings of a topic are told', async () => {
+      const topic = `laws-${randomUUID()}`;
+      await bench.admin().createTopics([{ topic, partitions: 1, config: { 'retention.ms': '60000' } }]);
+      expect(await bench.admin().topicConfig(topic)).toMatchObject({ 'retention.ms': '60000' });
     });
   });
 }

@@ -20,16 +20,32 @@ export function readerLaws(bench: Bench): void {
     }
   };
 
+  const groupNames = async () => (await bench.admin().groups()).map(({ group }) => group);
+
   describe('reader', () => {
+    test('a peek tells the first record at or after an offset, and nothing at the end', async () => {
+      const topic = await bench.topic(1);
+      const producer = await bench.log().openProducer({ clientId: 'laws' });
+      await producer.send(topic, [
+        { partition: 0, key: null, value: Buffer.from('old'), timestampMs: 1_000_000 },
+        { partition: 0, key: null, value: Buffer.from('new'), timestampMs: 2_000_000 },
+      ]);
+      const reader = await bench.log().openReader();
+      expect(await reader.peek({ topic, partition: 0, from: 1 })).toMatchObject({ offset: 1, timestampMs: 2_000_000 });
+      expect(await reader.peek({ topic, partition: 0, from: 2 })).toBeNull();
+      await reader.close();
+      await producer.close();
+    });
+
     test('a range holds its records from the first to before the last, and no group is left behind', async () => {
       const topic = await bench.topic(2);
       const producer = await bench.log().openProducer({ clientId: 'laws' });
       await producer.send(topic, numbered(5_000, { partition: 1 }));
-      const groupsBefore = await bench.admin().groups();
+      const groupsBefore = await groupNames();
       const records = await read({ topic, partition: 1, from: 1_234, to: 4_321 });
       expect(records.map(({ offset }) => offset)).toEqual(Array.from({ length: 3_087 }, (_, at) => 1_234 + at));
       expect(records.every((record) => textOf(record.value) === String(record.offset))).toBe(true);
-      expect(await bench.admin().groups()).toEqual(groupsBefore);
+      expect(await groupNames()).toEqual(groupsBefore);
       await producer.close();
     });
 

@@ -4,6 +4,8 @@ export { openKafka } from './kafka/open-kafka.ts';
 export { createMemoryLog } from './memory/memory-log.ts';
 export { partitionOf } from './partition-of.ts';
 export type {
+  GroupMember,
+  GroupSummary,
   LogAdmin,
   LogReader,
   LogRecord,

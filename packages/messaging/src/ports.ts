@@ -95,6 +95,22 @@ export interface Subscription {
 
 export type PartitionRange = { readonly partition: number; readonly start: number; readonly end: number };
 
+export type GroupSummary = {
+  readonly group: string;
+  readonly protocolType: string;
+  /** As the broker names it (`Stable`, `Empty` ...); null where a broker before 3.8 does not list it. */
+  readonly state: string | null;
+  /** `classic`, or `consumer` for a group of KIP-848, or what else the broker names. */
+  readonly protocol: string;
+};
+
+export type GroupMember = {
+  readonly memberId: string;
+  readonly clientId: string;
+  readonly host: string;
+  readonly partitions: readonly { readonly topic: string; readonly partition: number }[];
+};
+
 /**
  * Reads and changes of cluster state, each bounded by a timeout.
  * @throws {MessagingError} MSG_UNREACHABLE, MSG_REFUSED, MSG_UNKNOWN_TOPIC, MSG_CLOSED
@@ -117,7 +133,14 @@ export interface LogAdmin {
   partitionCount(topic: string): Promise<number | null>;
   /** First offset kept and offset after the last record, by partition. */
   ranges(topic: string): Promise<readonly PartitionRange[]>;
-  groups(): Promise<readonly { readonly group: string; readonly protocolType: string }[]>;
+  /** Every group, of both protocols, sorted by name. */
+  groups(): Promise<readonly GroupSummary[]>;
+  /** Members of classic groups and what each was assigned; those of a KIP-848 group are not told (empty). */
+  groupMembers(group: string): Promise<readonly GroupMember[]>;
+  /** What the group has committed on every topic. */
+  committedOffsets(
+    group: string,
+  ): Promise<readonly { readonly topic: string; readonly partition: number; readonly committed: number }[]>;
   /** `state` as the broker names it (`Stable`, `Empty`, `Dead` ...); a group that does not exist is `Dead`. */
   groupState(group: string): Promise<{ readonly state: string; readonly members: number }>;
   /** Committed offsets; null where none was committed. */
@@ -127,6 +150,8 @@ export interface LogAdmin {
   ): Promise<readonly { readonly partition: number; readonly committed: number | null }[]>;
   /** A group that does not exist is no error; one with members is (MSG_REFUSED). */
   deleteGroup(group: string): Promise<void>;
+  /** Settings of the topic as they are in force, defaults included. */
+  topicConfig(topic: string): Promise<Readonly<Record<string, string>>>;
   deleteRecords(topic: string, before: ReadonlyMap<number, number>): Promise<void>;
   close(): Promise<void>;
 }
@@ -146,6 +171,17 @@ export interface LogReader {
     readonly to: number;
     readonly signal?: AbortSignal;
   }): AsyncIterable<readonly LogRecord[]>;
+  /**
+   * The first record at or after `from`, read with as few bytes as the broker allows; null when there
+   * is none up to the end: control records and those of aborted transactions are no records.
+   * @throws {MessagingError} as `read`
+   */
+  peek(options: {
+    readonly topic: string;
+    readonly partition: number;
+    readonly from: number;
+    readonly signal?: AbortSignal;
+  }): Promise<LogRecord | null>;
   close(): Promise<void>;
 }
 

@@ -1,9 +1,12 @@
 import { errorOf, sleep, waitFor } from '@tradestream/runtime';
-import { type Admin, Kafka } from 'kafkajs';
+import { type Admin, AssignerProtocol, ConfigResourceTypes, Kafka, type MemberDescription } from 'kafkajs';
 import { MessagingError } from '../errors.ts';
-import type { LogAdmin, PartitionRange } from '../ports.ts';
-import { messagingErrorOf, protocolTypeOf, protocolTypesOf } from './failure.ts';
+import type { GroupMember, GroupSummary, LogAdmin, PartitionRange } from '../ports.ts';
+import type { ClientSource } from './client-source.ts';
+import { failureOf, messagingErrorOf, protocolTypeOf, protocolTypesOf } from './failure.ts';
+import type { KafkaClient } from './kafka-client.ts';
 import type { KafkaSettings } from './kafka-options.ts';
+import { listGroups } from './list-groups.ts';
 import { pinoWriter } from './log-creator.ts';
 import { TrackedSockets } from './tracked-sockets.ts';
 
@@ -16,11 +19,14 @@ type Topics = Parameters<LogAdmin['createTopics']>[0];
 /** Administration over kafkajs' admin client; connects when first asked and again after a failure. */
 export class KafkaAdmin implements LogAdmin {
   readonly #settings: KafkaSettings;
+  /** For the requests that kafkajs' own admin client does not know. */
+  readonly #source: ClientSource;
   #connected: Promise<Connected> | undefined;
   #closed = false;
 
-  constructor(settings: KafkaSettings) {
+  constructor(settings: KafkaSettings, source: ClientSource) {
     this.#settings = settings;
+    this.#source = source;
   }
 
   async clusterId(): Promise<string> {
@@ -71,10 +77,49 @@ export class KafkaAdmin implements LogAdmin {
     });
   }
 
-  async groups(): Promise<readonly { readonly group: string; readonly protocolType: string }[]> {
+  async groups(): Promise<readonly GroupSummary[]> {
     return await this.#call('groups', {}, async (admin) => {
+      const listed = await this.#onWire(listGroups);
+      if (listed !== null) return listed;
       const { groups } = await admin.listGroups();
-      return groups.map(({ groupId, protocolType }) => ({ group: groupId, protocolType }));
+      return groups
+        .map(({ groupId, protocolType }) => ({ group: groupId, protocolType, state: null, protocol: 'classic' }))
+        .sort((left, right) => (left.group < right.group ? -1 : 1));
+    });
+  }
+
+  async groupMembers(group: string): Promise<readonly GroupMember[]> {
+    return await this.#call('groupMembers', { group }, async (admin) => {
+      try {
+        const described = (await admin.describeGroups([group])).groups[0];
+        return (described?.members ?? []).map(memberOf);
+      } catch (error) {
+        if (protocolTypeOf(error) === 'GROUP_ID_NOT_FOUND') return [];
+        throw error;
+      }
+    });
+  }
+
+  async committedOffsets(
+    group: string,
+  ): Promise<readonly { readonly topic: string; readonly partition: number; readonly committed: number }[]> {
+    return await this.#call('committedOffsets', { group }, async (admin) => {
+      const found = await admin.fetchOffsets({ groupId: group });
+      return found.flatMap(({ topic, partitions }) =>
+        partitions
+          .map(({ partition, offset }) => ({ topic, partition, committed: Number(offset) }))
+          .filter(({ committed }) => committed >= 0),
+      );
+    });
+  }
+
+  async topicConfig(topic: string): Promise<Readonly<Record<string, string>>> {
+    return await this.#call('topicConfig', { topic }, async (admin) => {
+      const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic }];
+      const answer = await admin.describeConfigs({ resources, includeSynonyms: false });
+      return Object.fromEntries(
+        (answer.resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]),
+      );
     });
   }
 
@@ -124,6 +169,7 @@ export class KafkaAdmin implements LogAdmin {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#source.close();
     await this.#discard(this.#connected);
   }
 
@@ -157,6 +203,18 @@ export class KafkaAdmin implements LogAdmin {
     }
   }
 
+  async #onWire<T>(work: (client: KafkaClient) => Promise<T>): Promise<T> {
+    const client = await this.#source.get();
+    try {
+      const answer = await work(client);
+      this.#source.works();
+      return answer;
+    } catch (error) {
+      if (failureOf(error) === 'retry') await this.#source.discard(client, error);
+      throw error;
+    }
+  }
+
   async #connect(): Promise<Connected> {
     const { brokers, clientId, ssl, sasl, log, connectTimeoutMs, requestTimeoutMs } = this.#settings;
     const sockets = new TrackedSockets();
@@ -185,6 +243,16 @@ export class KafkaAdmin implements LogAdmin {
     const connected = await connecting?.catch(() => undefined);
     connected?.sockets.destroyAll('the admin client was closed');
   }
+}
+
+/** A member that joined with another assignment format than consumers use is told without partitions. */
+function memberOf({ memberId, clientId, clientHost, memberAssignment }: MemberDescription): GroupMember {
+  const { assignment = {} } =
+    memberAssignment.length === 0 ? {} : (AssignerProtocol.MemberAssignment.decode(memberAssignment) ?? {});
+  const partitions = Object.entries(assignment).flatMap(([topic, ids]) =>
+    ids.map((partition) => ({ topic, partition })),
+  );
+  return { memberId, clientId, host: clientHost, partitions };
 }
 
 function topicConfig({ topic, partitions, config }: Topics[number]): {

@@ -51,6 +51,18 @@ export class KafkaClient {
     return new Map(partitions.map(({ partitionId, leader }) => [partitionId, leader] as const));
   }
 
+  /** Every node of the cluster. */
+  async nodes(): Promise<readonly number[]> {
+    await this.#cluster.refreshMetadataIfNecessary();
+    return this.#cluster.getNodeIds().map(Number);
+  }
+
+  /** The newest version of a request that the node understands; -1 when it does not know it. */
+  async versionMax(nodeId: number, apiKey: number): Promise<number> {
+    const broker = await this.#cluster.findBroker({ nodeId });
+    return broker.versions?.[apiKey]?.maxVersion ?? -1;
+  }
+
   async coordinator(group: string): Promise<KafkajsBroker> {
     return await this.#cluster.findGroupCoordinator({ groupId: group });
   }

@@ -56,6 +56,8 @@ export type GroupMember = { readonly memberId: string; readonly memberMetadata: 
 
 export interface KafkajsBroker {
   readonly nodeId: number;
+  /** Once connected: what the node understands, by API key. */
+  readonly versions: Readonly<Record<string, { readonly maxVersion: number }>> | null;
   readonly connectionPool: { send<T>(request: WireRequest<T>): Promise<T> };
   joinGroup(request: {
     readonly groupId: string;
@@ -99,6 +101,7 @@ export interface KafkajsCluster {
   refreshMetadata(): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
   findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number; readonly leader: number }[];
+  getNodeIds(): readonly string[];
   findBroker(options: { readonly nodeId: number }): Promise<KafkajsBroker>;
   findGroupCoordinator(options: { readonly groupId: string }): Promise<KafkajsBroker>;
 }

@@ -39,7 +39,7 @@ export async function openKafka(options: KafkaOptions): Promise<MessageLog> {
       const { clientId, group } = subscribeOptions;
       return kept(new KafkaSubscription(source(clientId, `consumer ${group}`), subscribeOptions, handler));
     },
-    openAdmin: async () => kept(new KafkaAdmin(settings)),
+    openAdmin: async () => kept(new KafkaAdmin(settings, source(`${settings.clientId}-admin`, 'admin'))),
     openReader: async () => kept(new KafkaReader(source(`${settings.clientId}-reader`, 'reader'))),
     close: async () => {
       await Promise.all([...parts].map(async (part) => await part.close()));

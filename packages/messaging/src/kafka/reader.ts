@@ -6,10 +6,12 @@ import { failureOf, messagingErrorOf } from './failure.ts';
 import { type FetchedRecords, fetchTopic } from './fetch-topic.ts';
 
 type ReadOptions = Parameters<LogReader['read']>[0];
+type PeekOptions = Parameters<LogReader['peek']>[0];
 
 const FETCH_BYTES_MAX = 8 * 1024 * 1024;
 /** A read never waits for new records, so the broker need not either. */
 const FETCH_WAIT_MS = 10;
+const PEEK_GROWTH = 16;
 
 /** Reads ranges with plain fetches: no group, no commit, nothing left behind on the broker. */
 export class KafkaReader implements LogReader {
@@ -21,14 +23,14 @@ export class KafkaReader implements LogReader {
 
   async *read(options: ReadOptions): AsyncGenerator<readonly LogRecord[]> {
     if (options.from >= options.to) return;
-    let next: Promise<FetchedRecords> = this.#fetch(options, options.from);
+    let next: Promise<FetchedRecords> = this.#fetch(options, options.from, FETCH_BYTES_MAX);
     for (;;) {
       const { records, nextOffset, lastStableOffset } = await next;
       // The log may end in control records or gaps: it is read through when the fetch position says so.
       const done = nextOffset >= options.to || nextOffset >= lastStableOffset;
       // The next fetch is under way while the caller works on this one.
       if (!done) {
-        next = this.#fetch(options, nextOffset);
+        next = this.#fetch(options, nextOffset, FETCH_BYTES_MAX);
         next.catch(() => undefined);
       }
       const inRange = records.at(-1)?.offset ?? -1;
@@ -38,12 +40,24 @@ export class KafkaReader implements LogReader {
     }
   }
 
+  async peek(options: PeekOptions): Promise<LogRecord | null> {
+    let from = options.from;
+    // A batch comes whole however few bytes are asked for; stretches without records are read in growing steps.
+    for (let bytesMax = 1; ; bytesMax = Math.min(FETCH_BYTES_MAX, bytesMax * PEEK_GROWTH)) {
+      const { records, nextOffset, lastStableOffset } = await this.#fetch(options, from, bytesMax);
+      const [first] = records;
+      if (first !== undefined) return first;
+      if (nextOffset >= lastStableOffset || nextOffset === from) return null;
+      from = nextOffset;
+    }
+  }
+
   async close(): Promise<void> {
     this.#source.close();
   }
 
   /** Tries again on a new connection until the time for an administrative call is over. */
-  async #fetch(options: ReadOptions, offset: number): Promise<FetchedRecords> {
+  async #fetch(options: PeekOptions, offset: number, bytesMax: number): Promise<FetchedRecords> {
     const { topic, partition, signal } = options;
     const context = { topic, partition, offset };
     const { adminTimeoutMs } = this.#source.settings;
@@ -51,7 +65,8 @@ export class KafkaReader implements LogReader {
     for (;;) {
       throwIfAborted(signal, context);
       try {
-        return await this.#fetchOnce(options, offset, Math.max(1, deadlineMs - performance.now()));
+        const timeoutMs = Math.max(1, deadlineMs - performance.now());
+        return await this.#fetchOnce(options, { offset, bytesMax, timeoutMs });
       } catch (error) {
         throwIfAborted(signal, context);
         if (failureOf(error) === 'fatal' || performance.now() >= deadlineMs) throw messagingErrorOf(error, context);
@@ -59,7 +74,10 @@ export class KafkaReader implements LogReader {
     }
   }
 
-  async #fetchOnce(options: ReadOptions, offset: number, timeoutMs: number): Promise<FetchedRecords> {
+  async #fetchOnce(
+    options: PeekOptions,
+    { offset, bytesMax, timeoutMs }: { readonly offset: number; readonly bytesMax: number; readonly timeoutMs: number },
+  ): Promise<FetchedRecords> {
     const { topic, partition } = options;
     const bound = { timeoutMs, signal: options.signal, stage: 'reading the log' };
     const client = await waitFor(this.#source.get(), bound);
@@ -72,8 +90,8 @@ export class KafkaReader implements LogReader {
       const request = {
         topic,
         partitions: [{ partition, offset }],
-        partitionBytesMax: FETCH_BYTES_MAX,
-        answerBytesMax: FETCH_BYTES_MAX,
+        partitionBytesMax: bytesMax,
+        answerBytesMax: bytesMax,
         waitMs: FETCH_WAIT_MS,
         timeoutMs: this.#source.settings.requestTimeoutMs,
       };

@@ -26,7 +26,16 @@ export function createMemoryAdmin(cluster: MemoryCluster): LogAdmin {
     },
     partitionCount: async (topic) => cluster.topics.get(topic)?.partitionCount ?? null,
     ranges: async (topic) => topicOf(cluster, topic).ranges(),
-    groups: async () => [...cluster.groups.keys()].map((group) => ({ group, protocolType: 'consumer' })),
+    groups: async () =>
+      [...cluster.groups.entries()]
+        .map(([group, kept]) => {
+          const { state } = groupState(kept);
+          return { group, protocolType: 'consumer', state, protocol: 'classic' };
+        })
+        .sort((left, right) => (left.group < right.group ? -1 : 1)),
+    groupMembers: async (group) => cluster.groups.get(group)?.members() ?? [],
+    committedOffsets: async (group) => cluster.groups.get(group)?.allCommitted() ?? [],
+    topicConfig: async (topic) => topicOf(cluster, topic).config,
     groupState: async (group) => groupState(cluster.groups.get(group)),
     groupOffsets: async (group, topic) =>
       topicOf(cluster, topic)
@@ -51,6 +60,10 @@ export function createMemoryAdmin(cluster: MemoryCluster): LogAdmin {
 export function createMemoryReader(cluster: MemoryCluster): LogReader {
   return {
     read: (options) => readRange(cluster, options),
+    peek: async ({ topic, partition, from, signal }) => {
+      if (signal?.aborted === true) throw new MessagingError('MSG_ABORTED', { cause: signal.reason });
+      return topicOf(cluster, topic).partition(partition).read(from, 1)[0] ?? null;
+    },
     close: async () => undefined,
   };
 }
@@ -69,10 +82,10 @@ async function* readRange(
 
 async function createTopics(cluster: MemoryCluster, topics: Parameters<LogAdmin['createTopics']>[0]): Promise<void> {
   const created = new Set<string>();
-  for (const { topic, partitions } of topics) {
+  for (const { topic, partitions, config } of topics) {
     const existing = cluster.topics.get(topic);
     if (existing === undefined) {
-      cluster.topics.set(topic, new MemoryTopic(topic, partitions));
+      cluster.topics.set(topic, new MemoryTopic(topic, partitions, config));
       created.add(topic);
     } else if (existing.partitionCount !== partitions) {
       throw new MessagingError('MSG_TOPIC_DIFFERS', {

@@ -1,8 +1,11 @@
+import type { GroupMember as MemberOfGroup } from '../ports.ts';
 import type { MemoryTopic } from './memory-topic.ts';
 
 /** What a group asks of its members. */
 export interface GroupMember {
   readonly topic: string;
+  readonly clientId: string;
+  readonly partitions: readonly number[];
   revoke(): Promise<void>;
   assign(partitions: readonly number[]): void;
 }
@@ -28,6 +31,21 @@ export class MemoryGroup {
   /** Whether a member reads one of these topics. */
   reads(topics: ReadonlySet<string>): boolean {
     return this.#members.some((member) => topics.has(member.topic));
+  }
+
+  members(): readonly MemberOfGroup[] {
+    return this.#members.map(({ topic, clientId, partitions }, index) => ({
+      memberId: `${clientId}-${index}`,
+      clientId,
+      host: '',
+      partitions: partitions.map((partition) => ({ topic, partition })),
+    }));
+  }
+
+  allCommitted(): readonly { readonly topic: string; readonly partition: number; readonly committed: number }[] {
+    return [...this.#committed].flatMap(([topic, offsets]) =>
+      [...offsets].map(([partition, committed]) => ({ topic, partition, committed })),
+    );
   }
 
   committed(topic: string, partition: number): number | null {

@@ -9,6 +9,7 @@ const RECORDS_PER_BATCH_MAX = 5_000;
 
 export class MemorySubscription implements Subscription {
   readonly topic: string;
+  readonly clientId: string;
   readonly ended: Promise<void>;
   readonly #group: MemoryGroup;
   readonly #find: (name: string) => MemoryTopic | undefined;
@@ -24,6 +25,7 @@ export class MemorySubscription implements Subscription {
     home: { readonly group: MemoryGroup; readonly find: (name: string) => MemoryTopic | undefined },
   ) {
     this.topic = options.topic;
+    this.clientId = options.clientId;
     this.#handler = handler;
     this.#drainMs = options.drainMs ?? (options.sessionTimeoutMs ?? 10_000) / 2;
     this.#group = home.group;
@@ -32,9 +34,12 @@ export class MemorySubscription implements Subscription {
     this.ended.catch(() => undefined);
   }
 
+  get partitions(): readonly number[] {
+    return this.#assignment?.partitions ?? [];
+  }
+
   async commit(next: ReadonlyMap<number, number>): Promise<void> {
-    const held = this.#assignment?.partitions ?? [];
-    this.#group.commit(this.topic, new Map([...next].filter(([partition]) => held.includes(partition))));
+    this.#group.commit(this.topic, new Map([...next].filter(([partition]) => this.partitions.includes(partition))));
   }
 
   async rejoin(): Promise<void> {

@@ -6,11 +6,14 @@ import type { LogRecord, OutgoingRecord, PartitionRange, RecordPlace } from '../
 /** A topic whose records are held in arrays; the in-memory stand-in for a broker's log. */
 export class MemoryTopic {
   readonly name: string;
+  /** Kept and told; nothing here expires by it. */
+  readonly config: Readonly<Record<string, string>>;
   readonly #partitions: readonly MemoryPartition[];
   #nextWithoutKey = 0;
 
-  constructor(name: string, partitionCount: number) {
+  constructor(name: string, partitionCount: number, config: Readonly<Record<string, string>> = {}) {
     this.name = name;
+    this.config = config;
     this.#partitions = Array.from({ length: partitionCount }, (_, partition) => new MemoryPartition(name, partition));
   }
 
