@@ -77,10 +77,13 @@ async function openOnce(options: OpenOnce): Promise<Stack> {
   const watchdog = startWatchdog(folders.runFile);
   const processes: PartProcess[] = [];
   const context = { log, journal };
+  const forget = async () => {
+    journal.delete();
+    await watchdog.close();
+  };
   const release: Closeable = {
     close: async () => {
-      journal.delete();
-      await watchdog.close();
+      await forget();
       await folders.close();
     },
   };
@@ -123,7 +126,9 @@ async function openOnce(options: OpenOnce): Promise<Stack> {
   } catch (error) {
     const failure = await nameTakenPort(errorOf(error), processes);
     await Promise.all(processes.map((process) => process.stop('SIGKILL')));
-    await release.close();
+    await forget();
+    if (failure instanceof StackError && failure.code === 'STACK_PART_FAILED') await folders.closeKeepingLogs();
+    else await folders.close();
     throw failure;
   }
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import type { Closeable } from '@tradestream/runtime';
@@ -19,6 +19,8 @@ export type RunFolders = Closeable & {
   readonly temporary: string;
   readonly runFile: string;
   readonly kept: boolean;
+  /** As `close`, but the logs stay: they are named by the error of a part that did not start. */
+  closeKeepingLogs(): Promise<void>;
 };
 
 /**
@@ -55,7 +57,11 @@ export async function openRunFolders(options: {
       runFile,
       kept: dataDir !== undefined,
       close: async () => {
-        rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
+        remove(temporary);
+        await held?.close();
+      },
+      closeKeepingLogs: async () => {
+        for (const name of readdirSync(temporary)) if (join(temporary, name) !== logs) remove(join(temporary, name));
         await held?.close();
       },
     };
@@ -64,6 +70,10 @@ export async function openRunFolders(options: {
     await lock?.close();
     throw error;
   }
+}
+
+function remove(path: string): void {
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
 async function lockDataFolder(folder: string): Promise<Closeable> {
