@@ -50,6 +50,90 @@ export const DATABASE_ERRORS = {
     summary: 'COMMIT was sent and not answered',
     advice: 'it may have happened: find out before doing the work again',
   },
+  DB_OUTCOME_UNKNOWN: {
+    type: 'QUERY_ERROR',
+    retry: 'settle',
+    summary: 'a write was sent and its answer did not come',
+    advice: 'it may have happened: look for its effect before sending it again, or use a transaction, which settles it',
+  },
+  DB_STATEMENT_INVALID: {
+    type: 'QUERY_ERROR',
+    retry: 'never',
+    summary: 'the statement could not be sent',
+    advice: 'a value has no form in SQL (undefined, a circular object), or a name stands for another text: see the cause',
+  },
+  DB_PLACEHOLDERS: {
+    type: 'QUERY_ERROR',
+    retry: 'never',
+    summary: 'the statement and its values do not fit',
+    advice: 'give one value for each `?`; write `??` for an operator that is a question mark',
+  },
+  DB_TRANSACTION_CONTROL: {
+    type: 'QUERY_ERROR',
+    retry: 'never',
+    summary: 'a transaction cannot be steered by a pooled query',
+    advice: 'use beginTransaction or transaction: the next query may run on another connection',
+  },
+  DB_POOL_TIMEOUT: {
+    type: 'CONNECTION_ERROR',
+    retry: 'later',
+    summary: 'no connection became free in time',
+    advice: 'all are in use: look for slow statements and leaks, then raise maxSize; the server itself answers',
+  },
+  DB_POOL_QUEUE_FULL: {
+    type: 'CONNECTION_ERROR',
+    retry: 'later',
+    summary: 'too many callers wait for a connection already',
+    advice: 'shed load: the bound is maxWaiting',
+  },
+  DB_POOL_CLOSED: {
+    type: 'CONNECTION_ERROR',
+    retry: 'never',
+    summary: 'the pool is closed',
+    advice: 'do not use a manager after its close',
+  },
+  DB_CONNECTION_RELEASED: {
+    type: 'CONNECTION_ERROR',
+    retry: 'never',
+    summary: 'the connection was given back already',
+    advice: 'it may be in the hands of another caller: get one anew',
+  },
+  DB_CONFIG_INVALID: {
+    type: 'CONNECTION_ERROR',
+    retry: 'never',
+    summary: 'the configuration is not valid',
+    advice: 'mend what the message names; nothing was opened',
+  },
+  DB_TRANSACTION_TIMEOUT: {
+    type: 'TRANSACTION_ERROR',
+    retry: 'later',
+    summary: 'the transaction was not done by its deadline and was rolled back',
+    advice: 'look for locks and slow statements; raise `timeout` only for work known to be long',
+  },
+  DB_TRANSACTION_ENDED: {
+    type: 'TRANSACTION_ERROR',
+    retry: 'never',
+    summary: 'the transaction has ended already',
+    advice: 'begin another one',
+  },
+  DB_RETRIES_SPENT: {
+    type: 'TRANSACTION_ERROR',
+    retry: 'later',
+    summary: 'the attempts, the time or the budget for them are spent',
+    advice: 'the cause is the last failure: every attempt was rolled back',
+  },
+  DB_PRIMARY_UNKNOWN: {
+    type: 'REPLICATION_ERROR',
+    retry: 'later',
+    summary: 'no node is the primary now',
+    advice: 'a failover may be under way: see the state of each node',
+  },
+  DB_NODE_FENCED: {
+    type: 'REPLICATION_ERROR',
+    retry: 'later',
+    summary: 'the node is no longer used',
+    advice: 'another node has a newer timeline, or it belongs to another cluster',
+  },
   DB_MIGRATION_BUSY: {
     type: 'QUERY_ERROR',
     retry: 'later',
@@ -64,6 +148,11 @@ export const DATABASE_ERRORS = {
   },
 } as const satisfies Readonly<Record<string, DatabaseErrorEntry>>;
 
+export type DatabaseErrorOptions = AppErrorOptions & {
+  readonly lockDetail?: string;
+  readonly lockContext?: string;
+};
+
 export type DatabaseErrorCode = keyof typeof DATABASE_ERRORS;
 
 /** Every code with its class: our own and the server's. */
@@ -75,11 +164,17 @@ export const DATABASE_ERROR_TABLE: ErrorTable = { ...SQLSTATES, ...DATABASE_ERRO
  */
 export class DatabaseError extends AppError {
   readonly type: DatabaseErrorType;
+  /** Of a deadlock: processes and locks, as the server names them. No row values. */
+  readonly lockDetail: string | undefined;
+  /** Of a deadlock: what the victim was doing, as the server says it (`while updating tuple ... in relation ...`). */
+  readonly lockContext: string | undefined;
 
-  constructor(code: string, options: AppErrorOptions = {}) {
+  constructor(code: string, options: DatabaseErrorOptions = {}) {
     const entry = entryOf(code);
     super({ [code]: entry }, code, options);
     this.type = entry.type;
+    this.lockDetail = options.lockDetail;
+    this.lockContext = options.lockContext;
   }
 
   /** Whether the same work may be tried again without finding out anything first. */

@@ -5,7 +5,11 @@ export type Statement = {
   readonly name?: string;
 };
 
-export type Rows<Row> = { readonly rows: readonly Row[]; readonly rowCount: number };
+/** `command` is the server's word for what it did: `SELECT`, `INSERT`, `COMMIT`. */
+export type Rows<Row> = { readonly rows: readonly Row[]; readonly rowCount: number; readonly command: string };
+
+/** Whether the server holds a transaction open for the session, and whether it can still commit. */
+export type TransactionStatus = 'idle' | 'open' | 'failed';
 
 /**
  * One PostgreSQL connection of its own, pipelined: several statements may be outstanding, they run
@@ -26,4 +30,19 @@ export interface Session {
   readonly closed: AbortSignal;
   /** Idempotent. Never waits longer than a second for the server. */
   close(): Promise<void>;
+}
+
+/** What the pool needs beyond a session's use. */
+export interface PoolSession extends Session {
+  /** As the last answer told it. */
+  readonly transactionStatus: TransactionStatus;
+  /** Statements sent and not answered. */
+  readonly outstanding: number;
+  /** SQLSTATEs of the notices since the last call. */
+  takeNotices(): readonly string[];
+  /**
+   * Gives the connection up at once, whatever the server or the network does; the server is told
+   * over a second connection to cancel what it still runs for it.
+   */
+  destroy(reason: Error): void;
 }

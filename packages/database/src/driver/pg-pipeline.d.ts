@@ -8,5 +8,7 @@ declare module 'pg' {
   }
   interface Client {
     readonly connection: { readonly stream: { destroy(): void } };
+    readonly processID: number | null;
+    readonly secretKey: number | null;
   }
 }

@@ -1,0 +1,138 @@
+import { errorOf, waitFor } from '@tradestream/runtime';
+import { type Client, type QueryResult, DatabaseError as ServerError } from 'pg';
+import { DatabaseError } from '../errors.ts';
+import type { PoolSession, Rows, Statement, TransactionStatus } from '../session.ts';
+import { requestCancel } from './cancel-request.ts';
+import { translate } from './translate.ts';
+
+const CLOSE_TIMEOUT_MS = 1_000;
+const COMMIT_TIMEOUT_MS = 60_000;
+const NOT_DURABLE = '01000';
+/** The server's routine that waits for standbys: other warnings (RAISE WARNING) bear the same SQLSTATE. */
+const WAITS_FOR_STANDBYS = 'SyncRepWaitForLSN';
+const NOTICES_MAX = 16;
+
+/** Sessions ended by an administrator, a crash or a shutdown: the commit record may have been written. */
+const CUT_OFF: ReadonlySet<string> = new Set(['57P', '08P', '080', 'XX0']);
+
+/** See `Session`. An error of the connection reaches whoever waits, and `closed`; never the process. */
+export class PipelinedSession implements PoolSession {
+  backendPid = 0;
+  readonly #client: Client;
+  readonly #closing = new AbortController();
+  #outstanding = 0;
+  #notices: string[] = [];
+  #noticed: string | null = null;
+  #ended: Promise<void> | null = null;
+
+  constructor(client: Client) {
+    this.#client = client;
+    client.on('error', (error) => this.#lost(error));
+    client.on('end', () => this.#lost(new Error('the connection ended')));
+    client.on('notice', (notice) => {
+      if (notice.code !== undefined && this.#notices.length < NOTICES_MAX) this.#notices.push(notice.code);
+      if (notice.code === NOT_DURABLE && (notice.routine ?? WAITS_FOR_STANDBYS) === WAITS_FOR_STANDBYS) {
+        this.#noticed = notice.message ?? '';
+      }
+    });
+  }
+
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  get transactionStatus(): TransactionStatus {
+    switch (this.#client.getTransactionStatus()) {
+      case 'T':
+        return 'open';
+      case 'E':
+        return 'failed';
+      default:
+        return 'idle';
+    }
+  }
+
+  takeNotices(): readonly string[] {
+    const taken = this.#notices;
+    this.#notices = [];
+    return taken;
+  }
+
+  async query<Row extends object>(statement: Statement): Promise<Rows<Row>> {
+    const { text, values, name } = statement;
+    this.#outstanding += 1;
+    try {
+      const result = await this.#client.query<Row>({
+        text,
+        ...(values === undefined ? {} : { values: [...values] }),
+        ...(name === undefined ? {} : { name }),
+      });
+      // Several statements in one text give several results: the last one counts.
+      const last: QueryResult<Row> | undefined = Array.isArray(result) ? result.at(-1) : result;
+      return { rows: last?.rows ?? [], rowCount: last?.rowCount ?? 0, command: last?.command ?? '' };
+    } catch (error) {
+      throw translate(errorOf(error), this.#closing.signal.aborted);
+    } finally {
+      this.#outstanding -= 1;
+    }
+  }
+
+  async commit(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#noticed = null;
+    this.#outstanding += 1;
+    let result: QueryResult;
+    try {
+      result = await waitFor(this.#client.query('COMMIT'), {
+        timeoutMs: options.timeoutMs ?? COMMIT_TIMEOUT_MS,
+        stage: 'COMMIT',
+      });
+    } catch (error) {
+      // A refusal that names a SQLSTATE came before the commit record, unless the session was being ended.
+      if (error instanceof ServerError && !CUT_OFF.has((error.code ?? '').slice(0, 3))) throw translate(error, false);
+      this.#abandon(new Error('the session was given up'));
+      throw new DatabaseError('DB_COMMIT_UNKNOWN', { cause: error });
+    } finally {
+      this.#outstanding -= 1;
+    }
+    if (result.command !== 'COMMIT') throw new DatabaseError('DB_COMMIT_ROLLED_BACK');
+    if (this.#noticed !== null) throw new DatabaseError('DB_COMMIT_NOT_DURABLE', { detail: this.#noticed });
+  }
+
+  async close(): Promise<void> {
+    this.#ended ??= this.#end();
+    await this.#ended;
+  }
+
+  destroy(reason: Error): void {
+    const { host, port, processID, secretKey } = this.#client;
+    const isBusy = this.#outstanding > 0 && !this.#closing.signal.aborted;
+    this.#abandon(reason);
+    // A server that runs a statement looks at its socket only when it has something to say.
+    if (isBusy && processID !== null && secretKey !== null) {
+      requestCancel({ host, port, pid: processID, secret: secretKey });
+    }
+  }
+
+  async #end(): Promise<void> {
+    this.#lost(new Error('the session was closed'));
+    try {
+      await waitFor(this.#client.end(), { timeoutMs: CLOSE_TIMEOUT_MS, stage: 'close a session' });
+    } catch {
+      this.#abandon(new Error('the server did not answer')); // and is not waited for
+    }
+  }
+
+  #lost(error: Error): void {
+    if (!this.#closing.signal.aborted) this.#closing.abort(new DatabaseError('DB_CONNECTION_LOST', { cause: error }));
+  }
+
+  /** Gives the socket up at once: whoever waits for an answer gets an error. */
+  #abandon(reason: Error): void {
+    this.#lost(reason);
+    this.#client.connection.stream.destroy();
+  }
+}
