@@ -1,0 +1,59 @@
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createLogger } from '@tradestream/runtime';
+import { SERVICE_NAMES } from '@tradestream/stack';
+import { runB1 } from './scenarios/b1.ts';
+import type { Report, Scenario } from './scenarios/scenario.ts';
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = { B1: runB1 };
+
+const USAGE = 2;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      output: { type: 'string', short: 'o', default: 'table' },
+      services: { type: 'string', default: SERVICE_NAMES.join(',') },
+      profile: { type: 'string' },
+      commands: { type: 'string', default: '300000' },
+    },
+  });
+  const [name = ''] = positionals;
+  const scenario = Object.hasOwn(SCENARIOS, name) ? SCENARIOS[name] : undefined;
+  if (scenario === undefined || positionals.length !== 1) {
+    process.stderr.write(
+      `usage: npm run bench -- SCENARIO [-o json]\nscenarios: ${Object.keys(SCENARIOS).join(', ')}\n`,
+    );
+    return USAGE;
+  }
+  const wanted = values.services.split(',');
+  const logFolder = mkdtempSync(join(tmpdir(), 'tradestream-bench-'));
+  const profileFolder = values.profile ?? null;
+  if (profileFolder !== null) mkdirSync(profileFolder, { recursive: true });
+  process.stderr.write(`logs of the services: ${logFolder}\n`);
+  const startedMs = performance.now();
+  const note = (text: string) =>
+    process.stderr.write(`${((performance.now() - startedMs) / 1_000).toFixed(0).padStart(4)} s  ${text}\n`);
+  const report = await scenario({
+    log: createLogger({ service: 'bench', level: 'warn' }),
+    logFolder,
+    services: SERVICE_NAMES.filter((service) => wanted.includes(service)),
+    profileFolder,
+    commandCount: Number(values.commands),
+    note,
+  });
+  if (values.output === 'json') process.stdout.write(`${JSON.stringify(report.json)}\n`);
+  process.stderr.write(tableOf(report));
+  note('done');
+  return 0;
+}
+
+function tableOf(report: Report): string {
+  const width = Math.max(...report.rows.map(([label]) => label.length)) + 2;
+  return report.rows.map(([label, value]) => `${label.padEnd(width)}${value}\n`).join('');
+}
+
+process.exitCode = await main();
