@@ -1,5 +1,5 @@
 import { createLogger } from '@tradestream/runtime';
-import { type Endpoints, openStack, type PartName, type Stack } from '@tradestream/stack';
+import { createProgressReporter, type Endpoints, openStack, type PartName, type Stack } from '@tradestream/stack';
 import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
@@ -14,7 +14,9 @@ let stack: Stack | null = null;
 
 /** One stack for the whole run; a test file takes a database, topics and groups of its own on it. */
 export async function setup(project: TestProject): Promise<void> {
-  stack = await openStack({ log: createLogger({ service: 'test-stack', level: 'warn' }) });
+  const reporter = createProgressReporter(process.stderr);
+  const log = createLogger({ service: 'test-stack', level: 'warn' });
+  stack = await openStack({ log, onProgress: reporter.onProgress }).finally(reporter.stop);
   project.provide('endpoints', stack.endpoints);
   project.provide('stackPids', stack.pids);
 }
