@@ -44,7 +44,7 @@ export class LedgerWorld implements AsyncDisposable {
   readonly #scope: Scope;
   readonly #logFolder = mkdtempSync(join(tmpdir(), 'tradestream-world-'));
   readonly #running: ChildProcess[] = [];
-  #workers = 0;
+  #started = 0;
 
   constructor(parts: {
     readonly database: ScratchDatabase;
@@ -78,6 +78,7 @@ export class LedgerWorld implements AsyncDisposable {
       KAFKA_BROKERS: endpoints.kafkaBrokers,
       SCHEMA_REGISTRY_URL: endpoints.schemaRegistryUrl,
       TRADESTREAM_WORKER_DATABASE_URL: serviceUrls.worker,
+      TRADESTREAM_PROJECTOR_DATABASE_URL: serviceUrls.projector,
       TRADESTREAM_TOPIC_PREFIX: this.#prefix,
       TRADESTREAM_GROUP_PREFIX: this.#prefix,
       ...overrides,
@@ -86,15 +87,14 @@ export class LedgerWorld implements AsyncDisposable {
 
   /** Starts a worker as its own process; it is ended with the world. Its log is in a file of its own. */
   startWorker(overrides: Readonly<Record<string, string>> = {}): ChildProcess {
-    this.#workers += 1;
-    const child = spawn(process.execPath, ['services/worker/src/main.ts'], {
-      env: this.env(overrides),
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    child.stderr?.pipe(createWriteStream(join(this.#logFolder, `worker-${this.#workers}.log`)));
+    const child = this.#start('worker', overrides);
     this.#running.push(child);
-    this.#scope.defer(`worker ${this.#workers}`, () => endProcess(child));
     return child;
+  }
+
+  /** The same for a projector; see `projected`. */
+  startProjector(overrides: Readonly<Record<string, string>> = {}): ChildProcess {
+    return this.#start('projector', overrides);
   }
 
   /** The name of a consumer group in this world. */
@@ -137,8 +137,38 @@ export class LedgerWorld implements AsyncDisposable {
     );
   }
 
+  /** Resolves when every projection holds every event of the ledger. */
+  async projected(withinMs: number): Promise<void> {
+    await eventually(
+      async () => {
+        const [row] = await this.rows<{ behind: string }>(
+          `SELECT coalesce(sum(p.event_seq - coalesce(v.seq, 0)), 0)::text AS behind
+           FROM ledger.partitions AS p LEFT JOIN
+             (SELECT partition, CASE WHEN count(*) = 5 THEN min(seq) ELSE 0 END AS seq FROM views.positions GROUP BY 1) AS v
+             USING (partition)
+           WHERE p.topic = $1`,
+          [this.topics.commands],
+        );
+        if (row?.behind !== '0') throw new Error(`${row?.behind} events behind; logs are in ${this.#logFolder}`);
+      },
+      { withinMs },
+    );
+  }
+
   async rows<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
     return (await this.session.query<Row>({ text, values })).rows;
+  }
+
+  #start(service: 'worker' | 'projector', overrides: Readonly<Record<string, string>>): ChildProcess {
+    this.#started += 1;
+    const name = `${service}-${this.#started}`;
+    const child = spawn(process.execPath, [`services/${service}/src/main.ts`], {
+      env: this.env(overrides),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    child.stderr?.pipe(createWriteStream(join(this.#logFolder, `${name}.log`)));
+    this.#scope.defer(name, () => endProcess(child));
+    return child;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -153,7 +183,9 @@ export async function openLedgerWorld(endpoints: Endpoints, label: string, parti
   const prefix = uniquePrefix(label);
   const topics = topicsWithPrefix(prefix);
   const database = scope.use(await createDatabase(endpoints, label));
-  await migrate({ url: database.url, folder: 'schemas/sql/ledger', schema: 'ledger', log });
+  for (const schema of ['ledger', 'views']) {
+    await migrate({ url: database.url, folder: `schemas/sql/${schema}`, schema, log });
+  }
   const kafka = scope.use(await openKafka({ brokers: endpoints.kafkaBrokers.split(','), clientId: label, log }));
   const admin = scope.use(await kafka.openAdmin());
   await admin.createTopics(Object.values(topics).map((topic) => ({ topic, partitions })));

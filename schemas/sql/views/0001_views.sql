@@ -28,8 +28,7 @@ CREATE TABLE views.positions (
 ) WITH (fillfactor = 20);
 
 -- One row an order that has executed. Sums have no bound, so they are NUMERIC without one: `price`
--- is cost / quantity, rounded half up at 18 decimals. `fill_count` grows with every fill and tells
--- whether the row is still the one that was read.
+-- is cost / quantity, rounded half up at 18 decimals.
 CREATE TABLE views.trades (
   id         text COLLATE "C" GENERATED ALWAYS AS (order_id) STORED,
   order_id   text COLLATE "C" NOT NULL,
@@ -39,8 +38,7 @@ CREATE TABLE views.trades (
   quantity   numeric NOT NULL,
   price      numeric NOT NULL,
   timestamp  timestamptz NOT NULL,
-  cost       numeric NOT NULL,
-  fill_count integer NOT NULL
+  cost       numeric NOT NULL
 );
 CREATE INDEX trades_symbol_timestamp ON views.trades (symbol, timestamp);
 CREATE UNIQUE INDEX trades_order_id ON views.trades (order_id);
@@ -95,8 +93,7 @@ CREATE TABLE views.balances (
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 
 -- One row a symbol and UTC minute. `opened_*` and `closed_*` are the places of the first and the last
--- trade by (executedAt, partition, seq), so that a late trade takes its rightful place. `count` grows
--- with every trade and tells whether the row is still the one that was read.
+-- trade by (executedAt, partition, seq), so that a late trade takes its rightful place.
 CREATE TABLE views.candles (
   symbol           text COLLATE "C" NOT NULL,
   minute           timestamptz NOT NULL,
@@ -141,18 +138,6 @@ BEGIN
   IF moved <> cardinality(partitions) THEN
     RAISE EXCEPTION '% of % positions have moved', cardinality(partitions) - moved, cardinality(partitions)
       USING ERRCODE = 'TS002';
-  END IF;
-END
-$$;
-
--- Raises TS003 when rows were not those that were read.
-CREATE FUNCTION views.expect_rows(found bigint, expected bigint, relation text)
-RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-  IF found <> expected THEN
-    RAISE EXCEPTION '% of % rows of % are not those that were read', expected - found, expected, relation
-      USING ERRCODE = 'TS003';
   END IF;
 END
 $$;

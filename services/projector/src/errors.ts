@@ -1,4 +1,5 @@
 import { AppError, type AppErrorOptions, type ErrorTable } from '@tradestream/runtime';
+import type { EventEnvelope } from '@tradestream/trading';
 
 export const PROJECTOR_ERRORS = {
   EVENT_GAP: {
@@ -39,15 +40,21 @@ export class ProjectorError extends AppError {
   }
 }
 
-/** A failure of one projection's fold or statements; `projection` is null for the transaction as a whole. */
+/** The part of a batch that failed. */
+export type Blame = { readonly projection: string; readonly events: readonly EventEnvelope[] };
+
+/**
+ * Why a batch was not committed. `blame` is the projection whose fold or statement failed, with the
+ * events that it was about; null when the transaction failed as a whole.
+ */
 export class BatchFailure extends Error {
   override readonly name = 'BatchFailure';
-  readonly projection: string | null;
   override readonly cause: Error;
+  readonly blame: Blame | null;
 
-  constructor(cause: Error, projection: string | null) {
+  constructor(cause: Error, blame: Blame | null = null) {
     super(cause.message, { cause });
     this.cause = cause;
-    this.projection = projection;
+    this.blame = blame;
   }
 }

@@ -2,6 +2,8 @@ import type { LogRecord } from '@tradestream/messaging';
 import { expect, test } from 'vitest';
 import { Inbox } from './inbox.ts';
 
+const options = (queueRecordsMax = 100) => ({ queueRecordsMax, onWaiting: () => undefined });
+
 function records(from: number, count: number): LogRecord[] {
   return Array.from({ length: count }, (_, index) => ({
     topic: 'trade-events',
@@ -24,7 +26,7 @@ test('lanes share a batch evenly, and what one lane lacks goes to the others', a
       [1, 0],
       [2, 0],
     ]),
-    100,
+    options(),
   );
   await inbox.push(0, records(0, 10));
   await inbox.push(1, records(0, 1));
@@ -34,7 +36,7 @@ test('lanes share a batch evenly, and what one lane lacks goes to the others', a
 });
 
 test('what is put back is taken again, first and in its order', async () => {
-  const inbox = new Inbox(new Map([[0, 5]]), 100);
+  const inbox = new Inbox(new Map([[0, 5]]), options());
   await inbox.push(0, records(5, 6));
   const first = inbox.take(2);
   const second = inbox.take(2);
@@ -44,7 +46,7 @@ test('what is put back is taken again, first and in its order', async () => {
 });
 
 test('a full lane holds its sender until enough was taken', async () => {
-  const inbox = new Inbox(new Map([[0, 0]]), 2);
+  const inbox = new Inbox(new Map([[0, 0]]), options(2));
   let sent = false;
   const sending = inbox.push(0, records(0, 4)).then(() => {
     sent = true;
@@ -61,7 +63,7 @@ test('nothing is taken from a blocked lane', async () => {
       [0, 0],
       [1, 0],
     ]),
-    100,
+    options(),
   );
   await inbox.push(0, records(0, 1));
   inbox.block(0, true);
@@ -72,19 +74,28 @@ test('nothing is taken from a blocked lane', async () => {
 });
 
 test('an empty lane says the offset of the next record to come', async () => {
-  const inbox = new Inbox(new Map([[0, 7]]), 100);
+  const inbox = new Inbox(new Map([[0, 7]]), options());
   expect(inbox.firstOffset(0)).toBe(7);
   await inbox.push(0, records(7, 3));
   inbox.take(3);
   expect(inbox.firstOffset(0)).toBe(10);
 });
 
-test('closing lets senders go and wakes who waits', async () => {
-  const inbox = new Inbox(new Map([[0, 0]]), 0);
+test('records that came, and a lane that opens again, are told of', async () => {
+  let told = 0;
+  const inbox = new Inbox(new Map([[0, 0]]), { queueRecordsMax: 10, onWaiting: () => (told += 1) });
+  await inbox.push(0, records(0, 1));
+  expect(told).toBe(1);
+  inbox.block(0, true);
+  expect(told).toBe(1);
+  inbox.block(0, false);
+  expect(told).toBe(2);
+});
+
+test('closing lets senders go', async () => {
+  const inbox = new Inbox(new Map([[0, 0]]), options(0));
   const sending = inbox.push(0, records(0, 1));
-  inbox.take(0);
-  await inbox.ready();
   inbox.close();
   await sending;
-  await inbox.ready();
+  expect(inbox.waiting).toBe(0);
 });

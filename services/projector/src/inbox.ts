@@ -16,13 +16,16 @@ type Lane = {
 export class Inbox {
   readonly #lanes: ReadonlyMap<number, Lane>;
   readonly #queueRecordsMax: number;
-  #wakeUp: () => void = () => undefined;
-  #woken = false;
+  readonly #onWaiting: () => void;
   #turn = 0;
 
-  /** `starts`: the offset at which each partition begins. */
-  constructor(starts: ReadonlyMap<number, number>, queueRecordsMax: number) {
-    this.#queueRecordsMax = queueRecordsMax;
+  /** `starts`: the offset at which each partition begins. `onWaiting` is told when more may be taken. */
+  constructor(
+    starts: ReadonlyMap<number, number>,
+    options: { readonly queueRecordsMax: number; readonly onWaiting: () => void },
+  ) {
+    this.#queueRecordsMax = options.queueRecordsMax;
+    this.#onWaiting = options.onWaiting;
     this.#lanes = new Map(
       [...starts].map(([partition, nextOffset]) => [
         partition,
@@ -44,25 +47,9 @@ export class Inbox {
     if (lane === undefined) return;
     for (const { offset, value } of records) lane.records.push({ offset, value });
     lane.nextOffset = (records.at(-1)?.offset ?? lane.nextOffset - 1) + 1;
-    this.wake();
+    this.#onWaiting();
     if (lane.records.length - lane.head <= this.#queueRecordsMax) return;
     await new Promise<void>((resolve) => lane.drained.push(resolve));
-  }
-
-  /** Resolves once any record may be taken, or at the next `wake`. One caller at a time. */
-  async ready(): Promise<void> {
-    if (this.waiting === 0 && !this.#woken) {
-      await new Promise<void>((resolve) => {
-        this.#wakeUp = resolve;
-      });
-    }
-    this.#woken = false;
-  }
-
-  /** Ends the wait of `ready`: there is something else to look at. */
-  wake(): void {
-    this.#woken = true;
-    this.#wakeUp();
   }
 
   /** Up to `countMax` records, shared out evenly among the lanes that may be taken from. */
@@ -97,7 +84,7 @@ export class Inbox {
   block(partition: number, blocked: boolean): void {
     const lane = this.#lanes.get(partition);
     if (lane !== undefined) lane.blocked = blocked;
-    if (!blocked) this.wake();
+    if (!blocked) this.#onWaiting();
   }
 
   /** Offset of the first record that waits, or of the next to come. */
@@ -113,7 +100,6 @@ export class Inbox {
       lane.head = 0;
       release(lane, this.#queueRecordsMax);
     }
-    this.wake();
   }
 }
 

@@ -10,43 +10,45 @@ export type Share = {
   readonly moves: readonly PositionMove[];
 };
 
-export type Contradiction = { readonly cursor: Cursor; readonly error: ProjectorError };
+/** A projection that must not go on in a partition. */
+export type Standstill = { readonly cursor: Cursor; readonly error: ProjectorError };
 
 /**
  * Which events each projection takes, and where that moves it. Events that it holds already are
- * dropped; one that contradicts what it holds ends its share before it.
+ * dropped; one that contradicts what it holds, or that it refused, ends its share before it.
  */
 export function placeEvents(
   lanes: readonly LaneEvents[],
   cursors: readonly Cursor[],
-): { readonly shares: readonly Share[]; readonly contradictions: readonly Contradiction[] } {
+): { readonly shares: readonly Share[]; readonly standstills: readonly Standstill[] } {
   const shares: Share[] = [];
-  const contradictions: Contradiction[] = [];
+  const standstills: Standstill[] = [];
   for (const [projection, ofProjection] of Map.groupBy(cursors, (cursor) => cursor.projection)) {
     const events: EventEnvelope[] = [];
     const moves: PositionMove[] = [];
     for (const lane of lanes) {
       const cursor = ofProjection.find(({ partition, stop }) => partition === lane.partition && stop === null);
       if (cursor === undefined) continue;
-      const { to, error } = advance(cursor.ahead, lane, events);
+      const { to, error } = advance(cursor, lane, events);
       if (to !== cursor.ahead) moves.push({ cursor, from: cursor.ahead, to });
-      if (error !== null) contradictions.push({ cursor, error });
+      if (error !== null) standstills.push({ cursor, error });
     }
     shares.push({ projection, events, moves });
   }
-  return { shares, contradictions };
+  return { shares, standstills };
 }
 
 /** Adds to `taken` the events that come next, up to one that must not be taken. */
 function advance(
-  from: Position,
+  { ahead, refused }: Cursor,
   lane: LaneEvents,
   taken: EventEnvelope[],
 ): { readonly to: Position; readonly error: ProjectorError | null } {
-  let to = from;
+  let to = ahead;
   for (const [index, event] of lane.events.entries()) {
     const placing = placeEvent(to, event);
     if (placing === 'gap' || placing === 'contradiction') return { to, error: refusal(placing, to, event) };
+    if (placing === 'next' && event.seq === refused?.seq) return { to, error: refused.error };
     const nextOffset = Math.max(to.nextOffset, lane.nextOffsets[index] ?? 0);
     if (placing === 'next') {
       taken.push(event);

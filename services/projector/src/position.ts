@@ -11,7 +11,7 @@ export type Position = {
   readonly timeline: number;
 };
 
-/** Why a projection does not go on in a partition, and when it may be tried again. */
+/** Why a projection does not go on in a partition, and when it is tried again: never for some. */
 export type Stop = { readonly error: ProjectorError; readonly retryAtMs: number };
 
 /** One projection in one partition. The database is the judge: every move repeats the value it starts from. */
@@ -23,6 +23,10 @@ export type Cursor = {
   /** The same with the batches under way. */
   ahead: Position;
   stop: Stop | null;
+  /** Stops since the last event that was taken: the pauses between them grow. */
+  stops: number;
+  /** The event that this projection cannot take; it stops before it. */
+  refused: { readonly seq: number; readonly error: ProjectorError } | null;
 };
 
 /** From where to where a position moves. */

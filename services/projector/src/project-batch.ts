@@ -21,11 +21,10 @@ export type BatchBench = {
   readonly commitTimeoutMs: number;
   /** Records that must wait before a batch is built while another commits; below it they gather. */
   readonly aheadRecordsMin: number;
+  /** A projection stands before a record or an event that it cannot get past. */
   readonly onStopped: (cursor: Cursor, error: ProjectorError) => void;
   readonly onCommitted: (batch: Batch) => void;
 };
-
-export type BatchOptions = { readonly countMax: number; readonly careful: boolean };
 
 /** One transaction's worth of what is to be written. */
 export type Batch = {
@@ -37,8 +36,8 @@ export type Batch = {
 type InFlight = { readonly batch: Batch; readonly outcome: Promise<BatchFailure | null> };
 
 /**
- * Projects what waits, a batch at a time. While one batch commits the next is built on its rows; at
- * most that one is thrown away when the first fails.
+ * Projects what waits, a batch at a time: read, place, fold, write, in that order. While one batch
+ * commits the next is built; it is sent when the first has committed, and put back when it has not.
  */
 export class BatchProjector {
   readonly #bench: BatchBench;
@@ -48,7 +47,7 @@ export class BatchProjector {
     this.#bench = bench;
   }
 
-  /** Whether a batch is under way. */
+  /** Whether a batch is under way, or has landed and was not looked at. */
   get busy(): boolean {
     return this.#inFlight !== null;
   }
@@ -57,20 +56,21 @@ export class BatchProjector {
    * Takes what waits and sends it; its commit is awaited by the next call or by `settle`. Answers
    * with the number of records taken.
    * @throws {BatchFailure} of this batch or the one before: all their records are back in the inbox
+   * and no cursor is ahead of what is known to be held
    */
-  async projectWaiting({ countMax, careful }: BatchOptions): Promise<number> {
+  async projectWaiting(countMax: number): Promise<number> {
     const { inbox, link, reader, cursors, aheadRecordsMin, onStopped } = this.#bench;
-    if (careful || inbox.waiting < aheadRecordsMin) await this.settle();
+    if (inbox.waiting < aheadRecordsMin) await this.settle();
     const startedMs = performance.now();
     let records: TakenRecords = inbox.take(countMax);
     try {
-      const { writes: session, loads } = link.sessions;
-      const read = await readLanes({ inbox, reader, loads, cursors, countMax, onStopped }, records);
+      const { session } = link;
+      const read = await readLanes({ reader, session, cursors, countMax, onStopped }, records);
+      this.#putBack(read.unused);
       records = read.used;
-      const { shares, contradictions } = placeEvents(read.lanes, cursors);
-      for (const { cursor, error } of contradictions) onStopped(cursor, error);
-      await this.#loadRows(shares, loads, careful);
-      const writes = this.#foldShares(shares);
+      const { shares, standstills } = placeEvents(read.lanes, cursors);
+      for (const { cursor, error } of standstills) onStopped(cursor, error);
+      const writes = shares.map((share) => this.#fold(share));
       const failed = (await this.#inFlight?.outcome) ?? null;
       if (failed !== null) throw failed;
       this.#inFlight = null;
@@ -78,7 +78,7 @@ export class BatchProjector {
     } catch (error) {
       this.#putBack(records);
       await this.settle(); // when the batch before has failed too, that is the cause
-      throw error instanceof BatchFailure ? error : new BatchFailure(errorOf(error), null);
+      throw error instanceof BatchFailure ? error : new BatchFailure(errorOf(error));
     }
     return countOf(records);
   }
@@ -99,26 +99,23 @@ export class BatchProjector {
     this.#inFlight = null;
     if (failure === null) return;
     this.#putBack(inFlight.batch.records);
+    for (const cursor of this.#bench.cursors) cursor.ahead = cursor.held;
     throw failure;
   }
 
-  async #loadRows(shares: readonly Share[], session: Session, careful: boolean): Promise<void> {
-    const loads = shares.map(async ({ projection, events }) => {
-      const view = this.#viewOf(projection);
-      const statement = view.missing(events, careful);
-      if (statement !== null) view.take((await session.query(statement)).rows);
-    });
-    await Promise.all(loads);
-  }
-
-  #foldShares(shares: readonly Share[]): readonly ProjectionWrite[] {
-    return shares.map(({ projection, events }) => {
+  /** @throws {BatchFailure} that names the event which the projection refuses */
+  #fold({ projection, events }: Share): ProjectionWrite {
+    const view = this.#bench.views.find(({ name }) => name === projection);
+    invariant(view !== undefined, `projection ${projection} has a view`);
+    const fold = view.begin();
+    for (const event of events) {
       try {
-        return { projection, statements: this.#viewOf(projection).fold(events) };
+        fold.take(event);
       } catch (error) {
-        throw new BatchFailure(errorOf(error), projection);
+        throw new BatchFailure(errorOf(error), { projection, events: [event] });
       }
-    });
+    }
+    return { projection, statements: fold.statements() };
   }
 
   #send(session: Session, batch: Batch, writes: readonly ProjectionWrite[]): void {
@@ -126,25 +123,26 @@ export class BatchProjector {
     const moves = batch.shares.flatMap((share) => share.moves);
     if (moves.length === 0) return;
     for (const { cursor, to } of moves) cursor.ahead = to;
-    const outcome = writeBatch(session, { moves, writes }, { version, commitTimeoutMs }).then(
-      () => {
-        for (const { cursor, to } of moves) cursor.held = to;
-        onCommitted(batch);
-        return null;
-      },
-      (error: unknown) => (error instanceof BatchFailure ? error : new BatchFailure(errorOf(error), null)),
-    );
+    const written = writeBatch(session, { moves, writes }, { version, commitTimeoutMs });
+    const outcome = written.then((failure) => {
+      if (failure !== null) {
+        return new BatchFailure(
+          failure.error,
+          batch.shares.find(({ projection }) => projection === failure.projection),
+        );
+      }
+      for (const { cursor, to } of moves) {
+        cursor.held = to;
+        cursor.stops = 0;
+      }
+      onCommitted(batch);
+      return null;
+    });
     this.#inFlight = { batch, outcome };
   }
 
   #putBack(records: TakenRecords): void {
     for (const [partition, ofLane] of records) this.#bench.inbox.putBack(partition, ofLane);
-  }
-
-  #viewOf(projection: string): View {
-    const view = this.#bench.views.find(({ name }) => name === projection);
-    invariant(view !== undefined, `projection ${projection} has a view`);
-    return view;
   }
 }
 

@@ -1,16 +1,14 @@
 import type { Session } from '@tradestream/database';
 import type { ProjectorError } from './errors.ts';
-import type { EventReader } from './event-reader.ts';
-import { missingSchemaId } from './event-reader.ts';
-import type { Inbox, WaitingRecord } from './inbox.ts';
+import { type EventReader, missingSchemaId } from './event-reader.ts';
+import type { WaitingRecord } from './inbox.ts';
 import { loadLedgerEvents } from './ledger-source.ts';
 import type { Cursor } from './position.ts';
 import { type Floor, type LaneEvents, type Obstacle, readLane } from './read-lane.ts';
 
 export type LaneSources = {
-  readonly inbox: Inbox;
   readonly reader: EventReader;
-  readonly loads: Session;
+  readonly session: Session;
   readonly cursors: readonly Cursor[];
   readonly countMax: number;
   /** Told of each projection that does not get past a record. */
@@ -19,17 +17,23 @@ export type LaneSources = {
 
 export type TakenRecords = ReadonlyMap<number, readonly WaitingRecord[]>;
 
+export type ReadLanes = {
+  readonly lanes: readonly LaneEvents[];
+  /** Records behind these events. */
+  readonly used: TakenRecords;
+  /** Records that were not read. */
+  readonly unused: TakenRecords;
+};
+
 /**
  * The events of the records taken, by partition. A gap at the head is filled from the ledger when
- * it can be read; what cannot be got past stops the projections that need it. Records that were not
- * read go back to their lanes.
+ * it can be read; what cannot be got past stops the projections that need it.
+ * @throws {ContractError} REGISTRY_UNAVAILABLE; {DatabaseError} when the ledger does not answer
  */
-export async function readLanes(
-  sources: LaneSources,
-  taken: TakenRecords,
-): Promise<{ readonly lanes: readonly LaneEvents[]; readonly used: TakenRecords }> {
+export async function readLanes(sources: LaneSources, taken: TakenRecords): Promise<ReadLanes> {
   const lanes: LaneEvents[] = [];
   const used = new Map<number, readonly WaitingRecord[]>();
+  const unused = new Map<number, readonly WaitingRecord[]>();
   for (const [partition, records] of taken) {
     const going = sources.cursors.filter((cursor) => cursor.partition === partition && cursor.stop === null);
     const floor = floorOf(going);
@@ -37,12 +41,12 @@ export async function readLanes(
     const recordCount = lane?.recordCount ?? 0;
     if (lane !== null) lanes.push(lane);
     used.set(partition, records.slice(0, recordCount));
-    sources.inbox.putBack(partition, records.slice(recordCount));
+    unused.set(partition, records.slice(recordCount));
     const obstacle = lane?.events.length === 0 ? lane.obstacle : null;
     if (obstacle === null) continue;
     for (const cursor of going) if (stands(cursor, obstacle)) sources.onStopped(cursor, obstacle.error);
   }
-  return { lanes, used };
+  return { lanes, used, unused };
 }
 
 async function readOrFill(
@@ -50,7 +54,7 @@ async function readOrFill(
   lane: { readonly partition: number; readonly records: readonly WaitingRecord[] },
   floor: Floor,
 ): Promise<LaneEvents> {
-  const { reader, loads, countMax } = sources;
+  const { reader, session, countMax } = sources;
   const read = readLane(reader, lane, floor);
   if (read.events.length > 0 || read.obstacle === null) return read;
   const { error, offset, seq } = read.obstacle;
@@ -59,7 +63,7 @@ async function readOrFill(
   if (schemaId !== null) return (await reader.learn(schemaId)) ? await readOrFill(sources, lane, floor) : read;
   if (seq === null) return read;
   const range = { partition: lane.partition, afterSeq: floor.seq, beforeSeq: seq, countMax };
-  const events = await loadLedgerEvents(loads, reader, range);
+  const events = await loadLedgerEvents(session, reader, range);
   // They stand before the record behind the gap, which stays at the head of its lane.
   return { ...read, events, nextOffsets: events.map(() => offset) };
 }

@@ -1,13 +1,11 @@
 import { DatabaseError, openSession, type Session } from '@tradestream/database';
-import type { Logger } from '@tradestream/runtime';
 
 export type LinkOptions = {
   readonly url: string;
   readonly applicationName: string;
-  readonly log: Logger;
   readonly signal: AbortSignal;
   /** Called when the database was lost, also while nothing was asked of it. */
-  readonly onLost: (reason: Error) => void;
+  readonly onLost: () => void;
 };
 
 /**
@@ -25,77 +23,53 @@ const SETTINGS = {
 } as const;
 const CONNECT_TIMEOUT_MS = 5_000;
 
-export type ViewSessions = {
-  /** Writes batches. */
-  readonly writes: Session;
-  /** Reads what a batch needs while another one commits. */
-  readonly loads: Session;
-};
-
-/** The projector's two connections to the database of the views; both are opened anew together. */
+/** The projector's connection to the database of the views. */
 export class ViewLink {
   readonly #options: LinkOptions;
-  #sessions: ViewSessions | null = null;
+  #session: Session | null = null;
 
   constructor(options: LinkOptions) {
     this.#options = options;
   }
 
   /**
-   * The open connections.
-   * @throws {DatabaseError} DB_CONNECTION_LOST while there are none
+   * The open connection.
+   * @throws {DatabaseError} DB_CONNECTION_LOST while there is none
    */
-  get sessions(): ViewSessions {
-    if (this.#sessions === null) throw new DatabaseError('DB_CONNECTION_LOST');
-    return this.#sessions;
+  get session(): Session {
+    if (this.#session === null || this.#session.closed.aborted) throw new DatabaseError('DB_CONNECTION_LOST');
+    return this.#session;
+  }
+
+  /** Whether there is an open connection. */
+  get isOpen(): boolean {
+    return this.#session !== null && !this.#session.closed.aborted;
   }
 
   /**
-   * Opens the connections unless they are open.
+   * Opens the connection unless it is open.
    * @throws {DatabaseError} what the server or the network answered
    */
-  async open(): Promise<ViewSessions> {
-    if (this.#sessions !== null && !isClosed(this.#sessions)) return this.#sessions;
+  async open(): Promise<Session> {
+    if (this.#session !== null && !this.#session.closed.aborted) return this.#session;
     await this.close();
-    const writes = await this.#openSession('');
-    try {
-      const sessions = { writes, loads: await this.#openSession('-loads') };
-      this.#sessions = sessions;
-      for (const { closed } of [sessions.writes, sessions.loads]) {
-        closed.addEventListener('abort', () => this.#lost(sessions, closed), { once: true });
-      }
-      return sessions;
-    } catch (error) {
-      await writes.close();
-      throw error;
-    }
-  }
-
-  /** Closes what is open; `open` makes new connections. */
-  async close(): Promise<void> {
-    const sessions = this.#sessions;
-    this.#sessions = null;
-    if (sessions !== null) await Promise.all([sessions.writes.close(), sessions.loads.close()]);
-  }
-
-  async #openSession(suffix: string): Promise<Session> {
-    const { url, applicationName, signal } = this.#options;
-    return await openSession({
+    const { url, applicationName, signal, onLost } = this.#options;
+    const session = await openSession({
       url,
-      applicationName: `${applicationName}${suffix}`,
+      applicationName,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       settings: SETTINGS,
       signal,
     });
+    this.#session = session;
+    session.closed.addEventListener('abort', () => this.#session === session && onLost(), { once: true });
+    return session;
   }
 
-  #lost(sessions: ViewSessions, closed: AbortSignal): void {
-    if (this.#sessions !== sessions) return; // closed by ourselves
-    const reason: unknown = closed.reason;
-    this.#options.onLost(reason instanceof Error ? reason : new DatabaseError('DB_CONNECTION_LOST'));
+  /** Closes what is open; `open` makes a new connection. */
+  async close(): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    await session?.close();
   }
-}
-
-function isClosed({ writes, loads }: ViewSessions): boolean {
-  return writes.closed.aborted || loads.closed.aborted;
 }

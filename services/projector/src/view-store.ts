@@ -1,6 +1,5 @@
 import { arrays, type Session, type Statement } from '@tradestream/database';
 import { errorOf } from '@tradestream/runtime';
-import { BatchFailure } from './errors.ts';
 import type { Position, PositionMove } from './position.ts';
 
 /** What one projection writes of a batch. */
@@ -43,22 +42,29 @@ export async function loadPositions(session: Session, keys: PositionKeys): Promi
 
 export type WriteOptions = { readonly version: number; readonly commitTimeoutMs: number };
 
+/** The first statement that failed; `projection` is null for what belongs to the transaction as a whole. */
+export type WriteFailure = { readonly error: Error; readonly projection: string | null };
+
 /**
  * Moves the positions and writes the rows in one pipelined transaction; resolves when its COMMIT
- * has answered. The positions go first: a projector that is no longer where it believes to be makes
- * the COMMIT behind it a ROLLBACK.
- * @throws {BatchFailure} with the first failure and the projection whose statement it was
+ * has answered: with null, or with what failed. The positions go first: a projector that is no
+ * longer where it believes to be makes the COMMIT behind it a ROLLBACK. All is sent before the
+ * first answer is awaited.
  */
 export async function writeBatch(
   session: Session,
   batch: { readonly moves: readonly PositionMove[]; readonly writes: readonly ProjectionWrite[] },
   options: WriteOptions,
-): Promise<void> {
-  const sent: { readonly projection: string | null; readonly answer: Promise<unknown> }[] = [];
+): Promise<WriteFailure | null> {
+  const sent: Promise<WriteFailure | null>[] = [];
   const send = (projection: string | null, statement: Statement) => {
     const answer = session.query(statement);
-    answer.catch(() => undefined); // looked at below, in order
-    sent.push({ projection, answer });
+    sent.push(
+      answer.then(
+        () => null,
+        (error: unknown) => ({ error: errorOf(error), projection }),
+      ),
+    );
   };
   send(null, { text: 'BEGIN' });
   send(null, movePositions(batch.moves, options.version));
@@ -67,13 +73,14 @@ export async function writeBatch(
   }
   try {
     await session.commit({ timeoutMs: options.commitTimeoutMs });
+    return null;
   } catch (error) {
     // Statements behind a failed one answer that the transaction is aborted: the first is the cause.
-    for (const { projection, answer } of sent) {
-      const failure = await answer.then(() => null, errorOf);
-      if (failure !== null) throw new BatchFailure(failure, projection);
+    for (const answer of sent) {
+      const failure = await answer;
+      if (failure !== null) return failure;
     }
-    throw new BatchFailure(errorOf(error), null);
+    return { error: errorOf(error), projection: null };
   }
 }
 

@@ -1,35 +1,17 @@
 import { arrays, type Statement } from '@tradestream/database';
 import type { Balance, EventEnvelope } from '@tradestream/trading';
-import { compareText, forRows, type View } from './view.ts';
+import type { ViewDefinition } from './view.ts';
 
 /** Balances after their newest event: the higher version wins, whatever the order of arrival. */
-export function balancesView(): View {
-  return {
-    name: 'balances',
-    missing: () => null,
-    take: () => undefined,
-    forget: () => undefined,
-    fold: (events) => {
-      const newest = [...newestBalances(events)].toSorted(([a], [b]) => compareText(a, b));
-      return forRows(
-        newest.map(([, balance]) => balance),
-        upsertBalances,
-      ); // prettier-ignore
-    },
-  };
-}
+export const BALANCES: ViewDefinition<Balance> = { name: 'balances', add: addNewest, upsert: upsertBalances };
 
-function newestBalances(events: readonly EventEnvelope[]): ReadonlyMap<string, Balance> {
-  const newest = new Map<string, Balance>();
-  for (const { event } of events) {
-    if (event.type === 'CommandRejected') continue;
-    for (const balance of event.balances) {
-      const key = `${balance.userId} ${balance.asset}`;
-      const known = newest.get(key);
-      if (known === undefined || known.version < balance.version) newest.set(key, balance);
-    }
+function addNewest(rows: Map<string, Balance>, { event }: EventEnvelope): void {
+  if (event.type === 'CommandRejected') return;
+  for (const balance of event.balances) {
+    const key = `${balance.userId} ${balance.asset}`;
+    const known = rows.get(key);
+    if (known === undefined || known.version < balance.version) rows.set(key, balance);
   }
-  return newest;
 }
 
 function upsertBalances(rows: readonly Balance[]): Statement {

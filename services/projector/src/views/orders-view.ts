@@ -1,8 +1,8 @@
 import { arrays, type Statement } from '@tradestream/database';
 import type { EventEnvelope, Order } from '@tradestream/trading';
-import { compareText, forRows, type View } from './view.ts';
+import type { ViewDefinition } from './view.ts';
 
-type OrderRow = {
+export type OrderRow = {
   readonly order: Order;
   readonly updatedAt: number;
   readonly placedAt: number;
@@ -11,31 +11,15 @@ type OrderRow = {
 };
 
 /** Orders after their newest event, with the times of their first and newest, by version. */
-export function ordersView(): View {
-  return {
-    name: 'orders',
-    missing: () => null,
-    take: () => undefined,
-    forget: () => undefined,
-    fold: (events) =>
-      forRows(
-        [...newestOrders(events).values()].toSorted((a, b) => compareText(a.order.orderId, b.order.orderId)),
-        upsertOrders,
-      ),
-  };
-}
+export const ORDERS: ViewDefinition<OrderRow> = { name: 'orders', add: addNewest, upsert: upsertOrders };
 
-function newestOrders(events: readonly EventEnvelope[]): ReadonlyMap<string, OrderRow> {
-  const rows = new Map<string, OrderRow>();
-  for (const { event, occurredAt } of events) {
-    if (event.type === 'CommandRejected') continue;
-    for (const order of event.orders) {
-      const only = { order, updatedAt: occurredAt, placedAt: occurredAt, firstVersion: order.version };
-      const known = rows.get(order.orderId);
-      rows.set(order.orderId, known === undefined ? only : joined(known, only));
-    }
+function addNewest(rows: Map<string, OrderRow>, { event, occurredAt }: EventEnvelope): void {
+  if (event.type === 'CommandRejected') return;
+  for (const order of event.orders) {
+    const only = { order, updatedAt: occurredAt, placedAt: occurredAt, firstVersion: order.version };
+    const known = rows.get(order.orderId);
+    rows.set(order.orderId, known === undefined ? only : joined(known, only));
   }
-  return rows;
 }
 
 function joined(a: OrderRow, b: OrderRow): OrderRow {

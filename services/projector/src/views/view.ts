@@ -2,33 +2,49 @@ import type { Statement } from '@tradestream/database';
 import type { EventEnvelope } from '@tradestream/trading';
 
 /**
- * One projection: a pure fold, and the SQL of its rows. What a view keeps between batches is a
- * guess: each write repeats what it read, and a guess that was wrong rolls the batch back.
+ * One projection: a pure fold, and the SQL that joins what it folded with the rows that stand. Those
+ * rows are never read: the join is free of order, so that it does not matter which events, or whose,
+ * were there before.
  */
-export interface View {
+export type ViewDefinition<Row> = {
   readonly name: string;
-  /**
-   * The statement that reads the present rows that folding these events needs and that are not at
-   * hand; null when nothing is missing. `careful`: nothing may be taken for absent unread.
-   */
-  missing(events: readonly EventEnvelope[], careful: boolean): Statement | null;
-  /** Takes the rows that `missing` asked for. */
-  take(rows: readonly object[]): void;
-  /** Folds events, in their order, onto the present rows: the statements that write the final rows, by key. */
-  fold(events: readonly EventEnvelope[]): readonly Statement[];
-  /** Drops what is kept: a batch did not commit, or its guesses were wrong. */
-  forget(): void;
+  /** Adds an event to the rows, by key. What it throws refuses that event. */
+  readonly add: (rows: Map<string, Row>, envelope: EventEnvelope) => void;
+  readonly upsert: (rows: readonly Row[]) => Statement;
+};
+
+/** A view whatever its rows are. */
+export type View = { readonly name: string; readonly begin: () => Fold };
+
+/** What one batch adds to a projection. */
+export type Fold = {
+  /** Takes the next event. What it throws refuses that event. */
+  readonly take: (envelope: EventEnvelope) => void;
+  /** What writes the rows taken, sorted by key: the order in which every projector locks them. */
+  readonly statements: () => readonly Statement[];
+};
+
+export function viewFrom<Row>({ name, add, upsert }: ViewDefinition<Row>): View {
+  return {
+    name,
+    begin: () => {
+      const rows = new Map<string, Row>();
+      return {
+        take: (envelope) => add(rows, envelope),
+        statements: () => (rows.size === 0 ? [] : [upsert(sortedByKey(rows))]),
+      };
+    },
+  };
 }
 
-/** A row as it was read, null when there was none, and as it is to be. */
-export type Folded<Row> = { readonly before: Row | null; now: Row };
+/** The rows that these events alone make, sorted by key. */
+export function foldRows<Row>(definition: ViewDefinition<Row>, envelopes: Iterable<EventEnvelope>): readonly Row[] {
+  const rows = new Map<string, Row>();
+  for (const envelope of envelopes) definition.add(rows, envelope);
+  return sortedByKey(rows);
+}
 
 /** Byte order, as the collation "C" of the keys: every id is ASCII. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** The statement for these rows, or none when there are none. */
-export function forRows<Row>(rows: readonly Row[], make: (rows: readonly Row[]) => Statement): readonly Statement[] {
-  return rows.length === 0 ? [] : [make(rows)];
+function sortedByKey<Row>(rows: ReadonlyMap<string, Row>): readonly Row[] {
+  return [...rows].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, row]) => row);
 }

@@ -1,0 +1,112 @@
+import { arrays, type Statement } from '@tradestream/database';
+import type { Amount, EventEnvelope } from '@tradestream/trading';
+import { executedSides } from './executed-sides.ts';
+import type { ViewDefinition } from './view.ts';
+
+/** Where a trade stands among those of its minute: by time, then partition, then sequence. */
+export type TradePlace = { readonly executedAt: number; readonly partition: number; readonly seq: number };
+
+export type CandleRow = {
+  readonly symbol: string;
+  /** Start of the UTC minute, microseconds. */
+  readonly minute: number;
+  open: Amount;
+  high: Amount;
+  low: Amount;
+  close: Amount;
+  volume: Amount;
+  quoteVolume: Amount;
+  count: number;
+  opened: TradePlace;
+  closed: TradePlace;
+};
+
+const MINUTE_MICROS = 60_000_000;
+
+/** Prices and volumes of each symbol and minute; a late trade takes the place that its time gives it. */
+export const CANDLES: ViewDefinition<CandleRow> = { name: 'candles', add: addTrade, upsert: upsertCandles };
+
+function addTrade(rows: Map<string, CandleRow>, { event, partition, seq }: EventEnvelope): void {
+  if (event.type !== 'TradeExecuted') return;
+  executedSides(event);
+  const { symbol, price, quantity, cost, executedAt } = event;
+  const minute = Math.floor(executedAt / MINUTE_MICROS) * MINUTE_MICROS;
+  const key = `${symbol} ${minute}`;
+  const place = { executedAt, partition, seq };
+  const row = rows.get(key);
+  if (row === undefined) {
+    const prices = { open: price, high: price, low: price, close: price };
+    const sums = { volume: quantity, quoteVolume: cost, count: 1 };
+    rows.set(key, { symbol, minute, ...prices, ...sums, opened: place, closed: place });
+    return;
+  }
+  if (price > row.high) row.high = price;
+  if (price < row.low) row.low = price;
+  row.volume += quantity;
+  row.quoteVolume += cost;
+  row.count += 1;
+  if (isBefore(place, row.opened)) {
+    row.open = price;
+    row.opened = place;
+  }
+  if (isBefore(row.closed, place)) {
+    row.close = price;
+    row.closed = place;
+  }
+}
+
+function isBefore(a: TradePlace, b: TradePlace): boolean {
+  if (a.executedAt !== b.executedAt) return a.executedAt < b.executedAt;
+  return a.partition === b.partition ? a.seq < b.seq : a.partition < b.partition;
+}
+
+const IS_EARLIER = `(excluded.opened_at, excluded.opened_partition, excluded.opened_seq)
+      < (c.opened_at, c.opened_partition, c.opened_seq)`;
+const IS_LATER = `(excluded.closed_at, excluded.closed_partition, excluded.closed_seq)
+      > (c.closed_at, c.closed_partition, c.closed_seq)`;
+
+/** Open and close with their places, each as one: that of the earlier opening and of the later close. */
+const UPSERT = `
+  INSERT INTO views.candles AS c (symbol, minute, open, high, low, close, volume, quote_volume, count,
+    opened_at, opened_partition, opened_seq, closed_at, closed_partition, closed_seq)
+  SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[],
+    $7::numeric[], $8::numeric[], $9::bigint[], $10::timestamptz[], $11::int[], $12::bigint[],
+    $13::timestamptz[], $14::int[], $15::bigint[])
+  ON CONFLICT (symbol, minute) DO UPDATE SET
+    open = CASE WHEN ${IS_EARLIER} THEN excluded.open ELSE c.open END,
+    opened_at = CASE WHEN ${IS_EARLIER} THEN excluded.opened_at ELSE c.opened_at END,
+    opened_partition = CASE WHEN ${IS_EARLIER} THEN excluded.opened_partition ELSE c.opened_partition END,
+    opened_seq = CASE WHEN ${IS_EARLIER} THEN excluded.opened_seq ELSE c.opened_seq END,
+    close = CASE WHEN ${IS_LATER} THEN excluded.close ELSE c.close END,
+    closed_at = CASE WHEN ${IS_LATER} THEN excluded.closed_at ELSE c.closed_at END,
+    closed_partition = CASE WHEN ${IS_LATER} THEN excluded.closed_partition ELSE c.closed_partition END,
+    closed_seq = CASE WHEN ${IS_LATER} THEN excluded.closed_seq ELSE c.closed_seq END,
+    high = greatest(c.high, excluded.high),
+    low = least(c.low, excluded.low),
+    volume = c.volume + excluded.volume,
+    quote_volume = c.quote_volume + excluded.quote_volume,
+    count = c.count + excluded.count`;
+
+function upsertCandles(rows: readonly CandleRow[]): Statement {
+  return {
+    name: 'upsert_candles',
+    text: UPSERT,
+    values: [
+      arrays.text(rows.map((row) => row.symbol)),
+      arrays.timestamptzMicros(rows.map((row) => row.minute)),
+      arrays.numeric18(rows.map((row) => row.open)),
+      arrays.numeric18(rows.map((row) => row.high)),
+      arrays.numeric18(rows.map((row) => row.low)),
+      arrays.numeric18(rows.map((row) => row.close)),
+      arrays.numeric18(rows.map((row) => row.volume)),
+      arrays.numeric18(rows.map((row) => row.quoteVolume)),
+      arrays.int8(rows.map((row) => row.count)),
+      arrays.timestamptzMicros(rows.map((row) => row.opened.executedAt)),
+      arrays.int4(rows.map((row) => row.opened.partition)),
+      arrays.int8(rows.map((row) => row.opened.seq)),
+      arrays.timestamptzMicros(rows.map((row) => row.closed.executedAt)),
+      arrays.int4(rows.map((row) => row.closed.partition)),
+      arrays.int8(rows.map((row) => row.closed.seq)),
+    ],
+  };
+}

@@ -1,0 +1,60 @@
+import { arrays, type Statement } from '@tradestream/database';
+import { type Amount, divideHalfUp18, type EventEnvelope, type Order } from '@tradestream/trading';
+import { executedSides } from './executed-sides.ts';
+import type { ViewDefinition } from './view.ts';
+
+/** What the fills of one order add up to. */
+export type TradeRow = Pick<Order, 'orderId' | 'userId' | 'symbol' | 'side'> & {
+  quantity: Amount;
+  cost: Amount;
+  /** Greatest executedAt. */
+  timestamp: number;
+};
+
+/** One row per order that has executed. */
+export const TRADES: ViewDefinition<TradeRow> = { name: 'trades', add: addFills, upsert: upsertTrades };
+
+function addFills(rows: Map<string, TradeRow>, { event }: EventEnvelope): void {
+  if (event.type !== 'TradeExecuted') return;
+  const { buy, sell } = executedSides(event);
+  for (const { orderId, userId, symbol, side } of [buy, sell]) {
+    const row = rows.get(orderId);
+    if (row === undefined) {
+      const { quantity, cost, executedAt: timestamp } = event;
+      rows.set(orderId, { orderId, userId, symbol, side, quantity, cost, timestamp });
+    } else {
+      row.quantity += event.quantity;
+      row.cost += event.cost;
+      if (event.executedAt > row.timestamp) row.timestamp = event.executedAt;
+    }
+  }
+}
+
+/** `div` is the exact whole quotient, so the price is rounded once, half up, as `divideHalfUp18` does it. */
+const UPSERT = `
+  INSERT INTO views.trades AS t (order_id, user_id, symbol, side, quantity, cost, price, timestamp)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[],
+    $8::timestamptz[])
+  ON CONFLICT (order_id) DO UPDATE SET
+    quantity = t.quantity + excluded.quantity,
+    cost = t.cost + excluded.cost,
+    price = div(2000000000000000000 * (t.cost + excluded.cost) + (t.quantity + excluded.quantity),
+                2 * (t.quantity + excluded.quantity)) * 0.000000000000000001,
+    timestamp = greatest(t.timestamp, excluded.timestamp)`;
+
+function upsertTrades(rows: readonly TradeRow[]): Statement {
+  return {
+    name: 'upsert_trades',
+    text: UPSERT,
+    values: [
+      arrays.text(rows.map((row) => row.orderId)),
+      arrays.text(rows.map((row) => row.userId)),
+      arrays.text(rows.map((row) => row.symbol)),
+      arrays.text(rows.map((row) => row.side)),
+      arrays.numeric18(rows.map((row) => row.quantity)),
+      arrays.numeric18(rows.map((row) => row.cost)),
+      arrays.numeric18(rows.map((row) => divideHalfUp18(row.cost, row.quantity))),
+      arrays.timestamptzMicros(rows.map((row) => row.timestamp)),
+    ],
+  };
+}
