@@ -6,7 +6,7 @@ export type Malformed = { readonly field: string; readonly rule: string };
 
 const ID = /^[A-Za-z0-9._:-]{1,64}$/;
 const ASSET = /^[A-Z0-9]{2,12}$/;
-const PRINTABLE = /^[\x21-\x7e\x20]{1,64}$/;
+const PRINTABLE = /^[\x20-\x7e]{1,64}$/;
 
 /** First and last microsecond of the years 1970 to 2200. */
 const EXECUTED_AT_MIN = 0;
