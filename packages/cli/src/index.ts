@@ -1,1 +1,7 @@
-export {};
+export {
+  type Verification,
+  type VerifyEndpoints,
+  type VerifyOptions,
+  type VerifyProgress,
+  verifyInstallation,
+} from './verify/verify-installation.ts';

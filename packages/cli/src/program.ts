@@ -7,6 +7,7 @@ import { produceCommand } from './commands/produce.ts';
 import { receiptCommand } from './commands/receipt.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { balancesCommand, candlesCommand, fillsCommand, ordersCommand, tradesCommand } from './commands/views.ts';
 import { findGateway, stateFolder } from './connection.ts';
 import { type OutputFormat, Terminal } from './output/terminal.ts';
@@ -52,6 +53,7 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   ordersCommand,
   balancesCommand,
   candlesCommand,
+  verifyCommand,
   doctorCommand,
   configCommand,
 ];

@@ -39,7 +39,10 @@ export async function summarise(installation: Installation, loaded: Loaded, sign
       signal,
       describe: () => `the projections have not caught up within ${CAUGHT_UP_MS / 1_000} s`,
     });
-    const verified = await verifyInstallation(endpoints, { signal });
+    const verified = await verifyInstallation(endpoints, {
+      signal,
+      topicPrefix: process.env['TRADESTREAM_TOPIC_PREFIX'] ?? '',
+    });
     const query = await askReplica(installation);
     const { outcomes, appliedTypes, sent, refused, conflicts, badLines } = loaded.summary;
     const trades = appliedTypes['ExecuteTrade'] ?? 0;

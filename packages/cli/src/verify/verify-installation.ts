@@ -1,86 +1,151 @@
-import { decodeEvent } from '@tradestream/contracts';
-import { openSession, type Session } from '@tradestream/database';
-import type { Endpoints } from '@tradestream/stack';
-import { formatAmount } from '@tradestream/trading';
+import { topicsWithPrefix } from '@tradestream/contracts';
+import { openKafka } from '@tradestream/messaging';
+import { createLogger, type Logger, Scope } from '@tradestream/runtime';
+import { checkCommandLog } from './command-log.ts';
+import { Contradiction } from './contradiction.ts';
+import { checkEventTopic } from './event-topic.ts';
+import { checkConservation, checkNoNegative } from './funds.ts';
+import { checkHistory, type History } from './history.ts';
+import { openSnapshot, type Snapshot } from './snapshot.ts';
+import { checkState } from './state.ts';
+import { checkViews } from './views.ts';
 
-/** What became of the checks; the first contradiction names what does not agree, with ids. */
+/** What became of the checks. */
 export type Verification = {
   readonly ok: boolean;
   readonly conservation: boolean;
+  /** Names what does not agree, with ids. */
   readonly firstContradiction: string | null;
+  /** The first of each part of the checks. */
+  readonly contradictions: readonly string[];
+  /** What was tolerated, and what could not be checked. */
+  readonly notes: readonly string[];
+  readonly checked: { readonly records: number; readonly events: number; readonly published: number };
 };
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const EVENTS_A_READ = 5_000;
+export type VerifyOptions = {
+  readonly signal: AbortSignal;
+  /** Before the names of the topics. */
+  readonly topicPrefix?: string;
+  readonly log?: Logger;
+  readonly progress?: VerifyProgress;
+};
 
-/** Checks the invariants on one snapshot of the primary. */
-export async function verifyInstallation(
-  endpoints: Endpoints,
-  options: { readonly signal: AbortSignal },
-): Promise<Verification> {
-  const session = await openSession({
-    url: endpoints.databaseUrl,
-    applicationName: 'tradestream-verify',
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    settings: { default_transaction_read_only: 'on' },
-    signal: options.signal,
+/** Told how far each part is. */
+export type VerifyProgress = {
+  start(name: string, total: number): void;
+  add(count: number): void;
+  stop(): void;
+};
+
+/** Where the ledger and its log are. */
+export type VerifyEndpoints = { readonly databaseUrl: string; readonly kafkaBrokers: string };
+
+/**
+ * Checks every invariant on one snapshot of the primary, and on the logs up to what that snapshot
+ * knows, while traffic flows. Writes nothing. Holds what exists (balances, orders, candles, trade
+ * ids) and reads the history in pages.
+ * @throws {DatabaseError}, {MessagingError} when a part cannot be read: then nothing is said of the invariants
+ */
+export async function verifyInstallation(endpoints: VerifyEndpoints, options: VerifyOptions): Promise<Verification> {
+  const { signal, progress, log = createLogger({ service: 'verify', level: 'error' }) } = options;
+  const topics = topicsWithPrefix(options.topicPrefix ?? '');
+  await using scope = new Scope();
+  const kafka = scope.use(
+    await openKafka({ brokers: endpoints.kafkaBrokers.split(','), clientId: 'tradestream-verify', log }),
+  );
+  const admin = scope.use(await kafka.openAdmin());
+  const reader = scope.use(await kafka.openReader());
+  const snapshot = await openSnapshot({ databaseUrl: endpoints.databaseUrl, commandsTopic: topics.commands, signal });
+  scope.use(snapshot.session);
+
+  const verdict = new Verdict(signal, progress);
+  if (snapshot.positions === null) verdict.note('there are no views in this database');
+  const conservation = await verdict.part('funds', 0, async () => await checkConservation(snapshot));
+  await verdict.part('amounts', 0, async () => await checkNoNegative(snapshot));
+  let history: History | null = null;
+  const sum = sumsOf(snapshot);
+  await verdict.part('events', sum.events, async () => {
+    history = await checkHistory(snapshot, verdict.add);
   });
-  try {
-    await session.query({ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' });
-    const conservation = await findLostFunds(session);
-    const contradiction = conservation ?? (await findGap(session));
-    return { ok: contradiction === null, conservation: conservation === null, firstContradiction: contradiction };
-  } finally {
-    await session.close();
-  }
+  await checkFold(verdict, snapshot, history);
+  const toLog = { snapshot, admin, reader, signal, onRecords: verdict.add, onNote: verdict.note };
+  let records = 0;
+  await verdict.part('commands', sum.records, async () => {
+    records = await checkCommandLog({ ...toLog, topic: topics.commands });
+  });
+  let published = 0;
+  await verdict.part('published', sum.published, async () => {
+    published = await checkEventTopic({ ...toLog, topic: topics.events });
+  });
+  return verdict.end({ conservation, checked: { records, events: sum.events, published } });
 }
 
-/** Per asset, what is owned equals what was deposited less what was withdrawn. */
-async function findLostFunds(session: Session): Promise<string | null> {
-  const moved = await sumFunds(session);
-  const { rows } = await session.query<{ asset: string; owned: string }>({
-    text: `SELECT asset, ((sum(available) + sum(held)) * 1000000000000000000)::numeric(60, 0)::text AS owned
-           FROM ledger.balances GROUP BY asset`,
-  });
-  const owned = new Map(rows.map((row) => [row.asset, BigInt(row.owned)]));
-  for (const asset of new Set([...moved.keys(), ...owned.keys()])) {
-    const [has, should] = [owned.get(asset) ?? 0n, moved.get(asset) ?? 0n];
-    if (has !== should)
-      return `conservation: ${asset}: ${formatAmount(has)} owned, ${formatAmount(should)} deposited less withdrawn`;
+async function checkFold(verdict: Verdict, snapshot: Snapshot, history: History | null): Promise<void> {
+  if (history === null) {
+    verdict.note('state and views were not compared: the events that they follow from do not hold');
+    return;
   }
-  return null;
+  await verdict.part('state', 0, async () => await checkState(snapshot, history.market));
+  await verdict.part('views', 0, async () => await checkViews(snapshot, history));
 }
 
-async function sumFunds(session: Session): Promise<Map<string, bigint>> {
-  const sums = new Map<string, bigint>();
-  for (let after = { partition: -1, seq: '0' }; ; ) {
-    const { rows } = await session.query<{ partition: number; seq: string; payload: Buffer }>({
-      text: `SELECT partition, seq::text, payload FROM ledger.events
-             WHERE type IN ('FundsDeposited', 'FundsWithdrawn') AND (partition, seq) > ($1, $2::bigint)
-             ORDER BY partition, seq LIMIT ${EVENTS_A_READ}`,
-      values: [after.partition, after.seq],
-    });
-    for (const { payload } of rows) {
-      const { event } = decodeEvent(payload);
-      if (event.type !== 'FundsDeposited' && event.type !== 'FundsWithdrawn') continue;
-      const amount = event.type === 'FundsDeposited' ? event.amount : -event.amount;
-      sums.set(event.asset, (sums.get(event.asset) ?? 0n) + amount);
+/** Gathers contradictions and notes; a part that contradicts does not keep the next from being looked at. */
+class Verdict {
+  readonly add: (count: number) => void;
+  readonly #signal: AbortSignal;
+  readonly #progress: VerifyProgress | undefined;
+  readonly #contradictions: string[] = [];
+  readonly #notes: string[] = [];
+
+  constructor(signal: AbortSignal, progress: VerifyProgress | undefined) {
+    this.#signal = signal;
+    this.#progress = progress;
+    this.add = (count) => {
+      this.#signal.throwIfAborted();
+      this.#progress?.add(count);
+    };
+  }
+
+  readonly note = (note: string): void => {
+    this.#notes.push(note);
+  };
+
+  /** Whether the part holds. `total` 0: it is short. */
+  async part(name: string, total: number, check: () => Promise<unknown>): Promise<boolean> {
+    this.#signal.throwIfAborted();
+    if (total > 0) this.#progress?.start(`verify ${name}`, total);
+    try {
+      await check();
+      return true;
+    } catch (error) {
+      if (!(error instanceof Contradiction)) throw error;
+      this.#contradictions.push(error.message);
+      return false;
+    } finally {
+      if (total > 0) this.#progress?.stop();
     }
-    const last = rows.at(-1);
-    if (last === undefined) return sums;
-    after = { partition: last.partition, seq: last.seq };
+  }
+
+  end(found: Pick<Verification, 'conservation' | 'checked'>): Verification {
+    const [first] = this.#contradictions;
+    return {
+      ok: first === undefined,
+      conservation: found.conservation,
+      firstContradiction: first ?? null,
+      contradictions: this.#contradictions,
+      notes: this.#notes,
+      checked: found.checked,
+    };
   }
 }
 
-/** Sequences have no gap: a partition has as many events as its sequence says. */
-async function findGap(session: Session): Promise<string | null> {
-  const { rows } = await session.query<{ partition: number; event_seq: string; count: string }>({
-    text: `SELECT p.partition, p.event_seq::text, count(e.seq)::text AS count
-           FROM ledger.partitions AS p LEFT JOIN ledger.events AS e USING (partition)
-           GROUP BY p.partition, p.event_seq HAVING count(e.seq) <> p.event_seq LIMIT 1`,
-  });
-  const [gap] = rows;
-  return gap === undefined
-    ? null
-    : `events: partition ${gap.partition} has ${gap.count} events and stands at seq ${gap.event_seq}`;
+function sumsOf({ partitions }: Snapshot) {
+  const sums = { records: 0, events: 0, published: 0 };
+  for (const { nextOffset, eventSeq, publishedSeq } of partitions.values()) {
+    sums.records += nextOffset;
+    sums.events += eventSeq;
+    sums.published += publishedSeq;
+  }
+  return sums;
 }

@@ -1,0 +1,96 @@
+import { parseWriterSchema, type WriterSchema } from '@tradestream/contracts';
+import { openSession, type Session } from '@tradestream/database';
+import { loadRows } from './pages.ts';
+
+/** A partition of the commands topic, as the ledger has it. */
+export type LedgerPartition = {
+  readonly partition: number;
+  readonly nextOffset: number;
+  readonly eventSeq: number;
+  readonly publishedSeq: number;
+};
+
+/** One moment of the database: every answer of `session` is of it, whatever is written meanwhile. */
+export type Snapshot = {
+  readonly session: Session;
+  readonly partitions: ReadonlyMap<number, LedgerPartition>;
+  readonly schemas: ReadonlyMap<number, WriterSchema>;
+  /** Of each projection, the seq up to which each partition's events are in its rows; null without views. */
+  readonly positions: ReadonlyMap<string, ReadonlyMap<number, number>> | null;
+};
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const SETTINGS = {
+  default_transaction_read_only: 'on',
+  // Cursors are read to their end: plans are wanted that end soon, not ones that begin soon.
+  cursor_tuple_fraction: '1.0',
+  work_mem: '64MB',
+  statement_timeout: '0',
+} as const;
+
+export async function openSnapshot(options: {
+  readonly databaseUrl: string;
+  readonly commandsTopic: string;
+  readonly signal: AbortSignal;
+}): Promise<Snapshot> {
+  const { databaseUrl, commandsTopic, signal } = options;
+  const session = await openSession({
+    url: databaseUrl,
+    applicationName: 'tradestream-verify',
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    settings: SETTINGS,
+    signal,
+  });
+  try {
+    await session.query({ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' });
+    return {
+      session,
+      partitions: await loadPartitions(session, commandsTopic),
+      schemas: await loadSchemas(session),
+      positions: await loadPositions(session),
+    };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}
+
+async function loadPartitions(session: Session, topic: string): Promise<ReadonlyMap<number, LedgerPartition>> {
+  const rows = await loadRows<{ partition: number; next: string; seq: string; published: string }>(
+    session,
+    `SELECT partition, next_offset::text AS next, event_seq::text AS seq, published_seq::text AS published
+     FROM ledger.partitions WHERE topic = $1 ORDER BY partition`,
+    [topic],
+  );
+  return new Map(
+    rows.map(({ partition, next, seq, published }) => [
+      partition,
+      { partition, nextOffset: Number(next), eventSeq: Number(seq), publishedSeq: Number(published) },
+    ]),
+  );
+}
+
+async function loadSchemas(session: Session): Promise<ReadonlyMap<number, WriterSchema>> {
+  const rows = await loadRows<{ id: number; schema: string }>(session, 'SELECT id, schema FROM ledger.schemas');
+  return new Map(rows.map(({ id, schema }) => [id, parseWriterSchema(schema)]));
+}
+
+/** Of a projection that is being rebuilt beside itself, the lower version is the one that is read. */
+async function loadPositions(session: Session): Promise<Snapshot['positions']> {
+  const [present] = await loadRows<{ present: boolean }>(
+    session,
+    `SELECT to_regclass('views.positions') IS NOT NULL AS present`,
+  );
+  if (present?.present !== true) return null;
+  const rows = await loadRows<{ projection: string; partition: number; seq: string }>(
+    session,
+    `SELECT projection, partition, seq::text AS seq FROM views.positions AS p
+     WHERE version = (SELECT min(version) FROM views.positions AS other WHERE other.projection = p.projection)`,
+  );
+  const positions = new Map<string, Map<number, number>>();
+  for (const { projection, partition, seq } of rows) {
+    const ofProjection = positions.get(projection) ?? new Map<number, number>();
+    positions.set(projection, ofProjection.set(partition, Number(seq)));
+  }
+  return positions;
+}
