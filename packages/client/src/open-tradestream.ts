@@ -2,7 +2,7 @@ import { openSchemas, type ReceiptAnswer, topicsWithPrefix } from '@tradestream/
 import { openKafka } from '@tradestream/messaging';
 import { type Closeable, createLogger, type Logger, Scope } from '@tradestream/runtime';
 import { ClientError } from './errors.ts';
-import { openSession, Session } from './http/session.ts';
+import { openSession, type Session } from './http/session.ts';
 import { type Publication, type Published, Publisher } from './publisher.ts';
 
 export type TradestreamOptions = {

@@ -47,6 +47,12 @@ export const GATEWAY_SPEC = {
     max: 120_000,
     fallback: 10_000,
   }),
+  TRADESTREAM_GATEWAY_BODY_TIMEOUT_MS: int({
+    doc: 'longest time for a JSON body to come in whole, ms; then 408 BODY_TIMEOUT',
+    min: 100,
+    max: 600_000,
+    fallback: 30_000,
+  }),
   TRADESTREAM_GATEWAY_DRAIN_MS: int({
     doc: 'longest drain after SIGTERM, ms: waiting requests are answered before',
     min: 500,

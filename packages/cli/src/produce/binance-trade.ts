@@ -75,7 +75,13 @@ export function tradingOf(trade: BinanceTrade): readonly [PlaceOrder, PlaceOrder
   const sell: PlaceOrder = { ...buy, orderId: sellOrderId, userId: seller, side: 'sell' };
   const execute: ExecuteTrade = {
     type: 'ExecuteTrade',
-    ...{ tradeId, symbol, buyOrderId, sellOrderId, price, quantity, executedAt },
+    tradeId,
+    symbol,
+    buyOrderId,
+    sellOrderId,
+    price,
+    quantity,
+    executedAt,
   };
   return trade.buyerRested ? [buy, sell, execute] : [sell, buy, execute];
 }

@@ -47,9 +47,9 @@ export async function* streamCommands(
   const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>; // its event's arguments
   answered.catch(() => undefined);
   outgoing.on('error', () => undefined);
-  let sourceFailure: unknown = null;
+  const source: { failure?: Error } = {};
   const sending = writeLines(outgoing, commands).catch((error: unknown) => {
-    if (!outgoing.destroyed) sourceFailure = error;
+    if (!outgoing.destroyed) source.failure = errorOf(error);
     outgoing.destroy(errorOf(error));
   });
   try {
@@ -58,7 +58,7 @@ export async function* streamCommands(
     if ((response.statusCode ?? 0) >= 300) throw await refusalOf(response);
     for await (const line of linesOf(response)) yield fieldsOf(JSON.parse(line));
   } catch (cause) {
-    if (sourceFailure !== null) throw sourceFailure;
+    if (source.failure !== undefined) throw source.failure;
     if (cause instanceof ClientError) throw cause;
     throw new ClientError('CLIENT_UNREACHABLE', { cause, context: { url: url.origin, path: url.pathname } });
   } finally {

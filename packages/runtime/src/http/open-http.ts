@@ -1,4 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { RuntimeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -18,8 +20,12 @@ export type HttpOptions = {
   readonly bodyBytesMax: number;
   /** Longest time for a whole request, milliseconds. 0 where routes read streams and bound them themselves. */
   readonly requestTimeoutMs?: number;
+  /** Longest time for the headers of a request, milliseconds. */
+  readonly headersTimeoutMs?: number;
   /** Needed as `Authorization: Bearer` on every route when the listener is not on loopback. */
   readonly token?: string | undefined;
+  /** Takes the place of `token`: called on every route, those of this server too; throws an HttpProblem to refuse. */
+  readonly authorize?: (request: FastifyRequest) => Promise<void>;
 };
 
 export interface HttpServer extends Closeable {
@@ -29,7 +35,12 @@ export interface HttpServer extends Closeable {
   listen(): Promise<string>;
 }
 
-const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/** Whether a listener on it is reached from this machine alone. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.has(host);
+}
 
 /**
  * A server with `/livez`, `/readyz`, `/metrics` and problem answers. Slow clients are bounded:
@@ -37,8 +48,8 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
  * @throws {RuntimeError} RT_CONFIG_INVALID for a listener beyond loopback without a token.
  */
 export function openHttp(options: HttpOptions): HttpServer {
-  const { host, port, log, metrics, readiness, token } = options;
-  if (!LOOPBACK.has(host) && (token === undefined || token.length < 32)) {
+  const { host, port, log, metrics, readiness, token, authorize } = options;
+  if (authorize === undefined && !isLoopback(host) && (token === undefined || token.length < 32)) {
     throw new RuntimeError('RT_CONFIG_INVALID', {
       detail: `listening on ${host} needs a token of at least 32 characters for every route`,
     });
@@ -49,9 +60,12 @@ export function openHttp(options: HttpOptions): HttpServer {
     forceCloseConnections: 'idle',
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
-    http: { headersTimeout: 10_000 },
+    http: { headersTimeout: options.headersTimeoutMs ?? 10_000, connectionsCheckingInterval: CHECKED_EVERY_MS },
+    frameworkErrors: (error, request, reply) => void sendProblem(reply, problemOf(error, request, log)),
+    clientErrorHandler: refuseConnection,
   });
-  if (!LOOPBACK.has(host) && token !== undefined) app.addHook('onRequest', requireToken(token));
+  if (authorize !== undefined) app.addHook('onRequest', authorize);
+  else if (!isLoopback(host) && token !== undefined) app.addHook('onRequest', requireToken(token));
   app.setErrorHandler((error: FastifyError | HttpProblem, request, reply) =>
     sendProblem(reply, problemOf(error, request, log)),
   );
@@ -99,7 +113,7 @@ function problemOf(error: FastifyError | HttpProblem, request: FastifyRequest, l
   if (error instanceof HttpProblem) return error;
   const status = error.statusCode ?? 500;
   if (status < 500) {
-    return new HttpProblem({ status, code: error.code ?? 'BAD_REQUEST', title: error.message, cause: error });
+    return new HttpProblem({ status, code: codeOf(status), title: error.message, cause: error });
   }
   log.error(
     { error, method: request.method, route: request.routeOptions.url, requestId: request.id },
@@ -111,6 +125,23 @@ function problemOf(error: FastifyError | HttpProblem, request: FastifyRequest, l
     title: 'the request failed; the log names it by its requestId',
     extra: { requestId: request.id },
   });
+}
+
+/** What the server itself refuses, under codes that outlive its libraries. */
+function codeOf(status: number): string {
+  return (STATUS_CODES[status] ?? 'Bad Request').toUpperCase().replaceAll(/[^A-Z]+/g, '_');
+}
+
+/** Bytes that are no HTTP, headers that are too long or too slow: answered where that is still possible. */
+function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+  const text = JSON.stringify(new HttpProblem({ status, code: codeOf(status), title: STATUS_CODES[status] ?? '' }));
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/problem+json\r\n`;
+  if (socket.writable) {
+    socket.write(`${head}content-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
+  }
+  socket.destroy(error);
 }
 
 async function sendProblem(reply: FastifyReply, problem: HttpProblem): Promise<void> {

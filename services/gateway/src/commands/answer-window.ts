@@ -49,7 +49,7 @@ export class AnswerWindow<T> {
         const next = this.#pending[0];
         if (next !== undefined) {
           const answer = await next;
-          this.#pending.shift();
+          void this.#pending.shift(); // awaited above
           this.#wake('asker');
           yield answer;
         } else if (this.#ended) break;

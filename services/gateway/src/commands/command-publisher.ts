@@ -1,6 +1,6 @@
 import { commandHeaders, encodeCommand, frame } from '@tradestream/contracts';
 import { MessagingError, type OutgoingRecord, type Producer, type RecordPlace } from '@tradestream/messaging';
-import { errorOf, type Logger, type Metrics, type Readiness, type RuntimeError, waitFor } from '@tradestream/runtime';
+import { errorOf, type Logger, type Metrics, type Readiness } from '@tradestream/runtime';
 import { commandKey, type TradeCommand } from '@tradestream/trading';
 import { unavailable } from '../http/problems.ts';
 
@@ -73,8 +73,9 @@ export class CommandPublisher {
   }
 
   /**
-   * The places of all commands, in their order, once acknowledged.
-   * @throws {HttpProblem} 503 BROKER_UNAVAILABLE, REGISTRY_UNAVAILABLE, OVERLOADED
+   * The places of all commands, in their order, once acknowledged. After the time is over what had
+   * not left is taken back; what was on its way may still arrive, so the problem names the ids.
+   * @throws {HttpProblem} 503 BROKER_UNAVAILABLE, REGISTRY_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN
    */
   async publish(commands: readonly IdentifiedCommand[], traceparent?: string): Promise<readonly RecordPlace[]> {
     if (commands.length === 0) return [];
@@ -85,36 +86,42 @@ export class CommandPublisher {
     const since = { ms: performance.now() };
     this.#sinceMs.add(since);
     this.#outstanding += records.length;
-    const sent = producer().send(topic, records);
-    sent
-      .catch(() => undefined)
-      .finally(() => {
-        this.#sinceMs.delete(since);
-        this.#outstanding -= records.length;
-      });
     try {
-      const places = await waitFor(sent, { timeoutMs: publishTimeoutMs, stage: 'publish' });
+      const places = await producer().send(topic, records, { signal: AbortSignal.timeout(publishTimeoutMs) });
       readiness.set('broker', true);
       this.#published.add(records.length);
       return places;
     } catch (error) {
-      throw this.#failure(error, records.length);
+      throw this.#failure(error, commands);
+    } finally {
+      this.#sinceMs.delete(since);
+      this.#outstanding -= records.length;
     }
   }
 
-  #failure(thrown: unknown, commandCount: number): Error {
+  #failure(thrown: unknown, commands: readonly IdentifiedCommand[]): Error {
     const error = errorOf(thrown);
     const isFull = error instanceof MessagingError && error.code === 'MSG_BUFFER_FULL';
-    if (isFull) return this.#refusal('OVERLOADED', 'the producer holds as much as it may', commandCount, error);
+    if (isFull) return this.#refusal('OVERLOADED', 'the producer holds as much as it may', commands.length);
     this.#options.readiness.set('broker', false, error.message);
-    this.#options.log.warn({ error, commands: commandCount }, 'publish_failed');
-    return this.#refusal('BROKER_UNAVAILABLE', 'the broker did not acknowledge in time', commandCount, error);
+    this.#options.log.warn({ error, commands: commands.length }, 'publish_failed');
+    this.#refused.add(commands.length, { code: 'BROKER_UNAVAILABLE' });
+    const title = 'the broker did not acknowledge in time; send again under the same ids';
+    return unavailable('BROKER_UNAVAILABLE', title, { cause: error, extra: idsOf(commands) });
   }
 
-  #refusal(code: string, title: string, commandCount: number, cause?: Error | RuntimeError): Error {
+  #refusal(code: string, title: string, commandCount: number): Error {
     this.#refused.add(commandCount, { code });
-    return unavailable(code, title, { cause });
+    return unavailable(code, title);
   }
+}
+
+/** So that the caller can send them again without a second effect, whoever made the ids. */
+function idsOf(commands: readonly IdentifiedCommand[]): Readonly<Record<string, unknown>> {
+  const [first] = commands;
+  return commands.length === 1 && first !== undefined
+    ? { commandId: first.commandId }
+    : { commandIds: commands.map(({ commandId }) => commandId) };
 }
 
 function recordOf(

@@ -77,7 +77,7 @@ function idempotencyKeyOf(request: FastifyRequest): string | null {
   const given = request.headers['idempotency-key'];
   if (given === undefined) return null;
   const key = normaliseUuid(String(given));
-  if (key === null) throw badRequest('MALFORMED_COMMAND', 'Idempotency-Key', 'a UUID');
+  if (key === null) throw idempotencyKey('must be a UUID');
   return key;
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { HttpProblem } from '@tradestream/runtime';
-import { atIndex, tooLarge } from '../http/problems.ts';
+import { tooLarge } from '../http/problems.ts';
 import { AnswerWindow } from './answer-window.ts';
 import type { CommandItem } from './command-item.ts';
 import { type NdjsonLine, ndjsonLines } from './ndjson-lines.ts';
@@ -73,8 +73,9 @@ async function publishInto(
 function refuseInto(window: AnswerWindow<Answer>, items: readonly CommandItem[], broken: HttpProblem): HttpProblem {
   for (const item of items) {
     const problem = item.ok ? broken : item.problem;
-    const extra = item.ok ? { index: item.index, commandId: item.commandId } : { index: item.index };
-    window.add(Promise.resolve({ status: problem.status, body: atIndex(problem, extra), problem }));
+    const { commandIds: _, ...body } = problem.toJSON();
+    const place = item.ok ? { index: item.index, commandId: item.commandId } : { index: item.index };
+    window.add(Promise.resolve({ status: problem.status, body: { ...body, ...place }, problem }));
   }
   return broken;
 }

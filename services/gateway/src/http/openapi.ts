@@ -4,6 +4,9 @@ import { problemAnswer } from '@tradestream/contracts';
 import type { FastifyInstance } from '@tradestream/runtime';
 import { z } from 'zod';
 
+/** Schemas by content type. */
+type Content = Readonly<Record<string, z.ZodType>>;
+
 /** What a route says of itself; the same zod schemas read its input. */
 export type RouteDoc = {
   readonly summary: string;
@@ -12,17 +15,20 @@ export type RouteDoc = {
   readonly query?: z.ZodType;
   readonly params?: z.ZodType;
   readonly headers?: z.ZodType;
-  /** Body by content type. */
-  readonly body?: Readonly<Record<string, z.ZodType>>;
-  /** Answers by status; problems by a sentence. */
-  readonly answers: Readonly<Record<number, z.ZodType | string>>;
+  readonly body?: Content;
+  /** Answers below 400 by status. */
+  readonly answers: Readonly<Record<number, Content>>;
+  /** Headers of those answers, each with a sentence. */
+  readonly answerHeaders?: Readonly<Record<string, string>>;
+  /** Problems by status: their codes. */
+  readonly problems: Readonly<Record<number, string>>;
 };
 
 /**
  * The routes added after this one are described at `/openapi.json` and readable at `/docs`, from
  * files of this server alone. Input is read by the routes themselves, so nothing is validated here.
  */
-export async function addOpenApi(app: FastifyInstance): Promise<void> {
+export async function addOpenApi(app: FastifyInstance, options: { readonly needsToken: boolean }): Promise<void> {
   app.setValidatorCompiler(() => (value: unknown) => ({ value }));
   app.setSerializerCompiler(() => (value: unknown) => JSON.stringify(value));
   await app.register(swagger, {
@@ -35,6 +41,7 @@ export async function addOpenApi(app: FastifyInstance): Promise<void> {
           'Commands in, receipts and projections out. Errors are problem objects (RFC 9457) with a stable `code`.',
       },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      ...(options.needsToken ? { security: [{ bearer: [] }] } : {}),
     },
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
@@ -43,27 +50,44 @@ export async function addOpenApi(app: FastifyInstance): Promise<void> {
 
 /** The description of a route in the form that it is registered with. */
 export function routeSchema(doc: RouteDoc): Record<string, unknown> {
+  const { summary, description, tag, query, params, headers, body, answers, answerHeaders, problems } = doc;
+  const answered = Object.entries(answers).map(([status, content]) => [
+    status,
+    {
+      description: 'Done',
+      content: contentOf(content),
+      ...(answerHeaders === undefined ? {} : { headers: headersOf(answerHeaders) }),
+    },
+  ]);
+  const refused = Object.entries(problems).map(([status, codes]) => [
+    status,
+    { description: codes, content: contentOf({ 'application/problem+json': problemAnswer }) },
+  ]);
   return {
-    summary: doc.summary,
-    ...(doc.description === undefined ? {} : { description: doc.description }),
-    tags: [doc.tag],
-    ...(doc.query === undefined ? {} : { querystring: jsonSchema(doc.query) }),
-    ...(doc.params === undefined ? {} : { params: jsonSchema(doc.params) }),
-    ...(doc.headers === undefined ? {} : { headers: jsonSchema(doc.headers) }),
-    ...(doc.body === undefined ? {} : { body: { content: contentOf(doc.body) } }),
-    response: Object.fromEntries(Object.entries(doc.answers).map(([status, answer]) => [status, answerOf(answer)])),
+    summary,
+    ...(description === undefined ? {} : { description }),
+    tags: [tag],
+    ...(query === undefined ? {} : { querystring: jsonSchema(query) }),
+    ...(params === undefined ? {} : { params: jsonSchema(params) }),
+    ...(headers === undefined ? {} : { headers: jsonSchema(headers) }),
+    ...(body === undefined ? {} : { body: { content: contentOf(body) } }),
+    response: Object.fromEntries([...answered, ...refused]),
   };
 }
 
-function answerOf(answer: z.ZodType | string): Record<string, unknown> {
-  if (typeof answer === 'string') {
-    return { description: answer, content: { 'application/problem+json': { schema: jsonSchema(problemAnswer) } } };
-  }
-  return { description: 'Done', content: { 'application/json': { schema: jsonSchema(answer) } } };
+/** An answer as `application/json`. */
+export function json(schema: z.ZodType): Content {
+  return { 'application/json': schema };
 }
 
-function contentOf(body: Readonly<Record<string, z.ZodType>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(body).map(([type, schema]) => [type, { schema: jsonSchema(schema) }]));
+function headersOf(headers: Readonly<Record<string, string>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { type: 'string', description }]),
+  );
+}
+
+function contentOf(content: Content): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema: jsonSchema(schema) }]));
 }
 
 function jsonSchema(schema: z.ZodType): Record<string, unknown> {

@@ -36,14 +36,9 @@ export function tooLarge(
   rule: string,
   extra: Extra = {},
 ): HttpProblem {
-  // The rest of the body is not read, so the connection cannot be used again.
-  return new HttpProblem({
-    status: 413,
-    code,
-    title: rule,
-    extra: { rule, ...extra },
-    headers: { connection: 'close' },
-  });
+  // Of a larger body still the rest is not read, so the connection cannot be used again.
+  const headers = { connection: 'close' };
+  return new HttpProblem({ status: 413, code, title: rule, extra: { rule, ...extra }, headers });
 }
 
 export function notFound(code: 'RECEIPT_NOT_FOUND' | 'ORDER_NOT_FOUND', title: string, extra: Extra): HttpProblem {

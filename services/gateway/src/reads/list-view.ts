@@ -74,10 +74,13 @@ export function pageOf(view: ListView, rows: readonly TextRow[], limit: number):
   return { items: shown.map(view.toItem), nextCursor };
 }
 
+/** What a key of a row can be: a cursor made by hand must not reach the database with more. */
+const ID = /^[A-Za-z0-9._:-]{1,64}$/;
+const MICROS = /^\d{1,16}$/;
+
 function cursorOf(view: ListView, text: string): Cursor {
   const key = decodeCursor(view.name, text, view.key.length);
-  const isWellTyped =
-    key?.every((part, index) => view.key[index]?.type === 'text' || /^-?\d{1,18}$/.test(part)) ?? false;
+  const isWellTyped = key?.every((part, index) => (view.key[index]?.type === 'text' ? ID : MICROS).test(part)) ?? false;
   if (key === null || !isWellTyped)
     throw badRequest('INVALID_PARAMETER', 'cursor', 'the nextCursor of a page of this list');
   return key;

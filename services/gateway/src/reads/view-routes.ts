@@ -10,7 +10,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest, Logger } from '@tradestream/runtime';
 import { z } from 'zod';
 import { callerGone } from '../http/caller-gone.ts';
-import { routeSchema } from '../http/openapi.ts';
+import { json, routeSchema } from '../http/openapi.ts';
 import { badRequest, notFound } from '../http/problems.ts';
 import { count, matching, readQuery } from '../http/query-params.ts';
 import { type ListView, pageOf, pageStatement } from './list-view.ts';
@@ -71,6 +71,15 @@ const PROBLEMS = {
   503: 'NOT_YET_VISIBLE: no node is fresh in time; DATABASE_UNAVAILABLE; with Retry-After',
 };
 
+const COMMON = {
+  tag: 'views',
+  headers: HEADERS,
+  answerHeaders: {
+    'x-served-by': 'node that answered',
+    'x-consistency-token': 'what this answer saw, and what the request asked for',
+  },
+} as const;
+
 /** The routes that read the views, from replicas first. */
 export function addViewRoutes(app: FastifyInstance, parts: ViewParts): void {
   addList(app, parts, {
@@ -104,8 +113,8 @@ type ListRoute = {
 };
 
 function addList(app: FastifyInstance, parts: ViewParts, { view, query: schema, item, summary }: ListRoute): void {
-  const answers = { 200: listAnswer(item), ...PROBLEMS };
-  const doc = routeSchema({ summary, tag: 'views', query: schema, headers: HEADERS, answers });
+  const answers = { 200: json(listAnswer(item)) };
+  const doc = routeSchema({ ...COMMON, summary, query: schema, answers, problems: PROBLEMS });
   app.get(`/v1/${view.name}`, { schema: doc }, async (request, reply) => {
     const { limit, cursor, timeoutMs: within, ...filters } = readQuery(schema, request.query);
     const statement = pageStatement(view, { filters, limit, cursor });
@@ -116,8 +125,9 @@ function addList(app: FastifyInstance, parts: ViewParts, { view, query: schema, 
 
 function addOrder(app: FastifyInstance, parts: ViewParts): void {
   const params = z.object({ orderId: z.string() });
-  const answers = { 200: orderAnswer, ...PROBLEMS, 404: 'ORDER_NOT_FOUND' };
-  const doc = routeSchema({ summary: 'One order', tag: 'views', query: ONE, params, headers: HEADERS, answers });
+  const answers = { 200: json(orderAnswer) };
+  const problems = { ...PROBLEMS, 404: 'ORDER_NOT_FOUND' };
+  const doc = routeSchema({ ...COMMON, summary: 'One order', query: ONE, params, answers, problems });
   app.get('/v1/orders/:orderId', { schema: doc }, async (request, reply) => {
     const orderId = idIn(request, 'orderId');
     const { timeoutMs: within } = readQuery(ONE, request.query);
@@ -136,8 +146,15 @@ function addOrder(app: FastifyInstance, parts: ViewParts): void {
 
 function addBalances(app: FastifyInstance, parts: ViewParts): void {
   const params = z.object({ userId: z.string() });
-  const answers = { 200: balancesAnswer, ...PROBLEMS };
-  const doc = routeSchema({ summary: 'What a user owns', tag: 'views', query: ONE, params, headers: HEADERS, answers });
+  const answers = { 200: json(balancesAnswer) };
+  const doc = routeSchema({
+    ...COMMON,
+    summary: 'What a user owns',
+    query: ONE,
+    params,
+    answers,
+    problems: PROBLEMS,
+  });
   app.get('/v1/balances/:userId', { schema: doc }, async (request, reply) => {
     const userId = idIn(request, 'userId');
     const { timeoutMs: within } = readQuery(ONE, request.query);

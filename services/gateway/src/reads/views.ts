@@ -24,7 +24,9 @@ export const TRADES: ListView = {
   toItem: (row) => ({
     id: row['order_id'],
     ...owned(row),
-    ...{ price: row['price'], quantity: row['quantity'], timestamp: timeOf(row, 'time') },
+    price: row['price'],
+    quantity: row['quantity'],
+    timestamp: timeOf(row, 'time'),
   }),
 };
 
@@ -40,7 +42,10 @@ export const FILLS: ListView = {
   toItem: (row) => ({
     tradeId: row['trade_id'],
     ...owned(row),
-    ...{ price: row['price'], quantity: row['quantity'], cost: row['cost'], timestamp: timeOf(row, 'time') },
+    price: row['price'],
+    quantity: row['quantity'],
+    cost: row['cost'],
+    timestamp: timeOf(row, 'time'),
   }),
 };
 
@@ -58,14 +63,13 @@ export const ORDERS: ListView = {
   direction: 'DESC',
   toItem: (row) => ({
     ...owned(row),
-    ...{
-      price: row['price'],
-      quantity: row['quantity'],
-      filled: row['filled'],
-      hold: row['hold'],
-      status: row['status'],
-    },
-    ...{ placedAt: timeOf(row, 'placed'), updatedAt: timeOf(row, 'updated') },
+    price: row['price'],
+    quantity: row['quantity'],
+    filled: row['filled'],
+    hold: row['hold'],
+    status: row['status'],
+    placedAt: timeOf(row, 'placed'),
+    updatedAt: timeOf(row, 'updated'),
   }),
 };
 
@@ -78,8 +82,15 @@ export const CANDLES: ListView = {
   key: [{ expression: 'minute', type: 'time', column: 'time' }],
   direction: 'ASC',
   toItem: (row) => ({
-    ...{ symbol: row['symbol'], minute: timeOf(row, 'time'), open: row['open'], high: row['high'], low: row['low'] },
-    ...{ close: row['close'], volume: row['volume'], quoteVolume: row['quote_volume'], count: Number(row['count']) },
+    symbol: row['symbol'],
+    minute: timeOf(row, 'time'),
+    open: row['open'],
+    high: row['high'],
+    low: row['low'],
+    close: row['close'],
+    volume: row['volume'],
+    quoteVolume: row['quote_volume'],
+    count: Number(row['count']),
   }),
 };
 

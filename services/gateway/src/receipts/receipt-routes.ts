@@ -2,7 +2,7 @@ import { normaliseUuid, receiptAnswer } from '@tradestream/contracts';
 import type { FastifyInstance } from '@tradestream/runtime';
 import { z } from 'zod';
 import { callerGone } from '../http/caller-gone.ts';
-import { routeSchema } from '../http/openapi.ts';
+import { json, routeSchema } from '../http/openapi.ts';
 import { badRequest, notFound } from '../http/problems.ts';
 import { count, readQuery } from '../http/query-params.ts';
 import type { ReceiptStore } from './receipt-store.ts';
@@ -12,14 +12,20 @@ const QUERY = z.strictObject({
   waitMs: count({ min: 0, max: 60_000, fallback: 0, doc: 'longest wait for the receipt, ms' }),
 });
 
+const TOKEN_HEADERS = {
+  'x-served-by': 'node that answered',
+  'x-consistency-token': 'makes every later read show the command',
+};
+
 const DOC = routeSchema({
   summary: 'What became of a command',
   description: 'Answered by the primary. The token makes every later read show the command.',
   tag: 'receipts',
   params: z.object({ commandId: z.uuid() }),
   query: QUERY,
-  answers: {
-    200: receiptAnswer,
+  answers: { 200: json(receiptAnswer) },
+  answerHeaders: TOKEN_HEADERS,
+  problems: {
     400: 'INVALID_PARAMETER',
     404: 'RECEIPT_NOT_FOUND: unknown, also when the wait has run out',
     503: 'DATABASE_UNAVAILABLE; with Retry-After',

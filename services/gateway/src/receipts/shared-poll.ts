@@ -56,9 +56,7 @@ export class SharedPoll<Value> implements Closeable {
       if (others === undefined) this.#waiters.set(key, new Set([waiter]));
       else others.add(waiter);
       this.#youngestMs = waiter.sinceMs;
-      this.#looking ??= this.#look().finally(() => {
-        this.#looking = null;
-      });
+      this.#looking ??= this.#look();
     });
   }
 
@@ -75,6 +73,8 @@ export class SharedPoll<Value> implements Closeable {
       const pauseMs = failed ? PAUSE_MS.afterFailure : Math.min(PAUSE_MS.most, Math.max(PAUSE_MS.least, ageMs / 8));
       await sleep(pauseMs, this.#closing.signal).catch(() => undefined);
     }
+    // In the same turn as the last look at who waits: a later waiter begins anew.
+    this.#looking = null;
   }
 
   async #lookOnce(): Promise<boolean> {
