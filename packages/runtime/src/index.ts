@@ -27,7 +27,7 @@ export {
   url,
 } from './config.ts';
 export { RUNTIME_ERRORS, RuntimeError } from './errors.ts';
-export { type HttpOptions, type HttpServer, openHttp } from './http/open-http.ts';
+export { type HttpOptions, type HttpServer, isLoopback, openHttp } from './http/open-http.ts';
 export { HttpProblem } from './http/problem.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel, redactText } from './log.ts';
 export {

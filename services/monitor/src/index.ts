@@ -1,1 +1,4 @@
-export {};
+/** The configuration of the monitor, for its generated documentation and for those who start it. */
+export { MONITOR_SPEC } from './config.ts';
+/** Errors that the monitor raises. */
+export { MONITOR_ERRORS } from './errors.ts';

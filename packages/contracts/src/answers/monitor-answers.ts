@@ -9,28 +9,52 @@ export type LagState = (typeof LAG_STATES)[number];
 /** Null where it is not known, never 0 instead. */
 const measure = z.number().nonnegative().nullable();
 
-/** Lag of every consumer group, by partition. */
-export const lagAnswer = z.object({
-  groups: z.array(
-    z.object({
-      group: z.string(),
-      state: z.string(),
-      totalLag: measure,
-      maxLagSeconds: measure,
-      partitions: z.array(
-        z.object({
-          topic: z.string(),
-          partition: count,
-          committed: count.nullable(),
-          end: count.nullable(),
-          lag: measure,
-          lagSeconds: measure,
-          state: z.enum(LAG_STATES),
-        }),
-      ),
-    }),
-  ),
+const lagPartition = z.object({
+  topic: z.string(),
+  partition: count,
+  committed: count.nullable(),
+  /** First offset that the log still holds. */
+  start: count.nullable(),
+  end: count.nullable(),
+  lag: measure,
+  lagSeconds: measure,
+  state: z.enum(LAG_STATES),
+  /** Records that retention took before they were consumed. */
+  lost: measure,
+  /** Until retention takes the next unread record; null when nothing is unread or nothing expires. */
+  secondsUntilLoss: measure,
+  memberId: z.string().nullable(),
+  clientId: z.string().nullable(),
+  host: z.string().nullable(),
 });
+
+const lagGroup = z.object({
+  group: z.string(),
+  /** Of a consumer group as the broker names it; `database` where the offsets are those that the database holds. */
+  state: z.string(),
+  /** `classic`, `consumer` (KIP-848), or `database`. */
+  protocol: z.string(),
+  /** Null where the broker does not tell it. */
+  members: count.nullable(),
+  /** The worst of its partitions. */
+  verdict: z.enum(LAG_STATES),
+  totalLag: measure,
+  maxLagSeconds: measure,
+  partitions: z.array(lagPartition),
+});
+
+/** Lag of every consumer group, by partition, and of those whose offsets the database holds. */
+export const lagAnswer = z.object({
+  /** When the log was last asked; older than a few intervals: the broker does not answer. */
+  sampledAt: timeText,
+  groups: z.array(lagGroup),
+  /** The ledger on the commands topic and each projection on the events topic: the truth here. */
+  database: z.array(lagGroup),
+});
+/** Lag of one group. */
+export type LagGroup = Readonly<z.infer<typeof lagGroup>>;
+/** Lag of one partition of a group. */
+export type LagPartition = Readonly<z.infer<typeof lagPartition>>;
 /** Answer of `/v1/lag`. */
 export type LagAnswer = Readonly<z.infer<typeof lagAnswer>>;
 
@@ -45,11 +69,27 @@ export const replicationAnswer = z.object({
       lagBytes: measure,
       lagSeconds: measure,
       healthy: z.boolean(),
+      /** What is wrong with it; empty when nothing is. */
+      problem: z.string(),
+      /** Timeline that the node writes or receives; null when it could not be asked. */
+      timeline: count.nullable(),
+      replayPaused: z.boolean().nullable(),
+      /** Queries that replay has cancelled since the server's statistics began. */
+      conflicts: measure,
     }),
   ),
+  slots: z.array(z.object({ name: z.string(), active: z.boolean(), retainedBytes: measure, status: z.string() })),
 });
 /** Answer of `/v1/replication`. */
 export type ReplicationAnswer = Readonly<z.infer<typeof replicationAnswer>>;
+
+/** The installation in one answer. */
+export const healthAnswer = z.object({
+  status: z.enum(['ok', 'degraded', 'down']),
+  checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string() })),
+});
+/** Answer of the monitor's `/v1/health`. */
+export type HealthAnswer = Readonly<z.infer<typeof healthAnswer>>;
 
 /** An alert that fires, or fired. */
 export const alertAnswer = z.object({

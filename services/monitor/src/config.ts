@@ -1,0 +1,78 @@
+import { type ConfigOf, int, list, RuntimeError, secret, text, url } from '@tradestream/runtime';
+
+const DATABASES = ['postgres', 'postgresql'] as const;
+const TOKEN = { charactersMin: 32, fallback: '' } as const;
+const PREFIX = { fallback: '', pattern: /^[A-Za-z0-9._-]{0,80}$/ } as const;
+
+/** Every setting of the monitor; shown in docs/configuration.md. */
+export const MONITOR_SPEC = {
+  KAFKA_BROKERS: list({ doc: 'bootstrap brokers, `host:port` separated by commas' }),
+  SCHEMA_REGISTRY_URL: url(['http', 'https'], { doc: 'registry with the Confluent API' }),
+  REDIS_URL: url(['redis', 'rediss'], { doc: 'Redis, which is watched; none: it is not', fallback: '' }),
+  DATABASE_URL: url(DATABASES, { doc: 'primary; used when the monitor has no role of its own', fallback: '' }),
+  DATABASE_REPLICA_URLS: list({
+    doc: 'replicas to watch, named `replica-1`, `replica-2` ... in their order',
+    fallback: [],
+  }),
+  TRADESTREAM_MONITOR_DATABASE_URL: url(DATABASES, {
+    doc: 'primary, with the role `tradestream_monitor`, a member of `pg_monitor`',
+    fallback: '',
+  }),
+  TRADESTREAM_MONITOR_DATABASE_REPLICA_URLS: list({
+    doc: 'replicas with the role `tradestream_monitor`; used instead of DATABASE_REPLICA_URLS',
+    fallback: [],
+  }),
+  TRADESTREAM_TOPIC_PREFIX: text({ doc: 'put before each topic name', ...PREFIX }),
+  TRADESTREAM_GROUP_PREFIX: text({ doc: 'put before each consumer group name', ...PREFIX }),
+  TRADESTREAM_MONITOR_HTTP_HOST: text({
+    doc: 'address of dashboard and API; beyond localhost every route needs a token',
+    fallback: '127.0.0.1',
+  }),
+  TRADESTREAM_MONITOR_HTTP_PORT: int({ doc: 'its port; 0 takes a free one', min: 0, max: 65_535, fallback: 0 }),
+  TRADESTREAM_MONITOR_READER_TOKEN: secret({ doc: 'bearer token that may read', ...TOKEN }),
+  TRADESTREAM_MONITOR_OPERATOR_TOKEN: secret({ doc: 'bearer token that may read, silence and redrive', ...TOKEN }),
+  TRADESTREAM_MONITOR_ADMIN_TOKEN: secret({ doc: 'bearer token that may do everything', ...TOKEN }),
+  TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS: int({
+    doc: 'pause between two readings of a source, ms; faults are named within a window of them',
+    min: 250,
+    max: 60_000,
+    fallback: 2_000,
+  }),
+  TRADESTREAM_MONITOR_WINDOW_SAMPLES: int({
+    doc: 'readings that the verdict on a partition rests on; a consumer that commits less often than one window is called stalled',
+    min: 3,
+    max: 100,
+    fallback: 5,
+  }),
+  TRADESTREAM_MONITOR_SOURCE_TIMEOUT_MS: int({
+    doc: 'longest wait for one reading of a database node, ms; then the node counts as unreachable',
+    min: 200,
+    max: 60_000,
+    fallback: 3_000,
+  }),
+  TRADESTREAM_MONITOR_REPLICA_LAG_SECONDS_MAX: int({
+    doc: 'a replica farther behind than this is called unhealthy, seconds',
+    min: 1,
+    max: 86_400,
+    fallback: 5,
+  }),
+} as const;
+
+export type MonitorConfig = ConfigOf<typeof MONITOR_SPEC>;
+
+/** A database node by the name it has everywhere: `primary`, `replica-1` ... */
+export type NodeAddress = { readonly name: string; readonly url: string };
+
+/** @throws {RuntimeError} RT_CONFIG_INVALID without a primary */
+export function nodesOf(config: MonitorConfig): readonly NodeAddress[] {
+  const primary = config.TRADESTREAM_MONITOR_DATABASE_URL || config.DATABASE_URL;
+  if (primary === '') {
+    throw new RuntimeError('RT_CONFIG_INVALID', { detail: 'set DATABASE_URL or TRADESTREAM_MONITOR_DATABASE_URL' });
+  }
+  const own = config.TRADESTREAM_MONITOR_DATABASE_REPLICA_URLS;
+  const replicas = own.length > 0 ? own : config.DATABASE_REPLICA_URLS;
+  return [
+    { name: 'primary', url: primary },
+    ...replicas.map((each, index) => ({ name: `replica-${index + 1}`, url: each })),
+  ];
+}

@@ -1,0 +1,50 @@
+import { type Closeable, errorOf, sleep } from '@tradestream/runtime';
+
+/** One answer of a source, and when it was complete. */
+export type Reading<T> = { readonly value: T; readonly atMs: number };
+
+export type SamplerOptions<T> = {
+  readonly name: string;
+  readonly intervalMs: number;
+  /** Bounded by its own timeouts; called again only after it has ended. */
+  readonly sample: (signal: AbortSignal) => Promise<T>;
+  /** A failure is told once a try; the last good reading stays. */
+  readonly onReading: (reading: Reading<T>) => void;
+  readonly onFailure: (error: Error) => void;
+};
+
+/**
+ * Asks one source at an interval, one call at a time. Sources do not wait for each other: one that
+ * hangs leaves the others as fresh as they are.
+ */
+export class Sampler<T> implements Closeable {
+  readonly #options: SamplerOptions<T>;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor(options: SamplerOptions<T>) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort(new Error('the monitor is stopping'));
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { intervalMs, sample, onReading, onFailure } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      try {
+        const value = await sample(signal);
+        if (!signal.aborted) onReading({ value, atMs: Date.now() });
+      } catch (error) {
+        if (!signal.aborted) onFailure(errorOf(error));
+      }
+      const pauseMs = Math.max(intervalMs / 4, intervalMs - (performance.now() - startedMs));
+      await sleep(pauseMs, signal).catch(() => undefined); // ended by close
+    }
+  }
+}
