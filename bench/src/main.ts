@@ -6,6 +6,7 @@ import { createLogger } from '@tradestream/runtime';
 import { SERVICE_NAMES } from '@tradestream/stack';
 import { runB1 } from './scenarios/b1.ts';
 import type { Report, Scenario } from './scenarios/scenario.ts';
+import { TOPOLOGIES } from './scenarios/topology.ts';
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = { B1: runB1 };
 
@@ -19,6 +20,7 @@ async function main(): Promise<number> {
       services: { type: 'string', default: SERVICE_NAMES.join(',') },
       profile: { type: 'string' },
       commands: { type: 'string', default: '300000' },
+      topology: { type: 'string', default: 'default,alone' },
     },
   });
   const [name = ''] = positionals;
@@ -43,6 +45,7 @@ async function main(): Promise<number> {
     services: SERVICE_NAMES.filter((service) => wanted.includes(service)),
     profileFolder,
     commandCount: Number(values.commands),
+    topologies: TOPOLOGIES.filter((topology) => values.topology.split(',').includes(topology)),
     note,
   });
   if (values.output === 'json') process.stdout.write(`${JSON.stringify(report.json)}\n`);

@@ -1,5 +1,6 @@
 import type { Logger } from '@tradestream/runtime';
 import type { ServiceName } from '@tradestream/stack';
+import type { Topology } from './topology.ts';
 
 export type ScenarioOptions = {
   readonly log: Logger;
@@ -7,6 +8,8 @@ export type ScenarioOptions = {
   /** All four unless told otherwise. */
   readonly services: readonly ServiceName[];
   readonly profileFolder: string | null;
+  /** Both unless told otherwise. */
+  readonly topologies: readonly Topology[];
   /** 300,000 unless told otherwise, for a quick look. */
   readonly commandCount: number;
   /** Shows a line of what is being done. */

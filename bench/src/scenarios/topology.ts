@@ -2,7 +2,8 @@ import type { Logger } from '@tradestream/runtime';
 import { openStack, PART_NAMES, type Stack } from '@tradestream/stack';
 
 /** The default stack, quorum of two synchronous replicas and one asynchronous; or the primary alone. */
-export type Topology = 'default' | 'alone';
+export const TOPOLOGIES = ['default', 'alone'] as const;
+export type Topology = (typeof TOPOLOGIES)[number];
 
 const ALONE_PARTS = PART_NAMES.filter((part) => !part.startsWith('replica-'));
 
