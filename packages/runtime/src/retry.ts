@@ -37,10 +37,10 @@ export async function retry<T>(work: (attempt: number) => Promise<T>, options: R
     } catch (error) {
       if (!(error instanceof AppError) || !classes.includes(error.retry)) throw error;
       const elapsedMs = Math.round(performance.now() - startedMs);
+      pauseMs = Math.min(policy.maxMs, policy.initialMs + Math.random() * (pauseMs * 3 - policy.initialMs));
       if (attempt >= (policy.attemptsMax ?? Infinity) || elapsedMs + pauseMs > (policy.deadlineMs ?? Infinity)) {
         throw new RuntimeError('RT_RETRIES_SPENT', { cause: error, context: { attempt, elapsedMs, code: error.code } });
       }
-      pauseMs = Math.min(policy.maxMs, policy.initialMs + Math.random() * (pauseMs * 3 - policy.initialMs));
       onRetry?.(error, attempt, pauseMs);
       await sleep(pauseMs, signal);
     }

@@ -23,7 +23,7 @@ export type Service<Spec extends ConfigSpec> = {
   /** Settings that start with it and are not in the specification are refused. */
   readonly prefix: string;
   /** Longest drain after a signal, milliseconds. */
-  readonly drainMs: number;
+  readonly drainMs: number | ((config: ConfigOf<Spec>) => number);
   /** Opens everything; may wait for dependencies, saying for what in `readiness`. */
   readonly start: (config: ConfigOf<Spec>, context: ServiceContext) => Promise<Closeable>;
 };
@@ -44,18 +44,27 @@ export async function runService<Spec extends ConfigSpec>(service: Service<Spec>
     return;
   }
   log.info({ config: redactConfig(service.spec, config) }, 'service_starting');
+  const drainMs = typeof service.drainMs === 'number' ? service.drainMs : service.drainMs(config);
   const stopping = new AbortController();
   let running: Closeable | null = null;
   let exitCode = 0;
+  let signalled = false;
   const stop = (code: number) => {
     exitCode = Math.max(exitCode, code);
     if (stopping.signal.aborted) return;
     stopping.abort(new Error('the service is stopping'));
     if (running !== null) void drain(running);
+    else setTimeout(giveUpStarting, drainMs).unref();
+  };
+  // A start that does not heed `stopping` is not waited for beyond the drain's limit.
+  const giveUpStarting = () => {
+    if (running !== null) return;
+    log.error({ drainMs }, 'start_not_ended');
+    process.exit(1);
   };
   const drain = async (resource: Closeable) => {
     try {
-      await waitFor(resource.close(), { timeoutMs: service.drainMs, stage: 'drain' });
+      await waitFor(resource.close(), { timeoutMs: drainMs, stage: 'drain' });
       log.info({ exitCode }, 'service_stopped');
     } catch (error) {
       exitCode = 1;
@@ -64,8 +73,9 @@ export async function runService<Spec extends ConfigSpec>(service: Service<Spec>
     process.exit(exitCode);
   };
   const onSignal = (name: NodeJS.Signals) => {
-    log.info({ signal: name }, stopping.signal.aborted ? 'stop_forced' : 'stop_requested');
-    if (stopping.signal.aborted) process.exit(1);
+    log.info({ signal: name }, signalled ? 'stop_forced' : 'stop_requested');
+    if (signalled) process.exit(1);
+    signalled = true;
     stop(0);
   };
   process.on('SIGTERM', onSignal);

@@ -35,6 +35,9 @@ export interface HttpServer extends Closeable {
   listen(): Promise<string>;
 }
 
+/** How often Node looks for connections whose time is over: by its own default 10 s for headers may become 40. */
+const CHECKED_EVERY_MS = 1_000;
+
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** Whether a listener on it is reached from this machine alone. */
@@ -58,6 +61,8 @@ export function openHttp(options: HttpOptions): HttpServer {
     bodyLimit: options.bodyBytesMax,
     requestTimeout: options.requestTimeoutMs ?? 30_000,
     forceCloseConnections: 'idle',
+    // What is in flight when the server closes is answered like any other; its connection ends after it.
+    return503OnClosing: false,
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
     http: { headersTimeout: options.headersTimeoutMs ?? 10_000, connectionsCheckingInterval: CHECKED_EVERY_MS },
