@@ -10,4 +10,6 @@ export type CliContext = {
   readonly stateFolder: string;
   /** @throws {CliFailure} when neither the environment nor a running installation names one */
   readonly gateway: () => Promise<GatewayAddress>;
+  /** The same of the monitor. */
+  readonly monitor: () => Promise<GatewayAddress>;
 };

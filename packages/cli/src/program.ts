@@ -3,13 +3,15 @@ import type { CliContext } from './cli-context.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
+import { healthCommand } from './commands/health.ts';
+import { lagCommand } from './commands/lag.ts';
 import { produceCommand } from './commands/produce.ts';
 import { receiptCommand } from './commands/receipt.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { balancesCommand, candlesCommand, fillsCommand, ordersCommand, tradesCommand } from './commands/views.ts';
-import { findGateway, stateFolder } from './connection.ts';
+import { findGateway, findMonitor, stateFolder } from './connection.ts';
 import { type OutputFormat, Terminal } from './output/terminal.ts';
 
 /** The command line; its commands throw, they never end the process. */
@@ -28,6 +30,7 @@ export function buildProgram(signal: AbortSignal): Command {
     signal,
     stateFolder: stateFolder(),
     gateway: () => findGateway(process.env),
+    monitor: () => findMonitor(process.env),
   };
   for (const make of COMMANDS) {
     const command = make(context);
@@ -53,6 +56,8 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   ordersCommand,
   balancesCommand,
   candlesCommand,
+  lagCommand,
+  healthCommand,
   verifyCommand,
   doctorCommand,
   configCommand,
