@@ -41,7 +41,7 @@ export function POISON(schemaId: number): readonly PoisonRecord[] {
     { name: 'null value', reason: 'NULL_VALUE', key: 'user:eve', value: null },
     {
       name: '5-byte array bomb',
-      reason: 'TOO_SHORT',
+      reason: 'SCHEMA_UNKNOWN',
       key: 'user:eve',
       value: Buffer.from([0x00, 0x80, 0x80, 0x80, 0x40]),
     },

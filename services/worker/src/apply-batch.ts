@@ -181,7 +181,11 @@ export class BatchApplier {
   }
 }
 
+/** Tables in which another worker may have been first with a key of its own choosing. */
+const RACED: ReadonlySet<string> = new Set(['receipts', 'orders', 'trades']);
+
 /** Whether a failure says that kept values were wrong: the batch is decided again on fresh ones. */
 export function isStale(error: Error): boolean {
-  return error instanceof DatabaseError && ['TS003', '23505'].includes(error.code);
+  if (!(error instanceof DatabaseError)) return false;
+  return error.code === 'TS003' || (error.code === '23505' && RACED.has(String(error.context['table'])));
 }

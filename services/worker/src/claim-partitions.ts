@@ -57,7 +57,7 @@ export async function claimPartitions(
         'previous_owner_died',
       );
   }
-  return await withBlockedKeys(options, rows);
+  return await withParked(options, rows);
 }
 
 /** Claims again what is still ours; partitions that are not returned have another owner. */
@@ -67,7 +67,7 @@ export async function claimAgain(options: ClaimOptions, held: readonly Position[
     arrays.int4(held.map((position) => position.partition)),
     arrays.int8(held.map((position) => position.epoch)),
   ]);
-  return await withBlockedKeys(options, rows);
+  return await withParked(options, rows);
 }
 
 /** Gives partitions back, so that their next claim is no sign of a death. */
@@ -116,20 +116,33 @@ async function endBlockers(options: ClaimOptions): Promise<void> {
   }
 }
 
-async function withBlockedKeys(options: ClaimOptions, rows: readonly ClaimRow[]): Promise<readonly Position[]> {
-  const positions = rows.map(positionOf);
-  const { rows: blocked } = await options.session.query<{ partition: number; key: Buffer }>({
-    text: `SELECT DISTINCT partition, key FROM ledger.parked
-           WHERE topic = $1 AND partition = ANY ($2::int[]) AND blocks_key AND status = 'parked' AND key IS NOT NULL`,
-    values: [options.topic, arrays.int4(positions.map((position) => position.partition))],
+/** Positions with the keys that parked commands block, and with what was parked beyond them before a rewind. */
+async function withParked(options: ClaimOptions, rows: readonly ClaimRow[]): Promise<readonly Position[]> {
+  const { session, topic } = options;
+  const partitions = arrays.int4(rows.map((row) => row.partition));
+  const [blocked, ahead] = await Promise.all([
+    session.query<{ partition: number; key: Buffer }>({
+      text: `SELECT DISTINCT partition, key FROM ledger.parked
+             WHERE topic = $1 AND partition = ANY ($2::int[]) AND blocks_key AND status = 'parked' AND key IS NOT NULL`,
+      values: [topic, partitions],
+    }),
+    session.query<{ partition: number; place: string }>({
+      text: `SELECT k.partition, k."offset"::text AS place
+             FROM unnest($2::int[], $3::bigint[]) AS mine (partition, next_offset)
+             JOIN ledger.parked AS k ON k.topic = $1 AND k.partition = mine.partition AND k."offset" >= mine.next_offset`,
+      values: [topic, partitions, arrays.int8(rows.map((row) => Number(row.next_offset)))],
+    }),
+  ]);
+  return rows.map((row) => {
+    const ofRow = (other: { readonly partition: number }) => other.partition === row.partition;
+    return positionOf(row, {
+      blockedKeys: new Set(blocked.rows.filter(ofRow).map(({ key }) => key.toString('utf8'))),
+      parkedAhead: ahead.rows.filter(ofRow).map(({ place }) => Number(place)),
+    });
   });
-  for (const { partition, key } of blocked) {
-    positions.find((position) => position.partition === partition)?.blockedKeys.add(key.toString('utf8'));
-  }
-  return positions;
 }
 
-function positionOf(row: ClaimRow): Position {
+function positionOf(row: ClaimRow, parked: Pick<Position, 'blockedKeys' | 'parkedAhead'>): Position {
   const committed = { offset: Number(row.next_offset), seq: Number(row.event_seq), hash: row.last_hash };
   return {
     partition: row.partition,
@@ -141,6 +154,6 @@ function positionOf(row: ClaimRow): Position {
     publishedSeq: Number(row.published_seq),
     markedSeq: Number(row.published_seq),
     singlyUntil: Number(row.singly_until),
-    blockedKeys: new Set(),
+    ...parked,
   };
 }

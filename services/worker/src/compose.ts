@@ -9,6 +9,7 @@ import {
   retry,
   Scope,
   type ServiceContext,
+  waitFor,
 } from '@tradestream/runtime';
 import { BatchApplier } from './apply-batch.ts';
 import type { WorkerConfig } from './config.ts';
@@ -16,6 +17,8 @@ import { GenerationMap } from './generation-map.ts';
 import { Intake } from './intake.ts';
 import { LedgerLink } from './ledger-link.ts';
 import { OffsetCourtesy } from './offset-courtesy.ts';
+import { Ownership } from './ownership.ts';
+import { Pauses } from './pauses.ts';
 import type { Positions } from './position.ts';
 import type { Batch, Workbench } from './prepare-batch.ts';
 import { EventRelay } from './publish-events.ts';
@@ -29,10 +32,12 @@ const APPLICATION_NAME = 'tradestream-worker';
 const RECEIPTS_KEPT = 50_000;
 const SAMPLE_MS = 1_000;
 const REGISTRY_TIMEOUT_MS = 5_000;
+/** Longest wait for a part that closes without anything of worth under way. */
+const CLOSE_MS = 1_500;
 
 /** Opens a worker; waits for broker, registry and database for as long as it takes, saying for what. */
 export async function composeWorker(config: WorkerConfig, context: ServiceContext): Promise<Closeable> {
-  const { log, metrics, readiness, stopping, fail } = context;
+  const { log, metrics, readiness, fail } = context;
   const scope = new Scope();
   const url = databaseUrl(config);
   for (const part of ['database', 'broker', 'registry', 'applying', 'relay']) readiness.set(part, false, 'starting');
@@ -48,7 +53,8 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
     }),
   );
   log.info({ url: await http.listen() }, 'http_listening');
-  const stopped = new AbortController();
+  const closing = new AbortController();
+  const stopping = AbortSignal.any([context.stopping, closing.signal]);
   const waiting = <T>(part: string, work: () => Promise<T>) =>
     retry(work, {
       classes: ['now', 'later', 'settle'],
@@ -60,17 +66,22 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
       },
     });
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
-  const link = scope.use(
-    new LedgerLink({ url, applicationName: APPLICATION_NAME, readiness, log, signal: stopped.signal }),
-  );
+  const link = scope.use(new LedgerLink({ url, applicationName: APPLICATION_NAME, readiness, log, signal: stopping }));
   const owner = `worker-${process.pid}-${randomUUID()}`;
-  const kafka = scope.use(await openKafka({ brokers: config.KAFKA_BROKERS, clientId: owner, log }));
+  const kafka = await openKafka({
+    brokers: config.KAFKA_BROKERS,
+    clientId: owner,
+    log,
+    onReachable: (part, reachable, detail) => readiness.set(`broker: ${part.split(' ')[0]}`, reachable, detail),
+  });
+  // Whatever it still waits for from a broker that is away is worth nothing by then.
+  scope.defer('kafka', () => within(CLOSE_MS, kafka.close(), { log, part: 'kafka' }));
   const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
-  const { eventSchemaId } = await waiting('registry', () => schemas.register());
+  const { commandSchemaId, eventSchemaId } = await waiting('registry', () => schemas.register());
   readiness.set('registry', true);
-  const admin = scope.use(await waiting('broker', () => kafka.openAdmin()));
-  const reader = scope.use(await waiting('broker', () => kafka.openReader()));
-  const producer = scope.use(await waiting('broker', () => kafka.openProducer({ clientId: `${owner}-relay` })));
+  const admin = await kafka.openAdmin();
+  const reader = await kafka.openReader();
+  const producer = await kafka.openProducer({ clientId: `${owner}-relay` });
   const clusterId = await waiting('broker', () => admin.clusterId());
   readiness.set('broker', true);
   await link.reopen();
@@ -91,6 +102,8 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
     failing: new Map(),
     setAside: new Map(),
   };
+  // The registry may forget it before its first use is in the ledger.
+  await waiting('registry', () => bench.schemas.learn(new Set([commandSchemaId]), link.loads()));
   const intake = new Intake({ queueRecordsMax: config.TRADESTREAM_WORKER_QUEUE_RECORDS_MAX });
   const figures = new WorkerMetrics(metrics);
   const relay = new EventRelay({
@@ -119,23 +132,42 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
       relay.notify(batch.plan.decided.parked.length > 0);
     },
   });
-  const worker = new Worker({
+  const pauses = new Pauses({
+    readiness,
+    retryDeadlineMs: config.TRADESTREAM_WORKER_RETRY_DEADLINE_MS,
+    signal: stopping,
+  });
+  const ownership = new Ownership({
     bench,
     intake,
     link,
-    applier,
     admin,
     reader,
     log,
     readiness,
     metrics: figures,
+    pauses,
     owner,
     applicationName: APPLICATION_NAME,
     claimTimeoutMs: config.TRADESTREAM_WORKER_CLAIM_TIMEOUT_MS,
     commitTimeoutMs,
-    retryDeadlineMs: config.TRADESTREAM_WORKER_RETRY_DEADLINE_MS,
     batchCommandsMax,
+    signal: stopping,
     onOwned: () => relay.notify(true),
+  });
+  const worker = new Worker({
+    bench,
+    intake,
+    link,
+    applier,
+    ownership,
+    pauses,
+    log,
+    metrics: figures,
+    owner,
+    batchCommandsMax,
+    stopMs: config.TRADESTREAM_WORKER_DRAIN_MS / 4,
+    signal: stopping,
   });
   const applying = worker.run();
   const relaying = relay.run();
@@ -157,20 +189,31 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
   readiness.set('relay', true);
   const courtesy = new OffsetCourtesy({ subscription, positions, log });
   const sampling = setInterval(() => figures.sample(positions), SAMPLE_MS);
-  // Released in reverse: intake stops, the batch under way is settled, the relay marks, sessions close.
+  // Nothing new is taken up, the batch under way lands, the partitions are given back and the group
+  // told; then the relay marks, and sessions and connections close.
   scope.defer('loops', async () => {
-    clearInterval(sampling);
-    worker.stop();
+    closing.abort(new Error('the worker is closed'));
     await applying.catch(() => undefined); // reported by `fail`
+    clearInterval(sampling);
+    await within(CLOSE_MS, courtesy.close(), { log, part: 'offsets' });
+    await subscription.close();
     relay.stop();
     await relaying.catch(() => undefined); // reported by `fail`
-    stopped.abort(new Error('the worker is closed'));
-  });
-  scope.defer('intake', async () => {
-    await courtesy.close();
-    await subscription.close();
   });
   return scope;
+}
+
+/** Waits for a part to close, but not long: nothing that matters hangs on it. */
+async function within(
+  timeoutMs: number,
+  closed: Promise<void>,
+  what: { readonly log: ServiceContext['log']; readonly part: string },
+): Promise<void> {
+  try {
+    await waitFor(closed, { timeoutMs, stage: `closing ${what.part}` });
+  } catch (error) {
+    what.log.warn({ error: errorOf(error), part: what.part }, 'close_cut_short');
+  }
 }
 
 /** What is durable now: the positions, and nothing of the batch is failing any more. */

@@ -1,7 +1,7 @@
 import { encodeEventTail } from '@tradestream/contracts';
 import { errorOf } from '@tradestream/runtime';
 import { type Decision, decide, evolve, type TradeEvent } from '@tradestream/trading';
-import type { DecodedCommand, DecodedRecord } from './decode-record.ts';
+import type { DecodedCommand, DecodedRecord, PoisonRecord } from './decode-record.ts';
 import type { Positions } from './position.ts';
 import type { WorkingState } from './working-state.ts';
 
@@ -79,7 +79,7 @@ export function decideBatch(options: {
   const draft = new Draft(options.receipts);
   for (const record of options.records) {
     if (record.kind === 'poison') {
-      draft.parked.push({ from: record, reason: record.reason, message: record.message, blocksKey: false });
+      draft.setAside(record, positions);
       continue;
     }
     if (draft.seenBefore(record)) continue;
@@ -146,6 +146,14 @@ class Draft implements Decided {
     if (first.hash.equals(from.hash)) this.duplicates += 1;
     else this.conflicts.push({ from, firstHash: first.hash });
     return true;
+  }
+
+  setAside(from: PoisonRecord, positions: Positions): void {
+    const { record, reason, message, blocksKey = false } = from;
+    this.parked.push({ from, reason, message, blocksKey });
+    if (blocksKey && record.key !== null) {
+      positions.get(record.partition)?.blockedKeys.add(record.key.toString('utf8'));
+    }
   }
 
   park(from: DecodedCommand, failure: string | undefined): void {

@@ -20,12 +20,14 @@ export type DecodedCommand = {
   readonly hash: Buffer;
 };
 
-/** A record that is set aside whole; it blocks no key. */
+/** A record that is set aside whole; bytes that are no command block no key. */
 export type PoisonRecord = {
   readonly kind: 'poison';
   readonly record: LogRecord;
   readonly reason: string;
   readonly message: string;
+  /** Set for what may well be a command: later ones of its key must not overtake it. */
+  readonly blocksKey?: boolean;
 };
 
 export type DecodedRecord = DecodedCommand | PoisonRecord;
@@ -44,7 +46,10 @@ export type DecodeOptions = {
  */
 export function decodeRecord(record: LogRecord, options: DecodeOptions): DecodedRecord {
   const poison = (reason: string, message: string): PoisonRecord => ({ kind: 'poison', record, reason, message });
-  const { value } = record;
+  const { value, timestampMs } = record;
+  if (timestampMs < TIMESTAMP_MS.min || timestampMs > TIMESTAMP_MS.max) {
+    return poison('MALFORMED', `timestamp: ${timestampMs} ms is outside the years 1 to 9999`);
+  }
   if (value === null) return poison('NULL_VALUE', 'the record has no value');
   if (value.length > options.recordBytesMax) {
     return poison('TOO_LARGE', `the value has ${value.length} bytes, at most ${options.recordBytesMax} are taken`);
@@ -80,10 +85,13 @@ export function decodeRecord(record: LogRecord, options: DecodeOptions): Decoded
   }
 }
 
+/** What a record's timestamp, which its producer may choose, can be as the time of an event. */
+export const TIMESTAMP_MS = { min: -62_135_596_800_000, max: 253_402_300_799_999 } as const;
+
 /** The schema id that a record names, if its value is framed. */
 export function schemaIdOf(record: LogRecord): number | null {
   const { value } = record;
-  return value !== null && value.length >= 5 && value[0] === 0 ? value.readInt32BE(1) : null;
+  return value !== null && value.length >= 5 && value[0] === 0 ? value.readUInt32BE(1) : null;
 }
 
 /** What tells one record of the log from another at the same place: its bytes and its time. */

@@ -22,6 +22,11 @@ export const WORKER_ERRORS = {
     summary: 'neither the registry nor the ledger knows the schema id of a record',
     advice: 'the record is parked; register the schema and redrive it',
   },
+  EVENTS_MISSING: {
+    retry: 'never',
+    summary: 'the next event to publish is not in the ledger',
+    advice: 'publishing this partition is stopped, applying goes on: follow docs/operations/events-missing.md',
+  },
   CLAIM_NOT_SETTLED: {
     retry: 'later',
     summary: 'the claim of partitions has not been answered in time',

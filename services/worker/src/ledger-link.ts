@@ -6,6 +6,7 @@ export type LinkOptions = {
   readonly applicationName: string;
   readonly readiness: Readiness;
   readonly log: Logger;
+  /** Aborts when the process is to stop: no database is waited for any more. */
   readonly signal: AbortSignal;
 };
 

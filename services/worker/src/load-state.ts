@@ -56,18 +56,19 @@ export async function loadBalances(
   }
 }
 
-/** Loads orders by id, in any status; one without a row is known as absent. Returns those found. */
+/** Loads orders by id, in any status; one without a row is known as absent. `lock` keeps those found until COMMIT. */
 export async function loadOrders(
   session: Session,
   state: WorkingState,
   orderIds: readonly string[],
+  lock: boolean,
 ): Promise<readonly Order[]> {
   if (orderIds.length === 0) return [];
   const { rows } = await session.query<OrderRow>({
-    name: 'load_orders',
+    name: lock ? 'lock_orders' : 'load_orders',
     text: `SELECT o.order_id, o.user_id, o.symbol, o.side::text, o.status::text, o.price::text, o.quantity::text,
                   o.filled::text, o.hold::text, o.version::text
-           FROM unnest($1::text[]) AS named (order_id) JOIN ledger.orders AS o ON o.order_id = named.order_id`,
+           FROM unnest($1::text[]) AS named (order_id) JOIN ledger.orders AS o ON o.order_id = named.order_id${lock ? ' FOR NO KEY UPDATE OF o' : ''}`,
     values: [arrays.text(orderIds)],
   });
   for (const id of orderIds) state.loadAbsentOrder(id);
@@ -113,7 +114,7 @@ export async function loadReceipts(
 }
 
 /**
- * Loads afresh all that a batch names, balances locked, inside the transaction that will write it:
+ * Loads afresh all that a batch names, orders and then balances locked, inside the transaction that will write it:
  * the careful way, for a batch whose kept values were wrong. Returns the receipts found.
  */
 export async function loadLocked(
@@ -121,10 +122,12 @@ export async function loadLocked(
   state: WorkingState,
   records: readonly DecodedRecord[],
 ): Promise<ReadonlyMap<string, KnownReceipt>> {
-  const commands = records.filter((record): record is DecodedCommand => record.kind === 'command');
-  const [receipts, orders] = await Promise.all([
-    loadReceipts(session, [...new Set(commands.map((from) => from.commandId))].toSorted()),
-    loadOrders(session, state, [...new Set(commands.flatMap((from) => orderIdsOf(from.command)))].toSorted()),
+  const named = records.filter((record): record is DecodedCommand => record.kind === 'command');
+  const receipts = await loadReceipts(session, [...new Set(named.map((from) => from.commandId))].toSorted());
+  // What has its receipt touches nothing, not even by a row of zero.
+  const commands = named.filter((from) => !receipts.has(from.commandId));
+  const [orders] = await Promise.all([
+    loadOrders(session, state, [...new Set(commands.flatMap((from) => orderIdsOf(from.command)))].toSorted(), true),
     loadTrades(session, state, tradesOf(commands)),
   ]);
   const owners = new Map<string, Pick<Order, 'userId' | 'symbol'>[]>();

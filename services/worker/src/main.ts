@@ -6,6 +6,6 @@ await runService({
   name: 'worker',
   spec: WORKER_SPEC,
   prefix: 'TRADESTREAM_WORKER_',
-  drainMs: 15_000,
+  drainMs: (config) => config.TRADESTREAM_WORKER_DRAIN_MS,
   start: composeWorker,
 });

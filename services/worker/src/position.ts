@@ -20,6 +20,8 @@ export type Position = {
   singlyUntil: number;
   /** Keys with a parked command: their later commands wait behind it. */
   readonly blockedKeys: Set<string>;
+  /** Offsets at or beyond the claimed one that were parked before: there are some only after a rewind. */
+  readonly parkedAhead: readonly number[];
 };
 
 /** The partitions that this worker owns now. */

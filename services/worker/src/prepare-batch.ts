@@ -2,7 +2,7 @@ import type { Session } from '@tradestream/database';
 import type { LogRecord } from '@tradestream/messaging';
 import { invariant } from '@tradestream/runtime';
 import { type Decided, decideBatch, type KnownReceipt, type ReceiptBook } from './decide-batch.ts';
-import { type DecodedRecord, decodeRecord, recordHash, schemaIdOf } from './decode-record.ts';
+import { type DecodedRecord, decodeRecord, type PoisonRecord, recordHash, schemaIdOf } from './decode-record.ts';
 import type { GenerationMap } from './generation-map.ts';
 import { loadBalances, loadOrders } from './load-state.ts';
 import { type Position, type Positions, revertPosition } from './position.ts';
@@ -24,7 +24,7 @@ export type Workbench = {
   /** Commands that failed alone, by id, with the reason: they are parked. */
   readonly failing: Map<string, string>;
   /** Records to set aside undecoded, by place: they ended their process, or failed alone before they were commands. */
-  readonly setAside: Map<string, { readonly reason: string; readonly message: string }>;
+  readonly setAside: Map<string, Pick<PoisonRecord, 'reason' | 'message' | 'blocksKey'>>;
 };
 
 export type Batch = {
@@ -81,7 +81,7 @@ export async function prepareBatch(bench: Workbench, records: readonly LogRecord
       bench.state.undo();
       await Promise.all([
         loadBalances(session, bench.state, balances, false),
-        loadOrders(session, bench.state, orders),
+        loadOrders(session, bench.state, orders, false),
       ]);
     }
   } finally {

@@ -1,8 +1,10 @@
-import { deadLetterHeaders, eventHeaders, frame } from '@tradestream/contracts';
+import { eventHeaders, frame } from '@tradestream/contracts';
 import { arrays, type Session } from '@tradestream/database';
 import type { OutgoingRecord, Producer } from '@tradestream/messaging';
-import { AppError, errorOf, invariant, type Logger, type Readiness, sleep } from '@tradestream/runtime';
+import { AppError, errorOf, type Logger, type Readiness, sleep } from '@tradestream/runtime';
 import type { EventType } from '@tradestream/trading';
+import { copyDeadLetters } from './copy-dead-letters.ts';
+import { WorkerError } from './errors.ts';
 import type { LedgerLink } from './ledger-link.ts';
 import type { Position, Positions } from './position.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -31,22 +33,8 @@ type EventRow = {
   traceparent: string | null;
 };
 
-type ParkedRow = {
-  id: string;
-  topic: string;
-  partition: number;
-  place: string;
-  record_time: string;
-  key: Buffer | null;
-  value: Buffer | null;
-  headers: [string, string][];
-  reason: string;
-  message: string;
-};
-
 /** `ce_source` of every event. */
 const SOURCE = '/tradestream/worker';
-const DEAD_LETTERS_MAX = 200;
 const PAUSE_MAX_MS = 5_000;
 /** An idle owner marks what it has published after this pause; a busy one's next batch carries it. */
 const MARK_PAUSE_MS = 200;
@@ -61,6 +49,9 @@ export class EventRelay {
   readonly #stopping = new AbortController();
   #session: Session | null = null;
   #wake: PromiseWithResolvers<void> | null = null;
+  #notified = false;
+  /** Positions whose next event is not in the ledger; a new claim makes a new position and looks again. */
+  readonly #broken = new WeakSet<Position>();
   #deadLettersWait = true;
   #pauseMs = 0;
 
@@ -71,6 +62,7 @@ export class EventRelay {
   /** There may be something to publish. `deadLetters`: records were parked, or partitions claimed. */
   notify(deadLetters: boolean): void {
     this.#deadLettersWait ||= deadLetters;
+    this.#notified = true;
     this.#wake?.resolve();
     this.#wake = null;
   }
@@ -79,6 +71,7 @@ export class EventRelay {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
+        this.#notified = false; // what comes from here on is looked at in the next round
         const published = await this.#publishOnce();
         if (this.#deadLettersWait) await this.#copyDeadLetters();
         if (published === 0) await this.#rest();
@@ -98,12 +91,17 @@ export class EventRelay {
 
   async #publishOnce(): Promise<number> {
     const { producer, eventsTopic, eventsMax, metrics } = this.#options;
-    const behind = this.#owned().filter((position) => position.publishedSeq < position.committed.seq);
+    const behind = this.#owned().filter(
+      (position) => position.publishedSeq < position.committed.seq && !this.#broken.has(position),
+    );
     if (behind.length === 0) return 0;
     const session = await this.#open();
     const share = Math.max(1, Math.floor(eventsMax / behind.length));
     const loaded = await Promise.all(
-      behind.map(async (position) => ({ position, rows: await loadEvents(session, position, share) })),
+      behind.map(async (position) => ({
+        position,
+        rows: this.#unbroken(position, await loadEvents(session, position, share)),
+      })),
     );
     const records = loaded.flatMap(({ position, rows }) => rows.map((row) => recordOf(position.partition, row)));
     await producer.send(eventsTopic, records, { signal: this.#stopping.signal });
@@ -114,8 +112,22 @@ export class EventRelay {
     return records.length;
   }
 
+  /** The events up to the first that is missing. A partition that misses its next one stops: nothing is skipped. */
+  #unbroken(position: Position, rows: readonly EventRow[]): readonly EventRow[] {
+    const missing = rows.findIndex((row, index) => Number(row.seq) !== position.publishedSeq + index + 1);
+    if (missing > 0 || (missing < 0 && rows.length > 0)) return missing < 0 ? rows : rows.slice(0, missing);
+    const { log, readiness } = this.#options;
+    const { partition } = position;
+    const error = new WorkerError('EVENTS_MISSING', { context: { partition, seq: position.publishedSeq + 1 } });
+    this.#broken.add(position);
+    log.error({ error, partition }, 'relay_stopped');
+    readiness.set(`partition-${partition}`, false, error.message);
+    return [];
+  }
+
   /** Waits for more; when none comes soon, marks what was published. */
   async #rest(): Promise<void> {
+    if (this.#notified) return;
     this.#wake ??= Promise.withResolvers<void>();
     const woken = this.#wake.promise;
     const unmarked = this.#owned().some((position) => position.markedSeq < position.publishedSeq);
@@ -145,26 +157,21 @@ export class EventRelay {
   }
 
   async #copyDeadLetters(): Promise<void> {
-    const { producer, deadLettersTopic, commandsTopic } = this.#options;
+    const { producer, deadLettersTopic, commandsTopic, log } = this.#options;
     const partitions = this.#owned().map((position) => position.partition);
     if (partitions.length === 0) return;
     this.#deadLettersWait = false;
     try {
       const session = await this.#open();
-      const { rows } = await session.query<ParkedRow>({
-        text: `SELECT id::text, topic, partition, "offset"::text AS place, (extract(epoch FROM record_time) * 1000)::bigint::text AS record_time,
-                      key, value, headers, reason, message
-               FROM ledger.parked WHERE copied_at IS NULL AND topic = $1 AND partition = ANY ($2::int[])
-               ORDER BY parked.partition, parked."offset" LIMIT ${DEAD_LETTERS_MAX}`,
-        values: [commandsTopic, arrays.int4(partitions)],
+      this.#deadLettersWait = await copyDeadLetters({
+        session,
+        producer,
+        commandsTopic,
+        deadLettersTopic,
+        partitions,
+        log,
+        signal: this.#stopping.signal,
       });
-      if (rows.length === 0) return;
-      await producer.send(deadLettersTopic, rows.map(deadLetterOf), { signal: this.#stopping.signal });
-      await session.query({
-        text: 'UPDATE ledger.parked SET copied_at = now() WHERE id = ANY ($1::bigint[])',
-        values: [arrays.int8(rows.map((row) => Number(row.id)))],
-      });
-      this.#deadLettersWait = rows.length === DEAD_LETTERS_MAX;
     } catch (error) {
       this.#deadLettersWait = true;
       throw error;
@@ -207,9 +214,6 @@ async function loadEvents(session: Session, position: Position, countMax: number
            FROM ledger.events AS e WHERE e.partition = $1 AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4`,
     values: [position.partition, position.publishedSeq, position.committed.seq, countMax],
   });
-  rows.forEach((row, index) => {
-    invariant(Number(row.seq) === position.publishedSeq + index + 1, 'events have no gap behind what was published');
-  });
   return rows;
 }
 
@@ -228,28 +232,5 @@ function recordOf(partition: number, row: EventRow): OutgoingRecord {
       traceparent: row.traceparent ?? undefined,
     }),
     timestampMs: Number(row.occurred_at),
-  };
-}
-
-function deadLetterOf(row: ParkedRow): OutgoingRecord {
-  const original = Object.groupBy(row.headers, ([name]) => name);
-  const headers = Object.fromEntries(
-    Object.entries(original).map(([name, pairs]) => [
-      name,
-      (pairs ?? []).map(([, value]) => Buffer.from(value, 'base64')),
-    ]),
-  );
-  return {
-    key: row.key,
-    value: row.value,
-    headers: deadLetterHeaders({
-      headers,
-      topic: row.topic,
-      partition: row.partition,
-      offset: Number(row.place),
-      timestampMs: Number(row.record_time),
-      reason: row.reason,
-      message: row.message,
-    }),
   };
 }

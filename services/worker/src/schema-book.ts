@@ -1,6 +1,9 @@
 import { parseWriterSchema, type Schemas, type WriterSchema } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 
+/** A record may name any 32 bits; a registry's ids end here. */
+const SCHEMA_ID_MAX = 2 ** 31 - 1;
+
 type Known = { readonly schema: WriterSchema; readonly text: string; inLedger: boolean };
 
 /**
@@ -25,14 +28,14 @@ export class SchemaBook {
    * @throws {ContractError} REGISTRY_UNAVAILABLE: nothing was found out, wait and ask again.
    */
   async learn(ids: ReadonlySet<number>, session: Session): Promise<ReadonlySet<number>> {
-    const open = [...ids].filter((id) => !this.#known.has(id));
-    if (open.length === 0) return new Set();
+    const unknown = new Set([...ids].filter((id) => id > SCHEMA_ID_MAX));
+    const open = [...ids].filter((id) => !this.#known.has(id) && !unknown.has(id));
+    if (open.length === 0) return unknown;
     const { rows } = await session.query<{ id: number; schema: string }>({
       text: 'SELECT id, schema FROM ledger.schemas WHERE id = ANY ($1::int[])',
       values: [open],
     });
     for (const row of rows) this.#remember(row.id, row.schema, true);
-    const unknown = new Set<number>();
     for (const id of open) {
       if (this.#known.has(id)) continue;
       const text = await this.#schemas.schemaText(id);

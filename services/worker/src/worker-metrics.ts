@@ -61,7 +61,7 @@ export class WorkerMetrics {
       byOutcome[receipt.outcome] += 1;
       if (receipt.outcome === 'rejected') this.#rejections.add(1, { reason: receipt.reason ?? '' });
     }
-    const poison = decided.parked.filter((parked) => !parked.blocksKey).length;
+    const poison = decided.parked.filter((parked) => parked.from.kind === 'poison').length;
     this.#commands.add(byOutcome.applied, { outcome: 'applied' });
     this.#commands.add(byOutcome.rejected, { outcome: 'rejected' });
     this.#commands.add(byOutcome.parked + poison, { outcome: 'parked' });

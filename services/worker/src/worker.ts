@@ -1,14 +1,14 @@
 import { DatabaseError } from '@tradestream/database';
-import type { LogAdmin, LogReader, RecordBatch, Subscription, SubscriptionHandler } from '@tradestream/messaging';
-import { AppError, errorOf, type Logger, type Readiness, RuntimeError, sleep } from '@tradestream/runtime';
+import type { RecordBatch, Subscription, SubscriptionHandler } from '@tradestream/messaging';
+import { AppError, errorOf, type Logger, waitFor } from '@tradestream/runtime';
 import { type BatchApplier, BatchFailure, isStale } from './apply-batch.ts';
-import { checkLog } from './check-log.ts';
-import { type ClaimOptions, claimAgain, claimPartitions, releasePartitions } from './claim-partitions.ts';
 import { CommandDefect } from './decide-batch.ts';
 import { explainRetry, markSingle } from './failure-records.ts';
 import type { Intake } from './intake.ts';
 import type { LedgerLink } from './ledger-link.ts';
-import { decodeRecords, placeOf, revertPositions, type Workbench } from './prepare-batch.ts';
+import type { Ownership } from './ownership.ts';
+import type { Pauses } from './pauses.ts';
+import { decodeRecords, placeOf, type Workbench } from './prepare-batch.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 export type WorkerOptions = {
@@ -16,29 +16,35 @@ export type WorkerOptions = {
   readonly intake: Intake;
   readonly link: LedgerLink;
   readonly applier: BatchApplier;
-  readonly admin: LogAdmin;
-  readonly reader: LogReader;
+  readonly ownership: Ownership;
+  readonly pauses: Pauses;
   readonly log: Logger;
-  readonly readiness: Readiness;
   readonly metrics: WorkerMetrics;
   readonly owner: string;
-  readonly applicationName: string;
-  readonly claimTimeoutMs: number;
-  readonly commitTimeoutMs: number;
-  readonly retryDeadlineMs: number;
   readonly batchCommandsMax: number;
-  /** Called when the set of owned partitions, or what is durable in it, has changed. */
-  readonly onOwned: () => void;
+  /** Longest wait for the batch under way once `signal` aborts, ms; its outcome is then the next owner's to settle. */
+  readonly stopMs: number;
+  /** Aborts when the worker is to stop. */
+  readonly signal: AbortSignal;
 };
+
+/** Work between batches for a caller that waits; `abandon` answers it when the worker stops first. */
+type Errand = { readonly run: () => Promise<void>; readonly abandon: () => void };
 
 /** Tries of a record alone, each ended by the death of its process, after which it is parked. */
 const SINGLE_ATTEMPTS_MAX = 3;
-const KILLER = { reason: 'WORKER_KILLED', message: 'workers died each time they tried this record alone' } as const;
+const KILLER = {
+  reason: 'WORKER_KILLED',
+  message: 'workers died each time they tried this record alone',
+  blocksKey: true,
+} as const;
 /** Most batches that go the careful way after one whose kept values were wrong. */
 const CAREFUL_BATCHES_MAX = 64;
+/** What a command can be at fault for: its values, a constraint, a limit. Whatever else the server refuses is no command's fault. */
+const AT_FAULT: ReadonlySet<string> = new Set(['22', '23', '54']);
 
 /**
- * Owns partitions and applies their records, one thing at a time:
+ * Applies the records of its partitions, one thing at a time:
  *
  *   applying -> applying          a batch was committed
  *   applying -> applying careful  kept values were wrong: the batch again, loaded under locks
@@ -47,18 +53,18 @@ const CAREFUL_BATCHES_MAX = 64;
  *   applying -> claiming          outcome unknown or connection lost: claim again, which settles it
  *   claiming -> applying          with what the database says
  *   claiming -> leaving           the epoch has moved: drop the partitions, ask for a new assignment
+ *   any      -> stopped           the batch under way is settled, the partitions are given back
  */
 export class Worker implements SubscriptionHandler {
   readonly #options: WorkerOptions;
-  readonly #errands: (() => Promise<void>)[] = [];
-  readonly #stopping = new AbortController();
+  readonly #errands: Errand[] = [];
   #wake: (() => void) | null = null;
   #subscription: Subscription | null = null;
   #countMax: number;
   #carefulBatches = 0;
   #penaltyBatches = 1;
-  #retriedSinceMs: number | null = null;
-  #pauseMs = 0;
+  /** The record last marked as tried alone: a process marks it once, however often it tries. */
+  #markedSingle = '';
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -70,56 +76,79 @@ export class Worker implements SubscriptionHandler {
   }
 
   async assigned(partitions: readonly number[], signal: AbortSignal): Promise<ReadonlyMap<number, number>> {
-    return await this.#errand(async () => (signal.aborted ? new Map() : await this.#claim(partitions)));
+    return await this.#errand(
+      async () => (signal.aborted ? new Map<number, number>() : await this.#options.ownership.claim(partitions)),
+      new Map<number, number>(),
+    );
   }
 
   async revoked(partitions: readonly number[]): Promise<void> {
-    await this.#errand(() => this.#giveUp(partitions, true));
+    await this.#errand(() => this.#options.ownership.giveUp(partitions, { release: true }), undefined);
   }
 
   async records(batch: RecordBatch): Promise<void> {
-    const { bench, intake, metrics } = this.#options;
-    if (!bench.positions.has(batch.partition)) return;
+    const { bench, intake, metrics, signal } = this.#options;
+    if (signal.aborted || !bench.positions.has(batch.partition)) return;
     metrics.sawEnd(batch.partition, batch.highWatermark);
     await intake.push(batch.partition, batch.records);
   }
 
-  /** Runs until `stop`; a failure that only a new process can mend rejects. */
+  /** Runs until `signal` aborts and the batch under way has landed; a failure that only a new process can mend rejects. */
   async run(): Promise<void> {
-    const { applier, intake, link } = this.#options;
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      await Promise.race([intake.ready(), this.#errandWaits(), applier.landed()]);
-      try {
-        const errand = this.#errands.shift();
-        if (errand !== undefined) {
-          await this.#quiet();
-          await errand();
-        } else {
-          await this.#applyOnce();
-        }
-      } catch (error) {
-        if (signal.aborted) break;
-        await this.#recover(errorOf(error));
-      }
+    const { bench, intake, link, ownership, signal, log, stopMs } = this.#options;
+    const stopped = Promise.withResolvers<void>();
+    signal.addEventListener('abort', () => stopped.resolve(), { once: true });
+    if (signal.aborted) stopped.resolve();
+    const loop = this.#loop(stopped.promise);
+    try {
+      await Promise.race([stopped.promise, loop]);
+      await waitFor(loop, { timeoutMs: stopMs, stage: 'the batch under way' });
+      await waitFor(ownership.release(), { timeoutMs: stopMs, stage: 'giving the partitions back' });
+    } catch (error) {
+      if (!signal.aborted || !(error instanceof AppError)) throw error;
+      // Given up here, settled by the next owner's claim.
+      log.warn({ error }, 'batch_left_unsettled');
+    } finally {
+      for (const partition of bench.positions.keys()) intake.clear(partition);
+      for (const errand of this.#errands.splice(0)) errand.abandon();
+      await link.close();
     }
-    await applier.settle().catch(() => undefined); // an unsettled batch is settled by the next owner's claim
-    await this.#release();
-    for (const errand of this.#errands.splice(0)) await errand().catch(() => undefined);
-    await link.close();
   }
 
-  /** Ends `run` after the batch under way. */
-  stop(): void {
-    this.#stopping.abort();
-    this.#wake?.();
+  async #loop(stopped: Promise<void>): Promise<void> {
+    const { applier, intake, signal } = this.#options;
+    while (!signal.aborted) {
+      await Promise.race([intake.ready(), this.#errandWaits(), applier.landed(), stopped]);
+      if (!signal.aborted) await this.#step();
+    }
+    await applier.settle().catch(() => undefined); // what did not commit is read again by the next owner
+  }
+
+  async #step(): Promise<void> {
+    const { applier, signal } = this.#options;
+    try {
+      if (this.#errands.length === 0) return await this.#applyOnce();
+      await applier.settle();
+      await this.#errands.shift()?.run();
+    } catch (error) {
+      if (signal.aborted) return;
+      try {
+        await this.#recover(errorOf(error));
+      } catch (again) {
+        // Finding out what to do failed as well, such as for a registry that went away meanwhile.
+        if (signal.aborted) return;
+        if (!(again instanceof AppError)) throw again;
+        await this.#waitFor(again).catch((aborted: unknown) => {
+          if (!signal.aborted) throw aborted;
+        });
+      }
+    }
   }
 
   async #applyOnce(): Promise<void> {
-    const { applier, intake } = this.#options;
+    const { applier, intake, pauses } = this.#options;
     if (intake.waiting === 0) return await applier.settle();
-    const single = this.#singlePosition();
-    if (single) {
+    if (this.#singly()) {
       await applier.settle();
       await this.#applySingle();
     } else if (this.#carefulBatches > 0) {
@@ -130,13 +159,11 @@ export class Worker implements SubscriptionHandler {
       if (this.#penaltyBatches > 1) this.#penaltyBatches -= 0.1;
     }
     this.#countMax = Math.min(this.#options.batchCommandsMax, this.#countMax * 2);
-    this.#retriedSinceMs = null;
-    this.#pauseMs = 0;
-    this.#options.readiness.set('applying', true);
+    pauses.over();
   }
 
-  /** Whether any partition is in the stretch where a worker died before. */
-  #singlePosition(): boolean {
+  /** Whether any partition is in the stretch where workers died before. */
+  #singly(): boolean {
     for (const position of this.#options.bench.positions.values())
       if (position.nextOffset < position.singlyUntil) return true;
     return false;
@@ -146,17 +173,19 @@ export class Worker implements SubscriptionHandler {
     const { bench, intake, link, applier } = this.#options;
     const [record] = intake.take(1);
     if (record === undefined) return;
+    intake.putBack([record]); // before anything can fail: a record that left the intake would be skipped
     const position = bench.positions.get(record.partition);
-    if (position !== undefined && record.offset < position.singlyUntil) {
+    const place = placeOf(record);
+    if (position !== undefined && record.offset < position.singlyUntil && this.#markedSingle !== place) {
       const attempts = await markSingle(link.loads(), bench.topic, position, record.offset);
-      if (attempts > SINGLE_ATTEMPTS_MAX) bench.setAside.set(placeOf(record), KILLER);
+      this.#markedSingle = place;
+      if (attempts > SINGLE_ATTEMPTS_MAX) bench.setAside.set(place, KILLER);
     }
-    intake.putBack([record]);
     await applier.applyCarefully(1);
   }
 
   async #recover(error: Error): Promise<void> {
-    const { log, metrics, bench } = this.#options;
+    const { log, metrics, bench, link, pauses } = this.#options;
     const failure = error instanceof BatchFailure ? error : new BatchFailure(error, []);
     const { cause, records } = failure;
     const code = cause instanceof AppError ? cause.code : cause.name;
@@ -164,24 +193,32 @@ export class Worker implements SubscriptionHandler {
     if (isStale(cause)) return this.#goCarefully(code);
     log.warn({ error: cause, records: records.length }, 'batch_failed');
     if (cause instanceof CommandDefect) {
+      log.error({ error: cause, commandId: cause.from.commandId }, 'command_parked');
       bench.failing.set(cause.from.commandId, cause.message);
       return;
     }
     if (!(cause instanceof AppError)) throw cause;
     switch (cause.retry) {
       case 'now':
-        if (this.#options.link.apply().closed.aborted) return await this.#claimAgain();
+        if (link.apply().closed.aborted) return await this.#claimAgain();
         await explainRetry(this.#options, failure);
         this.#carefulBatches = Math.max(1, this.#carefulBatches);
-        return await this.#pause(cause, true);
+        return await pauses.rest(cause, true);
       case 'settle':
         return await this.#claimAgain();
       case 'later':
-        await this.#pause(cause, false);
-        return cause instanceof DatabaseError ? await this.#claimAgain() : undefined;
+        return await this.#waitFor(cause);
       case 'never':
+        if (cause.code === 'TS001') return await this.#claimAgain();
+        if (!isAtFault(cause)) return await this.#waitFor(cause);
         return await this.#narrow(cause, records);
     }
+  }
+
+  /** Nothing is parked for what may be there again: the same batch, later. */
+  async #waitFor(cause: AppError): Promise<void> {
+    await this.#options.pauses.rest(cause, false);
+    if (cause instanceof DatabaseError) await this.#claimAgain();
   }
 
   #goCarefully(code: string): void {
@@ -190,169 +227,56 @@ export class Worker implements SubscriptionHandler {
     this.#options.log.debug({ code, batches: this.#carefulBatches }, 'kept_values_stale');
   }
 
-  /** Fenced: leave. Otherwise halve the batch until the failing command stands alone, and park that. */
+  /** Halves the batch until the failing command stands alone, and parks that. */
   async #narrow(cause: AppError, records: BatchFailure['records']): Promise<void> {
     const { bench, log } = this.#options;
-    if (cause.code === 'TS001') return await this.#claimAgain();
     const [only] = records;
     if (records.length > 1 || only === undefined) {
       this.#countMax = Math.max(1, Math.floor(records.length / 2));
       this.#carefulBatches = Math.max(this.#carefulBatches, 1);
       return;
     }
-    log.error({ error: cause, partition: only.partition, offset: only.offset }, 'command_parked');
     const [decoded] = await decodeRecords(bench, [only], this.#options.link.loads());
-    if (decoded?.kind === 'command') bench.failing.set(decoded.commandId, cause.message);
-    else bench.setAside.set(placeOf(only), { reason: cause.code, message: cause.message });
-  }
-
-  /** Pauses between tries: short while the deadline lasts, then longer and longer up to 5 s. */
-  async #pause(cause: AppError, soon: boolean): Promise<void> {
-    const { readiness, retryDeadlineMs } = this.#options;
-    this.#retriedSinceMs ??= performance.now();
-    const inTime = soon && performance.now() - this.#retriedSinceMs < retryDeadlineMs;
-    const base = inTime ? 5 : 200;
-    this.#pauseMs = Math.min(inTime ? 100 : 5_000, base + Math.random() * Math.max(base, this.#pauseMs * 2));
-    if (!inTime) readiness.set('applying', false, cause.message);
-    await sleep(this.#pauseMs, this.#stopping.signal);
-  }
-
-  async #claim(partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
-    const { bench, admin, reader, intake, log, readiness, batchCommandsMax } = this.#options;
-    await this.#giveUp([...bench.positions.keys()], false);
-    const positions = await this.#untilAnswered(() =>
-      claimPartitions(this.#claimOptions(), partitions, batchCommandsMax),
-    );
-    const wrong = await this.#untilAnswered(() => checkLog({ admin, reader, topic: bench.topic, positions }));
-    for (const [partition, error] of wrong) {
-      log.error({ error, partition }, 'partition_stopped');
-      readiness.set(`partition-${partition}`, false, error.message);
+    const command = decoded?.kind === 'command' ? decoded.commandId : null;
+    // What cannot even be set aside is nothing that parking mends.
+    if (bench.setAside.has(placeOf(only)) || (command !== null && bench.failing.has(command))) {
+      return await this.#waitFor(cause);
     }
-    for (const position of positions) {
-      intake.clear(position.partition);
-      if (!wrong.has(position.partition)) bench.positions.set(position.partition, position);
-    }
-    log.info(
-      { partitions: positions.map(({ partition, epoch, nextOffset }) => ({ partition, epoch, nextOffset })) },
-      'partitions_claimed',
-    );
-    this.#options.onOwned();
-    return new Map([...bench.positions.values()].map((position) => [position.partition, position.nextOffset]));
+    log.error({ error: cause, partition: only.partition, offset: only.offset }, 'command_parked');
+    if (command === null) bench.setAside.set(placeOf(only), { reason: cause.code, message: cause.message });
+    else bench.failing.set(command, cause.message);
   }
 
-  /** Settles what is in doubt: what the claim answers is final. */
   async #claimAgain(): Promise<void> {
-    const { bench, intake, link, log } = this.#options;
-    const held = [...bench.positions.values()];
-    const again = await this.#untilAnswered(async () => {
-      await link.reopen();
-      return await claimAgain(this.#claimOptions(), held);
-    });
-    for (const position of again) {
-      const before = held.find((other) => other.partition === position.partition);
-      log.info(
-        { partition: position.partition, before: before?.committed.offset, now: position.nextOffset },
-        'position_settled',
-      );
-      bench.positions.set(position.partition, {
-        ...position,
-        publishedSeq: Math.max(position.publishedSeq, before?.publishedSeq ?? 0),
-      });
-      intake.dropBelow(position.partition, position.nextOffset);
-    }
-    const lost = held.filter((position) => !again.some((other) => other.partition === position.partition));
-    const rewound = again.filter(
-      (position) => (intake.firstOffset(position.partition) ?? position.nextOffset) > position.nextOffset,
-    );
-    if (lost.length > 0) log.warn({ partitions: lost.map((position) => position.partition) }, 'partitions_fenced');
-    await this.#giveUp(
-      lost.map((position) => position.partition),
-      false,
-    );
-    this.#options.onOwned();
-    if (lost.length + rewound.length > 0) {
-      // Not awaited: it ends in `assigned`, an errand of this very loop.
-      void this.#subscription?.rejoin().catch((error: unknown) => log.error({ error }, 'rejoin_failed'));
-    }
+    const { ownership, log } = this.#options;
+    if (!(await ownership.claimAgain())) return;
+    // Not awaited: it ends in `assigned`, an errand of this very loop.
+    void this.#subscription?.rejoin().catch((error: unknown) => log.error({ error }, 'rejoin_failed'));
   }
 
-  async #untilAnswered<T>(work: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        const result = await work();
-        this.#pauseMs = 0;
-        return result;
-      } catch (error) {
-        if (!(error instanceof AppError) || this.#stopping.signal.aborted) throw error;
-        this.#options.log.warn({ error }, 'claim_failed');
-        await this.#pause(error, false);
-        if (error instanceof DatabaseError || error.code === 'CLAIM_NOT_SETTLED') await this.#options.link.reopen();
-      }
-    }
-  }
-
-  async #quiet(): Promise<void> {
-    await this.#options.applier.settle();
-  }
-
-  async #giveUp(partitions: readonly number[], release: boolean): Promise<void> {
-    const { bench, intake, readiness, metrics } = this.#options;
-    const held = partitions.flatMap((partition) => bench.positions.get(partition) ?? []);
-    for (const { partition } of held) {
-      bench.positions.delete(partition);
-      intake.clear(partition);
-      metrics.forgetPartition(partition);
-    }
-    for (const partition of partitions) readiness.set(`partition-${partition}`, true);
-    revertPositions(bench.positions);
-    if (release && held.length > 0) await this.#releaseQuietly(held);
-    this.#options.onOwned();
-  }
-
-  async #release(): Promise<void> {
-    const held = [...this.#options.bench.positions.values()];
-    if (held.length > 0) await this.#releaseQuietly(held);
-  }
-
-  /** A courtesy: without it the next claim takes this worker for dead. */
-  async #releaseQuietly(held: Parameters<typeof releasePartitions>[2]): Promise<void> {
-    try {
-      await releasePartitions(this.#options.link.loads(), this.#options.bench.topic, held);
-    } catch (error) {
-      this.#options.log.warn({ error: errorOf(error) }, 'release_failed');
-    }
-  }
-
-  #claimOptions(): ClaimOptions {
-    const { link, bench, owner, applicationName, claimTimeoutMs, commitTimeoutMs, log } = this.#options;
-    return {
-      session: link.apply(),
-      openControl: () => link.openSession('control'),
-      topic: bench.topic,
-      owner,
-      applicationName,
-      timeoutMs: claimTimeoutMs,
-      commitTimeoutMs,
-      log,
-    };
-  }
-
-  /** Runs work between batches; its caller waits for it. */
-  async #errand<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#stopping.signal.aborted)
-      throw new RuntimeError('RT_ABORTED', { context: { stage: 'worker is stopping' } });
+  /** Runs work between batches; its caller waits for it, and gets `otherwise` once the worker stops. */
+  async #errand<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+    const { signal } = this.#options;
+    if (signal.aborted) return otherwise;
     return await new Promise<T>((resolve, reject) => {
-      this.#errands.push(async () => {
-        await work().then(resolve, reject);
+      this.#errands.push({
+        run: async () => {
+          await work().then(resolve, (error: unknown) => (signal.aborted ? resolve(otherwise) : reject(error)));
+        },
+        abandon: () => resolve(otherwise),
       });
       this.#wake?.();
     });
   }
 
   async #errandWaits(): Promise<void> {
-    if (this.#errands.length > 0 || this.#stopping.signal.aborted) return;
+    if (this.#errands.length > 0) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
   }
+}
+
+function isAtFault(error: AppError): boolean {
+  return error instanceof DatabaseError && error.code !== '23505' && AT_FAULT.has(error.code.slice(0, 2));
 }

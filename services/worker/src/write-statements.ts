@@ -2,6 +2,7 @@ import { headerText } from '@tradestream/contracts';
 import { arrays, type Statement } from '@tradestream/database';
 import type { Order } from '@tradestream/trading';
 import type { NewConflict, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
+import { TIMESTAMP_MS } from './decode-record.ts';
 import type { BalanceTouched, Touched } from './working-state.ts';
 
 /** From where to where a partition moves, under which epoch. */
@@ -242,7 +243,7 @@ export function addParked(topic: string, parked: readonly NewParked[]): Statemen
       topic,
       arrays.int4(parked.map((row) => row.from.record.partition)),
       arrays.int8(parked.map((row) => row.from.record.offset)),
-      arrays.timestamptzMicros(parked.map((row) => row.from.record.timestampMs * 1_000)),
+      arrays.timestamptzMicros(parked.map((row) => recordTimeMs(row) * 1_000)),
       arrays.bytea(parked.map((row) => row.from.record.key)),
       arrays.bytea(parked.map((row) => row.from.record.value)),
       arrays.text(parked.map((row) => headersJson(row))),
@@ -268,9 +269,15 @@ function headersJson(row: NewParked): string {
   for (const [name, value] of Object.entries(row.from.record.headers)) {
     if (value === undefined) continue;
     const values = Array.isArray(value) ? value : [value];
-    for (const each of values) pairs.push([name, Buffer.from(each).toString('base64')]);
+    // A name that JSON in the database cannot hold loses only those characters.
+    for (const each of values) pairs.push([name.replaceAll('\u0000', ''), Buffer.from(each).toString('base64')]);
   }
-  return JSON.stringify(pairs).replaceAll('\\u0000', '');
+  return JSON.stringify(pairs);
+}
+
+/** The record's own time, as near as the column can hold it. */
+function recordTimeMs(row: NewParked): number {
+  return Math.min(TIMESTAMP_MS.max, Math.max(TIMESTAMP_MS.min, row.from.record.timestampMs));
 }
 
 /** An enum array goes as text: its element type has no fixed number. */
