@@ -258,8 +258,17 @@ describe('each reason that refuses a trade', () => {
     given(...FUNDS, buy('10', '5'), sell('3', '5'))
       .when(executed('4', '5'))
       .then(rejected('QUANTITY_EXCEEDS_REMAINING'));
+    const second = executed('7', '5', { tradeId: 't2' });
     given(...MATCH, executed('4', '5'))
-      .when(executed('7', '5', { tradeId: 't2' }))
+      .when(second)
+      .then(rejected('QUANTITY_EXCEEDS_REMAINING'));
+    const fresh = [deposited('90', 'cy', 'BTC'), sell('8', '5', { userId: 'cy', orderId: 's2' })];
+    given(...MATCH, executed('4', '5'), ...fresh)
+      .when({ ...second, sellOrderId: 's2' })
+      .then(rejected('QUANTITY_EXCEEDS_REMAINING'));
+    const another = [deposited('90', 'cy'), buy('8', '5', { userId: 'cy', orderId: 'b2' })];
+    given(...MATCH, executed('4', '5'), ...another)
+      .when({ ...second, buyOrderId: 'b2' })
       .then(rejected('QUANTITY_EXCEEDS_REMAINING'));
   });
 
