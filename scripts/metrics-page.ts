@@ -8,7 +8,9 @@ const DECLARATION = /\.(counter|gauge|histogram)(?:<[^>]*>)?\(\{([^}]*)\}/g;
 /** The metrics that each service declares in its source, as docs/metrics.md. */
 export function metricsPage(root: string, note: string): string {
   const parts = SERVICES.map((service) => {
-    const rows = sourcesOf(join(root, 'services', service, 'src')).flatMap(declarations).toSorted();
+    const rows = sourcesOf(join(root, 'services', service, 'src'))
+      .flatMap(declarations)
+      .toSorted();
     return `## ${service}\n\n| metric | kind | labels | what it says |\n| --- | --- | --- | --- |\n${rows.join('\n')}`;
   });
   return [
