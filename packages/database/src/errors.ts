@@ -1,16 +1,6 @@
-import { AppError, type AppErrorOptions, type ErrorEntry, type ErrorTable } from '@tradestream/runtime';
+import { AppError, type AppErrorOptions, type ErrorTable } from '@tradestream/runtime';
+import type { DatabaseErrorEntry, DatabaseErrorType } from './error-entry.ts';
 import { SQLSTATES, sqlstateEntry } from './sqlstates.ts';
-
-/** The kinds of failure that an application tells apart. */
-export const DatabaseErrorType = {
-  CONNECTION_ERROR: 'CONNECTION_ERROR',
-  QUERY_ERROR: 'QUERY_ERROR',
-  TRANSACTION_ERROR: 'TRANSACTION_ERROR',
-  REPLICATION_ERROR: 'REPLICATION_ERROR',
-} as const;
-export type DatabaseErrorType = (typeof DatabaseErrorType)[keyof typeof DatabaseErrorType];
-
-export type DatabaseErrorEntry = ErrorEntry & { readonly type: DatabaseErrorType };
 
 /** Failures that have no SQLSTATE, beside those of the server. */
 export const DATABASE_ERRORS = {
@@ -60,7 +50,8 @@ export const DATABASE_ERRORS = {
     type: 'QUERY_ERROR',
     retry: 'never',
     summary: 'the statement could not be sent',
-    advice: 'a value has no form in SQL (undefined, a circular object), or a name stands for another text: see the cause',
+    advice:
+      'a value has no form in SQL (undefined, a circular object), or a name stands for another text: see the cause',
   },
   DB_PLACEHOLDERS: {
     type: 'QUERY_ERROR',

@@ -1,12 +1,23 @@
 export { amountFromNumeric } from './binary/amount-from-numeric.ts';
 export { arrays } from './binary/arrays.ts';
+export type { Connection, ExecuteOptions, QueryResult } from './connection.ts';
+export type { DatabaseConfig } from './database-config.ts';
 export { openSession, type SessionOptions } from './driver/open-session.ts';
+export { DatabaseErrorType } from './error-entry.ts';
 export {
   DATABASE_ERROR_TABLE,
   DATABASE_ERRORS,
   DatabaseError,
   type DatabaseErrorCode,
-  DatabaseErrorType,
 } from './errors.ts';
 export { type MigrateOptions, migrate } from './migrations/migrate.ts';
+export type { StatementInput } from './placeholders.ts';
+export {
+  ConnectionManager,
+  type ConnectionManagerConfig,
+  type ConnectionMetrics,
+  type HealthStatus,
+} from './pool/connection-manager.ts';
+export type { ConnectionPoolConfig, PoolConfig, PoolSettings } from './pool/pool-config.ts';
+export type { PoolEvent } from './pool/pool-events.ts';
 export type { Rows, Session, Statement } from './session.ts';

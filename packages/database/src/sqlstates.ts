@@ -1,4 +1,4 @@
-import type { DatabaseErrorEntry } from './errors.ts';
+import type { DatabaseErrorEntry } from './error-entry.ts';
 
 /** SQLSTATEs by what a caller does about them; those not listed have the entry of their class. */
 export const SQLSTATES = {

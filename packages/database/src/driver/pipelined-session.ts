@@ -46,14 +46,8 @@ export class PipelinedSession implements PoolSession {
   }
 
   get transactionStatus(): TransactionStatus {
-    switch (this.#client.getTransactionStatus()) {
-      case 'T':
-        return 'open';
-      case 'E':
-        return 'failed';
-      default:
-        return 'idle';
-    }
+    const status = this.#client.getTransactionStatus();
+    return status === 'T' ? 'open' : status === 'E' ? 'failed' : 'idle';
   }
 
   takeNotices(): readonly string[] {
