@@ -133,14 +133,17 @@ export async function ready(service: ServiceProcess): Promise<void> {
 
 /** The address in the line that a service logs once it takes connections. */
 async function listening(child: ChildProcess, logFile: string): Promise<string> {
-  return await eventually(
+  const url = await eventually(
     async () => {
       const found = /"url":"(http[^"]+)".*"event":"http_listening"/.exec(await readFile(logFile, 'utf8'));
       if (found?.[1] !== undefined) return found[1];
-      throw new Error(`${child.exitCode === null ? 'does not listen' : 'has ended'}; its log is ${logFile}`);
+      if (child.exitCode !== null) return null;
+      throw new Error(`the service does not listen; its log is ${logFile}`);
     },
     { withinMs: START_MS },
   );
+  if (url === null) throw new Error(`the service has ended; its log is ${logFile}`);
+  return url;
 }
 
 async function endProcess(child: ChildProcess): Promise<void> {

@@ -1,6 +1,8 @@
 export type NdjsonLine = { readonly text: string } | { readonly bytes: number };
 
 const NEWLINE = 0x0a;
+/** Of what JSON calls whitespace alone. */
+const BLANK = /^[ \t\r]*$/;
 
 /**
  * The lines of a byte stream, in groups as they arrive and at most `groupMax` to a group. Blank
@@ -23,8 +25,8 @@ export async function* ndjsonLines(
   const endLine = () => {
     if (keptBytes > lineBytesMax) group.push({ bytes: keptBytes });
     else {
-      const text = Buffer.concat(kept).toString('utf8').trim();
-      if (text !== '') group.push({ text });
+      const text = Buffer.concat(kept).toString('utf8');
+      if (!BLANK.test(text)) group.push({ text });
     }
     kept = [];
     keptBytes = 0;
