@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, mkdtempSync } from 'node:fs';
+import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -28,6 +28,13 @@ import { createDatabase, type ScratchDatabase, uniquePrefix } from './scratch.ts
 
 export type Sent = { readonly commandId: string; readonly command: TradeCommand };
 
+export type LogLine = {
+  readonly event: string;
+  readonly level: string;
+  readonly url?: string;
+  readonly error?: { readonly code?: string };
+};
+
 const STOP_MS = 20_000;
 
 /** A ledger of a test's own on the shared stack: database, topics, groups, and workers as processes. */
@@ -44,6 +51,7 @@ export class LedgerWorld implements AsyncDisposable {
   readonly #scope: Scope;
   readonly #logFolder = mkdtempSync(join(tmpdir(), 'tradestream-world-'));
   readonly #running: ChildProcess[] = [];
+  readonly #logFiles = new WeakMap<ChildProcess, string>();
   #started = 0;
 
   constructor(parts: {
@@ -95,6 +103,21 @@ export class LedgerWorld implements AsyncDisposable {
   /** The same for a projector; see `projected`. */
   startProjector(overrides: Readonly<Record<string, string>> = {}): ChildProcess {
     return this.#start('projector', overrides);
+  }
+
+  /** The lines that a service has logged so far. */
+  logOf(child: ChildProcess): readonly LogLine[] {
+    const lines = readFileSync(this.#logFiles.get(child) ?? '', 'utf8').split('\n');
+    // The last line may still be written.
+    return lines.slice(0, -1).map((line) => JSON.parse(line) as LogLine); // our own logger wrote it
+  }
+
+  /** What `/readyz` of a service answers: which parts are not ready, with the reason. Empty when all are. */
+  async unready(child: ChildProcess): Promise<Readonly<Record<string, string>>> {
+    const url = this.logOf(child).find((line) => line.event === 'http_listening')?.url;
+    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
+    const { parts } = (await answer.json()) as { parts: { part: string; ok: boolean; detail: string }[] }; // our own route
+    return Object.fromEntries(parts.filter((part) => !part.ok).map(({ part, detail }) => [part, detail]));
   }
 
   /** The name of a consumer group in this world. */
@@ -166,7 +189,9 @@ export class LedgerWorld implements AsyncDisposable {
       env: this.env(overrides),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    child.stderr?.pipe(createWriteStream(join(this.#logFolder, `${name}.log`)));
+    const file = join(this.#logFolder, `${name}.log`);
+    this.#logFiles.set(child, file);
+    child.stderr?.pipe(createWriteStream(file));
     this.#scope.defer(name, () => endProcess(child));
     return child;
   }

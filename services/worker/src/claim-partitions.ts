@@ -1,4 +1,4 @@
-import { arrays, type Session } from '@tradestream/database';
+import { arrays, type Rows, type Session } from '@tradestream/database';
 import { type Logger, RuntimeError, waitFor } from '@tradestream/runtime';
 import { WorkerError } from './errors.ts';
 import type { Position } from './position.ts';
@@ -79,6 +79,18 @@ export async function releasePartitions(session: Session, topic: string, held: r
       arrays.int4(held.map((position) => position.partition)),
       arrays.int8(held.map((position) => position.epoch)),
     ],
+  });
+}
+
+/** The epochs under which partitions are owned now. */
+export async function askEpochs(
+  session: Session,
+  topic: string,
+  held: readonly Position[],
+): Promise<Rows<{ partition: number; epoch: string }>> {
+  return await session.query({
+    text: 'SELECT partition, epoch::text FROM ledger.partitions WHERE topic = $1 AND partition = ANY ($2::int[])',
+    values: [topic, arrays.int4(held.map((position) => position.partition))],
   });
 }
 

@@ -91,7 +91,7 @@ export class LedgerLink {
     const sessions = [this.#apply, this.#loads];
     this.#apply = null;
     this.#loads = null;
-    await Promise.all(sessions.map((session) => session?.close()));
+    await Promise.all(sessions.map(async (session) => await session?.close()));
   }
 }
 

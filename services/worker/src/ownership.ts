@@ -1,8 +1,8 @@
 import { DatabaseError } from '@tradestream/database';
 import type { LogAdmin, LogReader } from '@tradestream/messaging';
-import { AppError, errorOf, type Logger, type Readiness } from '@tradestream/runtime';
+import { AppError, errorOf, type Logger, type Readiness, waitFor } from '@tradestream/runtime';
 import { checkLog } from './check-log.ts';
-import { type ClaimOptions, claimAgain, claimPartitions, releasePartitions } from './claim-partitions.ts';
+import { askEpochs, type ClaimOptions, claimAgain, claimPartitions, releasePartitions } from './claim-partitions.ts';
 import type { Intake } from './intake.ts';
 import type { LedgerLink } from './ledger-link.ts';
 import type { Pauses } from './pauses.ts';
@@ -31,6 +31,8 @@ export type OwnershipOptions = {
   readonly onOwned: () => void;
 };
 
+/** Longest wait for the database of a worker that is idle. */
+const CHECK_MS = 5_000;
 /** A record that was parked before keeps that outcome when it is read again, whatever it decodes to by now. */
 const PARKED_BEFORE = { reason: 'PARKED_BEFORE', message: 'parked when it was read the first time' } as const;
 
@@ -46,6 +48,7 @@ export class Ownership {
   async claim(partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
     const { bench, admin, reader, intake, log, readiness, batchCommandsMax } = this.#options;
     await this.giveUp([...bench.positions.keys()], { release: false });
+    if (partitions.length === 0) return new Map();
     const positions = await this.#untilAnswered(() =>
       claimPartitions(this.#claimOptions(), partitions, batchCommandsMax),
     );
@@ -95,13 +98,35 @@ export class Ownership {
     const lost = held
       .map(({ partition }) => partition)
       .filter((partition) => !again.some((position) => position.partition === partition));
-    const rewound = again.filter(
-      (position) => (intake.firstOffset(position.partition) ?? position.nextOffset) > position.nextOffset,
-    );
+    const rewound = again.filter(({ partition, nextOffset }) => {
+      const before = held.find((other) => other.partition === partition);
+      const first = intake.firstOffset(partition) ?? nextOffset;
+      return first > nextOffset || nextOffset < (before?.committed.offset ?? 0);
+    });
     if (lost.length > 0) log.warn({ partitions: lost }, 'partitions_fenced');
     await this.giveUp(lost, { release: false });
     this.#options.onOwned();
     return lost.length + rewound.length > 0;
+  }
+
+  /**
+   * Asks the database whether every partition is still this worker's, as of the last batch.
+   * @throws {DatabaseError} TS001 when one is not; {RuntimeError} RT_TIMEOUT
+   */
+  async check(): Promise<void> {
+    const { bench, link, pauses } = this.#options;
+    const held = [...bench.positions.values()];
+    const { rows } = await waitFor(askEpochs(link.loads(), bench.topic, held), {
+      timeoutMs: CHECK_MS,
+      stage: 'asking who owns the partitions',
+    });
+    const lost = held.filter(({ partition, epoch }) =>
+      rows.every((row) => row.partition !== partition || Number(row.epoch) !== epoch),
+    );
+    if (lost.length > 0) {
+      throw new DatabaseError('TS001', { context: { partitions: lost.map(({ partition }) => partition).join(',') } });
+    }
+    pauses.over();
   }
 
   /** Forgets partitions; `release` tells the database, for owners that were asked to let go. */

@@ -93,6 +93,14 @@ export class Worker implements SubscriptionHandler {
     await intake.push(batch.partition, batch.records);
   }
 
+  /** Called now and then: an idle worker finds out that it was fenced, or that the database is away. */
+  watch(): void {
+    const { intake, ownership, bench } = this.#options;
+    if (intake.waiting > 0 || this.#errands.length > 0 || bench.positions.size === 0) return;
+    this.#errands.push({ run: () => ownership.check(), abandon: () => undefined });
+    this.#wake?.();
+  }
+
   /** Runs until `signal` aborts and the batch under way has landed; a failure that only a new process can mend rejects. */
   async run(): Promise<void> {
     const { bench, intake, link, ownership, signal, log, stopMs } = this.#options;

@@ -1,6 +1,6 @@
 import { encodeEventAt } from '@tradestream/contracts';
 import { DatabaseError, type Session, type Statement } from '@tradestream/database';
-import { invariant } from '@tradestream/runtime';
+import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
 import type { Decided, NewEvent, NewReceipt } from './decide-batch.ts';
 import type { BalanceTouched, Touched } from './working-state.ts';
@@ -93,10 +93,10 @@ export async function writeBatch(session: Session, plan: WritePlan, options: Wri
     sent.push(answer);
     return answer;
   };
-  if (!options.begun) send({ text: 'BEGIN' });
-  for (const statement of plan.locking) send(statement);
+  if (!options.begun) void send({ text: 'BEGIN' });
+  for (const statement of plan.locking) void send(statement);
   const numbered = send(TAKE_BATCH_NUMBER);
-  for (const statement of plan.adding) send(statement);
+  for (const statement of plan.adding) void send(statement);
   try {
     const { rows } = await numbered;
     const batch = Number(rows[0]?.batch);
@@ -104,7 +104,7 @@ export async function writeBatch(session: Session, plan: WritePlan, options: Wri
     const { events } = plan.decided;
     const { timeline, eventSchemaId: schemaId } = options;
     if (events.length > 0) {
-      send(addEvents(events, { batch, timeline, schemaId, payloads: joinPayloads(events, { batch, timeline }) }));
+      void send(addEvents(events, { batch, timeline, schemaId, payloads: joinPayloads(events, { batch, timeline }) }));
     }
   } catch {
     await rollBack(session, sent);
@@ -112,7 +112,7 @@ export async function writeBatch(session: Session, plan: WritePlan, options: Wri
   try {
     await session.commit({ timeoutMs: options.commitTimeoutMs });
   } catch (error) {
-    throw (await firstFailure(sent)) ?? error;
+    throw (await firstFailure(sent)) ?? errorOf(error);
   }
 }
 
@@ -123,9 +123,10 @@ async function rollBack(session: Session, sent: readonly Promise<unknown>[]): Pr
 }
 
 /** Statements behind a failed one answer that the transaction is aborted; the first failure is the cause. */
-async function firstFailure(sent: readonly Promise<unknown>[]): Promise<unknown> {
+async function firstFailure(sent: readonly Promise<unknown>[]): Promise<Error | null> {
   const answers = await Promise.allSettled(sent);
-  return answers.find((answer) => answer.status === 'rejected')?.reason;
+  const failed = answers.find((answer) => answer.status === 'rejected');
+  return failed === undefined ? null : errorOf(failed.reason);
 }
 
 function joinPayloads(
