@@ -37,6 +37,7 @@ export interface HttpServer extends Closeable {
 
 /** How often Node looks for connections whose time is over: by its own default 10 s for headers may become 40. */
 const CHECKED_EVERY_MS = 1_000;
+const IDLE_CLOSED_EVERY_MS = 50;
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -92,11 +93,28 @@ export function openHttp(options: HttpOptions): HttpServer {
   app.get('/metrics', async (_request, reply) => {
     return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.text());
   });
+  let closing: Promise<void> | null = null;
   return {
     app,
     listen: () => app.listen({ host, port }),
-    close: () => app.close(),
+    close: () => {
+      closing ??= closeServer(app);
+      return closing;
+    },
   };
+}
+
+/**
+ * Waits for the requests in flight. A connection that was kept open becomes idle only after its
+ * answer: asked for once, at the start, it would keep the server for the whole keep-alive time.
+ */
+async function closeServer(app: FastifyInstance): Promise<void> {
+  const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_CLOSED_EVERY_MS);
+  try {
+    await app.close();
+  } finally {
+    clearInterval(sweep);
+  }
 }
 
 function requireToken(token: string): (request: FastifyRequest) => Promise<void> {
