@@ -101,6 +101,11 @@ export const BALANCES = {
     WHERE user_id = $1 AND (available <> 0 OR held <> 0) ORDER BY asset`,
 } as const;
 
+/** Every projection that is read here. */
+export const PROJECTIONS: readonly string[] = [TRADES, FILLS, ORDERS, CANDLES, BALANCES].map(
+  ({ projection }) => projection,
+);
+
 function owned(row: TextRow): Readonly<Record<string, unknown>> {
   return { orderId: row['order_id'], userId: row['user_id'], symbol: row['symbol'], side: row['side'] };
 }

@@ -1,5 +1,6 @@
 import { encodeToken } from '@tradestream/contracts';
 import type { Statement } from '@tradestream/database';
+import { PROJECTIONS } from '../reads/views.ts';
 
 export type EventPlace = { readonly partition: number; readonly seq: number };
 
@@ -52,10 +53,13 @@ const RECEIPTS = `
     FROM ledger.conflicts WHERE command_id = wanted.command_id
   ) AS c ON true`;
 
-/** The lowest sequence that all projections have, by partition. */
+/** The lowest sequence that all projections have, by partition; one that has not begun has none. */
 const PROJECTED = `
-  SELECT partition, min(seq)::text AS seq, count(*)::integer AS projections
-  FROM views.positions WHERE version = 1 GROUP BY partition`;
+  SELECT partition, min(seq)::text AS seq FROM (
+    SELECT DISTINCT ON (projection, partition) projection, partition, seq FROM views.positions
+    WHERE projection = ANY ($1::text[]) ORDER BY projection, partition, version DESC
+  ) AS served
+  GROUP BY partition HAVING count(*) = cardinality($1::text[])`;
 
 /** Reads receipts and positions on the primary. */
 export class ReceiptStore {
@@ -78,7 +82,11 @@ export class ReceiptStore {
   }
 
   async loadProjectedSeqs(): Promise<ReadonlyMap<number, number>> {
-    const rows = await this.#query<{ partition: number; seq: string }>({ name: 'gateway_projected', text: PROJECTED });
+    const rows = await this.#query<{ partition: number; seq: string }>({
+      name: 'gateway_projected',
+      text: PROJECTED,
+      values: [PROJECTIONS],
+    });
     return new Map(rows.map((row) => [row.partition, Number(row.seq)]));
   }
 }
