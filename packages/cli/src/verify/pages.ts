@@ -27,17 +27,21 @@ export async function* readPages<Row extends object>(
   await session.query({ text: `CLOSE ${cursor}` });
 }
 
-/** Pairs each page with what `load` finds for it; the next page is loaded while this one is looked at. */
+/**
+ * Pairs each page with what `load` finds for it, one page after the other; the next one's is looked
+ * up while this one is worked on.
+ */
 export async function* loadAhead<Page, Loaded>(
   pages: AsyncIterable<Page>,
   load: (page: Page) => Promise<Loaded>,
 ): AsyncGenerator<readonly [Page, Loaded]> {
   let pending: readonly [Page, Promise<Loaded>] | null = null;
   for await (const page of pages) {
+    const ready: readonly [Page, Loaded] | null = pending === null ? null : [pending[0], await pending[1]];
     const loading = load(page);
     loading.catch(() => undefined); // awaited when its turn comes
-    if (pending !== null) yield [pending[0], await pending[1]];
     pending = [page, loading];
+    if (ready !== null) yield ready;
   }
   if (pending !== null) yield [pending[0], await pending[1]];
 }

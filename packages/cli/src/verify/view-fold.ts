@@ -10,7 +10,6 @@ export type ExecutedOrder = {
   cost: bigint;
   /** Microseconds since the epoch. */
   timestamp: number;
-  fills: number;
 };
 
 /** What `views.candles` shows of a symbol and minute. */
@@ -76,13 +75,12 @@ export class ViewFold {
     for (const { orderId, userId, symbol, side } of trade.orders) {
       let row = this.executed.get(orderId);
       if (row === undefined) {
-        row = { userId, symbol, side, quantity: 0n, cost: 0n, timestamp: trade.executedAt, fills: 0 };
+        row = { userId, symbol, side, quantity: 0n, cost: 0n, timestamp: trade.executedAt };
         this.executed.set(orderId, row);
       }
       row.quantity += trade.quantity;
       row.cost += trade.cost;
       row.timestamp = Math.max(row.timestamp, trade.executedAt);
-      row.fills += 1;
     }
   }
 
