@@ -14,7 +14,9 @@ export {
   type DeadLetterAnswer,
   deadLetterAnswer,
   type HealthAnswer,
+  type HistoryAnswer,
   healthAnswer,
+  historyAnswer,
   type JobAnswer,
   jobAnswer,
   LAG_STATES,
@@ -23,6 +25,8 @@ export {
   type LagPartition,
   type LagState,
   lagAnswer,
+  type PipelineAnswer,
+  pipelineAnswer,
   type ReplicationAnswer,
   replicationAnswer,
 } from './answers/monitor-answers.ts';

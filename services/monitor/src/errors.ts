@@ -6,6 +6,22 @@ export const MONITOR_ERRORS = {
     summary: 'a node or service did not answer the monitor in time',
     advice: 'it is asked again at the next interval; what it said last grows old and is shown as such',
   },
+  SERVICE_UNREACHABLE: {
+    retry: 'later',
+    summary: 'the metrics of a service could not be read',
+    advice: 'it is down, starting, or not at the address that the monitor was given',
+  },
+  RECEIVER_REFUSED: {
+    retry: 'never',
+    summary: 'the address of a receiver of alerts is not allowed',
+    advice:
+      'use a public http(s) address without credentials, or name host and port in TRADESTREAM_MONITOR_RECEIVERS_ALLOWED',
+  },
+  RECEIVER_FAILED: {
+    retry: 'later',
+    summary: 'a receiver of alerts did not take them',
+    advice: 'they are sent again, later and later, until it does; see the log for its answer',
+  },
 } as const satisfies ErrorTable;
 
 /** Failures of watching that no other package can name. */

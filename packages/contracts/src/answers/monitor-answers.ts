@@ -74,6 +74,8 @@ export const replicationAnswer = z.object({
       /** Timeline that the node writes or receives; null when it could not be asked. */
       timeline: count.nullable(),
       replayPaused: z.boolean().nullable(),
+      /** Whether WAL arrives; null for a primary or an unreachable node. */
+      streaming: z.boolean().nullable(),
       /** Queries that replay has cancelled since the server's statistics began. */
       conflicts: measure,
     }),
@@ -90,6 +92,77 @@ export const healthAnswer = z.object({
 });
 /** Answer of the monitor's `/v1/health`. */
 export type HealthAnswer = Readonly<z.infer<typeof healthAnswer>>;
+
+const rates = z.record(z.string(), z.number().nonnegative());
+/** A part that is watched from outside; `detail` says why it is not up. */
+const watched = z.object({ up: z.boolean(), latencySeconds: measure, detail: z.string() });
+
+/** A command's way, part by part. Rates are per second, over the last readings. */
+export const pipelineAnswer = z.object({
+  sampledAt: timeText,
+  /** Records appended to the commands topic, taken up by the ledger, appended to the events topic. */
+  throughput: z.object({ produced: measure, applied: measure, published: measure }),
+  relay: z.object({ lagEvents: measure, lagSeconds: measure }),
+  projections: z.array(z.object({ name: z.string(), lagEvents: measure, sessions: count })),
+  parked: z.object({
+    records: measure,
+    keys: measure,
+    oldestSeconds: measure,
+    /** The commonest first; counted up to a bound. */
+    byReason: z.array(z.object({ reason: z.string(), count, oldestSeconds: measure })),
+  }),
+  rates: z.object({
+    commands: rates,
+    rejections: rates,
+    retries: rates,
+    /** By the four types of the database toolkit. */
+    errors: rates,
+    deadlocks: measure,
+    rollbacks: measure,
+  }),
+  database: z.object({
+    connections: measure,
+    connectionsMax: measure,
+    usagePercent: measure,
+    waitingForLocks: measure,
+    waitingForStandby: measure,
+    oldestTransactionSeconds: measure,
+    workers: measure,
+    projectors: measure,
+  }),
+  batches: z.object({ commandsMean: measure, secondsMean: measure }),
+  pools: z.array(z.object({ service: z.string(), figures: z.record(z.string(), z.number()) })),
+  services: z.array(watched.extend({ name: z.string() })),
+  registry: watched,
+  redis: watched.nullable(),
+  canary: z.object({
+    enabled: z.boolean(),
+    ok: z.boolean(),
+    /** From publishing the command to its receipt, and to its sight on a replica. */
+    appliedSeconds: measure,
+    visibleSeconds: measure,
+    detail: z.string(),
+    at: timeText.nullable(),
+  }),
+});
+/** Answer of `/v1/pipeline`. */
+export type PipelineAnswer = Readonly<z.infer<typeof pipelineAnswer>>;
+
+/** One figure over time. */
+export const historyAnswer = z.object({
+  metric: z.string(),
+  /** Seconds between two points, by the age of what was asked for. */
+  stepSeconds: z.number().positive(),
+  series: z.array(
+    z.object({
+      labels: z.record(z.string(), z.string()),
+      /** Seconds since the epoch, and the highest and mean value of the step. */
+      points: z.array(z.tuple([z.number(), z.number(), z.number()])),
+    }),
+  ),
+});
+/** Answer of `/v1/metrics/history`. */
+export type HistoryAnswer = Readonly<z.infer<typeof historyAnswer>>;
 
 /** An alert that fires, or fired. */
 export const alertAnswer = z.object({

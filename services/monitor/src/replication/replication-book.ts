@@ -69,6 +69,7 @@ export class ReplicationBook {
       problem,
       timeline,
       replayPaused: sample.paused,
+      streaming: sample.receiver === 'streaming',
       conflicts,
     };
   }
@@ -98,5 +99,6 @@ const UNKNOWN: Omit<Node, 'name' | 'role'> = {
   problem: '',
   timeline: null,
   replayPaused: null,
+  streaming: null,
   conflicts: null,
 };

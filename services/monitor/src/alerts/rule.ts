@@ -1,0 +1,39 @@
+import type { FigureName } from '../figures/figure.ts';
+
+/** A condition on figures, as data. Every series of the metric is judged on its own. */
+export type Rule = {
+  readonly name: string;
+  readonly severity: 'info' | 'warning' | 'critical';
+  readonly metric: FigureName;
+  /** Only series with these labels. */
+  readonly where?: Readonly<Record<string, string>>;
+  /** `absent`: no such series is there at all. */
+  readonly is: 'above' | 'below' | 'equal' | 'absent';
+  readonly value: number;
+  /** Once it fires, it stays until the value is on the other side of this one: the gap stops flapping. */
+  readonly clear?: number;
+  /** How long the condition holds before it fires, and how long it must be gone before it resolves. */
+  readonly forSeconds: number;
+  readonly keepSeconds: number;
+  /** `{label}` and `{value}` are filled in. */
+  readonly summary: string;
+  /** Page of docs/operations, without `.md`. */
+  readonly runbook: string;
+  /** While one of these fires, this one only says the same again. */
+  readonly inhibitedBy?: readonly string[];
+};
+
+/** Whether a value keeps the rule's condition; `isFiring` takes the clearing value for the border. */
+export function isBreached(rule: Rule, value: number, isFiring: boolean): boolean {
+  const border = isFiring ? (rule.clear ?? rule.value) : rule.value;
+  switch (rule.is) {
+    case 'above':
+      return value > border;
+    case 'below':
+      return value < border;
+    case 'equal':
+      return value === rule.value;
+    case 'absent':
+      return false;
+  }
+}
