@@ -1,11 +1,11 @@
 import { normaliseUuid, receiptAnswer } from '@tradestream/contracts';
-import type { FastifyInstance } from '@tradestream/runtime';
+import { AppError, type FastifyInstance } from '@tradestream/runtime';
 import { z } from 'zod';
 import { callerGone } from '../http/caller-gone.ts';
 import { json, routeSchema } from '../http/openapi.ts';
-import { badRequest, notFound } from '../http/problems.ts';
+import { badRequest, notFound, unavailable } from '../http/problems.ts';
 import { count, readQuery } from '../http/query-params.ts';
-import type { ReceiptStore } from './receipt-store.ts';
+import type { ReceiptStore, StoredReceipt } from './receipt-store.ts';
 import type { ReceiptWatch } from './receipt-watch.ts';
 
 const QUERY = z.strictObject({
@@ -43,8 +43,18 @@ export function addReceiptRoutes(app: FastifyInstance, parts: ReceiptParts): voi
     if (commandId === null) throw badRequest('INVALID_PARAMETER', 'commandId', 'a UUID');
     const store = parts.receiptStore();
     const wait = async () => await parts.receipts.outcome(commandId, { timeoutMs: waitMs, signal: callerGone(reply) });
-    const found = (await store.loadReceipt(commandId)) ?? (waitMs === 0 ? null : await wait());
+    const found = (await findReceipt(store, commandId)) ?? (waitMs === 0 ? null : await wait());
     if (found === null) throw notFound('RECEIPT_NOT_FOUND', `no receipt of command ${commandId}`, { commandId });
     return await reply.header('x-served-by', 'primary').header('x-consistency-token', found.token).send(found.answer);
   });
+}
+
+/** @throws {HttpProblem} 503 DATABASE_UNAVAILABLE when the primary does not answer now */
+async function findReceipt(store: ReceiptStore, commandId: string): Promise<StoredReceipt | null> {
+  try {
+    return await store.loadReceipt(commandId);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.retry === 'never') throw error;
+    throw unavailable('DATABASE_UNAVAILABLE', 'the primary does not answer now', { cause: error });
+  }
 }

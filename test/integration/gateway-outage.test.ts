@@ -1,0 +1,153 @@
+import { newCommandId, type ReceiptAnswer } from '@tradestream/contracts';
+import { createLogger } from '@tradestream/runtime';
+import { openStack, type Stack } from '@tradestream/stack';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import {
+  type Answer,
+  call,
+  type GatewayWorld,
+  openGatewayWorld,
+  post,
+  ready,
+  type ServiceProcess,
+} from '../support/gateway-world.ts';
+
+let stack: Stack;
+let world: GatewayWorld;
+let gateway: ServiceProcess;
+let commands: string;
+
+// What is stopped here would harm the other files: this one has a stack of its own.
+beforeAll(async () => {
+  stack = await openStack({ log: createLogger({ service: 'outage-stack', level: 'warn' }) });
+  world = await openGatewayWorld(stack.endpoints, 'gateway-outage', 2);
+  world.ledger.startWorker();
+  gateway = await world.startGateway({
+    TRADESTREAM_GATEWAY_PUBLISH_TIMEOUT_MS: '3000',
+    TRADESTREAM_GATEWAY_OUTSTANDING_MAX: '50',
+  });
+  commands = `${gateway.url}/v1/commands`;
+  await ready(gateway);
+}, 120_000);
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+  await stack.close();
+}, 60_000);
+
+test('with the broker frozen nothing is accepted: 503 with Retry-After, a bounded queue, and readiness says why', async () => {
+  stack.signalPart('kafka', 'SIGSTOP');
+  try {
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => post(commands, deposit(`frozen-${index}`))),
+    );
+    for (const answer of answers) expectUnavailable(answer, ['BROKER_UNAVAILABLE', 'OVERLOADED']);
+    const codes = answers.map(({ body }) => body['code']);
+    expect(codes).toContain('BROKER_UNAVAILABLE');
+    expect(codes.filter((code) => code === 'OVERLOADED').length).toBeGreaterThanOrEqual(150);
+    // What may have gone out is named, so that it can be sent again without a second effect.
+    const undecided = answers.filter(({ body }) => body['code'] === 'BROKER_UNAVAILABLE');
+    for (const { body } of undecided) expect(body['commandId']).toEqual(expect.any(String));
+    const batch = await post(commands, [deposit('a'), { type: 'Fly' }, deposit('b')]);
+    expectUnavailable(batch, ['BROKER_UNAVAILABLE']);
+    const { status, body } = await call(`${gateway.url}/readyz`);
+    expect(status).toBe(503);
+    expect(body['parts']).toContainEqual({ part: 'broker', ok: false, detail: expect.stringMatching(/./) });
+    expect((await call(`${gateway.url}/livez`)).status).toBe(200);
+  } finally {
+    stack.signalPart('kafka', 'SIGCONT');
+  }
+  await ready(gateway);
+  const { status, body } = await post(`${commands}?wait=applied&timeoutMs=30000`, deposit('thawed'));
+  expect({ status, outcome: body['outcome'] }).toEqual({ status: 200, outcome: 'applied' });
+}, 120_000);
+
+test('a stream that meets a dead broker refuses every later line, and the rest under the same ids is applied once it is back', async () => {
+  const ids = Array.from({ length: 20 }, newCommandId);
+  const lines = ids.map((commandId, index) => JSON.stringify({ ...deposit(`stream-${index}`), commandId }));
+  const headers = { 'content-type': 'application/x-ndjson' };
+  await stack.stopPart('kafka', 'SIGKILL');
+  const refused = await post<unknown>(commands, lines.join('\n'), headers);
+  // Refused whole, or line by line when the loss of the broker was not known yet.
+  const problems = Array.isArray(refused.body) ? refused.body : [refused.body];
+  for (const problem of problems) expect(problem).toMatchObject({ status: 503, code: 'BROKER_UNAVAILABLE' });
+  await stack.startPart('kafka');
+  await ready(gateway);
+  const again = await post<readonly ReceiptAnswer[]>(
+    `${commands}?wait=applied&timeoutMs=60000`,
+    lines.join('\n'),
+    headers,
+  );
+  expect(again.body.map(({ commandId, outcome }) => ({ commandId, outcome }))).toEqual(
+    ids.map((commandId) => ({ commandId, outcome: 'applied' })),
+  );
+  const balances = await world.ledger.rows<{ available: string }>(
+    `SELECT trim_scale(available)::text AS available FROM ledger.balances WHERE user_id LIKE 'stream-%'`,
+  );
+  expect(balances.map(({ available }) => available)).toEqual(ids.map(() => '1'));
+}, 120_000);
+
+test('a gateway that starts before its registry and its broker listens, says what it waits for, and goes on by itself', async () => {
+  await Promise.all([stack.stopPart('kafka'), stack.stopPart('registry')]);
+  const early = await world.startGateway();
+  expectUnavailable(await post(`${early.url}/v1/commands`, deposit('early')), [
+    'REGISTRY_UNAVAILABLE',
+    'BROKER_UNAVAILABLE',
+  ]);
+  const { status, body } = await call(`${early.url}/readyz`);
+  expect(status).toBe(503);
+  expect(body['parts']).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ part: 'broker', ok: false }),
+      expect.objectContaining({ part: 'registry', ok: false }),
+    ]),
+  );
+  await Promise.all([stack.startPart('kafka'), stack.startPart('registry')]);
+  await ready(early);
+  expect((await post(`${early.url}/v1/commands?wait=applied&timeoutMs=60000`, deposit('early'))).status).toBe(200);
+}, 120_000);
+
+test('with the primary away receipts are 503 and what was published is applied once it is back', async () => {
+  const commandId = newCommandId();
+  const receipt = `${gateway.url}/v1/receipts/${commandId}`;
+  await stack.stopPart('primary');
+  try {
+    expect((await post(commands, { ...deposit('headless'), commandId })).status).toBe(202);
+    expectUnavailable(await call(receipt), ['DATABASE_UNAVAILABLE']);
+    const waited = await post(`${commands}?wait=applied&timeoutMs=500`, { ...deposit('headless'), commandId });
+    expect(waited).toMatchObject({ status: 504, body: { code: 'WAIT_TIMEOUT' } });
+    // Replicas go on answering reads.
+    const read = await call(`${gateway.url}/v1/orders`);
+    expect({ status: read.status, servedBy: read.headers.get('x-served-by') }).toEqual({
+      status: 200,
+      servedBy: expect.stringMatching(/^replica-/),
+    });
+    await eventually(async () => (await call(`${gateway.url}/readyz`)).status === 503, { withinMs: 30_000 });
+  } finally {
+    await stack.startPart('primary');
+  }
+  await ready(gateway);
+  expect((await call(`${receipt}?waitMs=60000`)).body).toMatchObject({ outcome: 'applied' });
+}, 120_000);
+
+test('told to stop it answers what waits, takes no more, and ends with 0', async () => {
+  const stopping = await world.startGateway();
+  await ready(stopping);
+  const waiting = post(`${stopping.url}/v1/commands?wait=projected&timeoutMs=1500`, deposit('stopping'));
+  await eventually(async () => /published_total\{[^}]*\} 1/.test((await call(`${stopping.url}/metrics`)).text), {
+    withinMs: 20_000,
+  });
+  await stopping.close();
+  expect((await waiting).status).toBe(504);
+  expect(stopping.child.exitCode).toBe(0);
+}, 60_000);
+
+function expectUnavailable(answer: Answer, codes: readonly string[]): void {
+  expect(answer.status, answer.text).toBe(503);
+  expect(codes).toContain(answer.body['code']);
+  expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+}
+
+function deposit(userId: string) {
+  return { type: 'DepositFunds', userId, asset: 'USD', amount: '1' };
+}
