@@ -181,12 +181,6 @@ export const BREAKS: readonly Break[] = [
      FROM ledger.receipts AS r, ledger.parked AS p ORDER BY r.partition, r."offset" LIMIT 1 RETURNING partition || ' offset ' || "offset" AS named`,
   ],
   [
-    'a record that was passed over is named',
-    'one outcome',
-    `WITH gone AS (SELECT r.partition, r."offset", r.command_id FROM ledger.receipts AS r JOIN ledger.conflicts AS c USING (command_id) LIMIT 1)
-     DELETE FROM ledger.conflicts AS c USING gone WHERE c.command_id = gone.command_id RETURNING c.command_id::text AS named`,
-  ],
-  [
     'a row of views.balances that no event gave is named',
     'views',
     `UPDATE views.balances SET held = held + 1 WHERE (user_id, asset) = (SELECT user_id, asset FROM views.balances ORDER BY 1, 2 LIMIT 1)

@@ -1,5 +1,5 @@
 import { errorOf, sleep, waitFor } from '@tradestream/runtime';
-import { type Admin, AssignerProtocol, ConfigResourceTypes, Kafka, type MemberDescription } from 'kafkajs';
+import kafkajs, { type Admin, AssignerProtocol, Kafka, type MemberDescription } from 'kafkajs';
 import { MessagingError } from '../errors.ts';
 import type { GroupMember, GroupSummary, LogAdmin, PartitionRange } from '../ports.ts';
 import type { ClientSource } from './client-source.ts';
@@ -115,7 +115,7 @@ export class KafkaAdmin implements LogAdmin {
 
   async topicConfig(topic: string): Promise<Readonly<Record<string, string>>> {
     return await this.#call('topicConfig', { topic }, async (admin) => {
-      const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic }];
+      const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }];
       const answer = await admin.describeConfigs({ resources, includeSynonyms: false });
       return Object.fromEntries(
         (answer.resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]),
@@ -163,6 +163,8 @@ export class KafkaAdmin implements LogAdmin {
   async deleteRecords(topic: string, before: ReadonlyMap<number, number>): Promise<void> {
     await this.#call('deleteRecords', { topic }, async (admin) => {
       const partitions = [...before].map(([partition, offset]) => ({ partition, offset: String(offset) }));
+      // The client looks for the partitions' leaders before it has asked for the topic's.
+      await admin.fetchTopicOffsets(topic);
       await admin.deleteTopicRecords({ topic, partitions });
     });
   }
