@@ -125,11 +125,11 @@ export const DATABASE_ERRORS = {
     summary: 'the node is no longer used',
     advice: 'another node has a newer timeline, or it belongs to another cluster',
   },
-  DB_MIGRATION_BUSY: {
+  DB_MIGRATION_REFUSED: {
     type: 'QUERY_ERROR',
-    retry: 'later',
-    summary: 'the migration could not run now',
-    advice: 'another process migrates, or a file is not a migration: see the cause',
+    retry: 'never',
+    summary: 'the migrations do not continue what ran',
+    advice: 'a file that ran is never changed, renamed or removed: restore it, and add a new one with the next number',
   },
   DB_NOT_DURABLE: {
     type: 'TRANSACTION_ERROR',

@@ -1,5 +1,6 @@
 /** A NUMERIC's text, of at most 18 places, as a count of 10^-18. */
 export function amountFromNumeric(text: string): bigint {
+  if (text === '') throw new SyntaxError('an empty text is no NUMERIC');
   const dot = text.indexOf('.');
   if (dot === -1) return BigInt(text) * 10n ** 18n;
   const places = text.slice(dot + 1);

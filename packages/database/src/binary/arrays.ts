@@ -16,6 +16,8 @@ const OID = {
 /** Microseconds between 1970, where JavaScript counts from, and 2000, where the server does. */
 const EPOCH_2000_MICROS = 946_684_800_000_000;
 
+const UUID_CHARACTERS = 36;
+
 const writer = new ArrayWriter();
 
 /**
@@ -63,9 +65,13 @@ function build<T>(oid: number, values: readonly (T | null)[], write: (value: T) 
 }
 
 function writeUuid(value: string): void {
+  if (value.length !== UUID_CHARACTERS) throw noUuid();
   writer.int32(16);
-  for (let index = 0; index < 36; index += 2) {
-    if (value.charCodeAt(index) === 0x2d) index += 1;
+  for (let index = 0; index < UUID_CHARACTERS; index += 2) {
+    if (index === 8 || index === 13 || index === 18 || index === 23) {
+      if (value[index] !== '-') throw noUuid();
+      index += 1;
+    }
     writer.byte((hexDigit(value, index) << 4) | hexDigit(value, index + 1));
   }
 }
@@ -75,5 +81,9 @@ function hexDigit(value: string, index: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30;
   const letter = code | 0x20;
   if (letter >= 0x61 && letter <= 0x66) return letter - 0x57;
-  throw new TypeError('a UUID has 32 hexadecimal digits in five groups');
+  throw noUuid();
+}
+
+function noUuid(): TypeError {
+  return new TypeError('a UUID has 32 hexadecimal digits in five groups');
 }

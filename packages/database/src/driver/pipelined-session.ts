@@ -22,7 +22,7 @@ export class PipelinedSession implements PoolSession {
   readonly #closing = new AbortController();
   #outstanding = 0;
   #notices: string[] = [];
-  #noticed: string | null = null;
+  #standbyNotices = 0;
   #ended: Promise<void> | null = null;
 
   constructor(client: Client) {
@@ -32,7 +32,7 @@ export class PipelinedSession implements PoolSession {
     client.on('notice', (notice) => {
       if (notice.code !== undefined && this.#notices.length < NOTICES_MAX) this.#notices.push(notice.code);
       if (notice.code === NOT_DURABLE && (notice.routine ?? WAITS_FOR_STANDBYS) === WAITS_FOR_STANDBYS) {
-        this.#noticed = notice.message ?? '';
+        this.#standbyNotices += 1;
       }
     });
   }
@@ -76,7 +76,8 @@ export class PipelinedSession implements PoolSession {
   }
 
   async commit(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    this.#noticed = null;
+    // Counted, not remembered: the next COMMIT may be sent before this one's answer is read.
+    const before = this.#standbyNotices;
     this.#outstanding += 1;
     let result: QueryResult;
     try {
@@ -93,7 +94,7 @@ export class PipelinedSession implements PoolSession {
       this.#outstanding -= 1;
     }
     if (result.command !== 'COMMIT') throw new DatabaseError('DB_COMMIT_ROLLED_BACK');
-    if (this.#noticed !== null) throw new DatabaseError('DB_COMMIT_NOT_DURABLE', { detail: this.#noticed });
+    if (this.#standbyNotices > before) throw new DatabaseError('DB_COMMIT_NOT_DURABLE');
   }
 
   async close(): Promise<void> {

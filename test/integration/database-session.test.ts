@@ -1,0 +1,330 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { amountFromNumeric, arrays, DatabaseError, openSession, type Session } from '@tradestream/database';
+import { Scope } from '@tradestream/runtime';
+import { describe, expect, inject, test } from 'vitest';
+import { createDatabase } from '../support/scratch.ts';
+
+type World = AsyncDisposable & {
+  readonly url: string;
+  readonly open: (changes?: Partial<Parameters<typeof openSession>[0]>) => Promise<Session>;
+};
+
+/** A database of the test's own, and sessions on it that end with it. */
+async function openWorld(): Promise<World> {
+  const scope = new Scope();
+  const { url } = scope.use(await createDatabase(inject('endpoints'), 'session'));
+  return {
+    url,
+    open: async (changes = {}) =>
+      scope.use(await openSession({ url, applicationName: 'session-test', connectTimeoutMs: 30_000, ...changes })),
+    [Symbol.asyncDispose]: () => scope.close(),
+  };
+}
+
+async function failureOf(work: Promise<unknown>): Promise<DatabaseError> {
+  const error = await work.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(DatabaseError);
+  if (!(error instanceof DatabaseError)) throw new TypeError('it did not fail');
+  return error;
+}
+
+async function valueOf(session: Session, text: string): Promise<unknown> {
+  const { rows } = await session.query<{ value: unknown }>({ text: `SELECT ${text} AS value` });
+  return rows[0]?.value;
+}
+
+describe('opening', () => {
+  test('a session knows its backend, its name and its settings', async () => {
+    await using world = await openWorld();
+    const session = await world.open({ settings: { lock_timeout: '1234', search_path: 'pg_catalog, public' } });
+    expect(await valueOf(session, 'pg_backend_pid()')).toBe(session.backendPid);
+    expect(await valueOf(session, `current_setting('application_name')`)).toBe('session-test');
+    expect(await valueOf(session, `current_setting('lock_timeout')`)).toBe('1234ms');
+    expect(await valueOf(session, `current_setting('search_path')`)).toBe('pg_catalog, public');
+  });
+
+  test("options in the URL are kept beside the session's own, which win", async () => {
+    await using world = await openWorld();
+    const url = `${world.url}?options=${encodeURIComponent('-c work_mem=8MB -c lock_timeout=1')}`;
+    const session = await world.open({ url, settings: { lock_timeout: '1234' } });
+    expect(await valueOf(session, `current_setting('work_mem')`)).toBe('8MB');
+    expect(await valueOf(session, `current_setting('lock_timeout')`)).toBe('1234ms');
+  });
+
+  test('a setting that is not plain is refused before anything is sent', async () => {
+    await using world = await openWorld();
+    for (const settings of [{ 'a b': '1' }, { work_mem: "1'; --" }, { work_mem: '1\\' }]) {
+      await expect(world.open({ settings })).rejects.toThrow(TypeError);
+    }
+  });
+
+  test('a server that takes the connection and says nothing is given up within the time', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = silent.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const startedMs = performance.now();
+    const opening = openSession({
+      url: `postgres://me:hunter2@127.0.0.1:${port}/x`,
+      applicationName: 'session-test',
+      connectTimeoutMs: 300,
+    });
+    const error = await failureOf(opening);
+    expect(error).toMatchObject({ code: 'DB_CONNECTION_FAILED', type: 'CONNECTION_ERROR', retry: 'later' });
+    expect(String(error)).not.toContain('hunter2');
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    silent.close();
+  });
+
+  test('an abort ends the opening at once', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = silent.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const stop = new AbortController();
+    const opening = openSession({
+      url: `postgres://127.0.0.1:${port}/x`,
+      applicationName: 'session-test',
+      connectTimeoutMs: 600_000,
+      signal: stop.signal,
+    });
+    stop.abort();
+    expect((await failureOf(opening)).cause).toMatchObject({ code: 'RT_ABORTED' });
+    silent.close();
+  });
+
+  test('no server, no database, no such role: each a connection error to be tried later or never', async () => {
+    await using world = await openWorld();
+    const nobody = new URL(world.url);
+    nobody.port = '1';
+    expect(await failureOf(world.open({ url: nobody.href }))).toMatchObject({ code: 'DB_CONNECTION_FAILED' });
+    const nowhere = new URL(world.url);
+    nowhere.pathname = '/not_there';
+    expect(await failureOf(world.open({ url: nowhere.href }))).toMatchObject({
+      code: '3D000',
+      type: 'CONNECTION_ERROR',
+    });
+  });
+
+  test('a session that would not wait for its commits is refused where that is required', async () => {
+    await using world = await openWorld();
+    for (const value of ['off', 'local']) {
+      const opening = world.open({ requireDurable: true, settings: { synchronous_commit: value } });
+      expect(await failureOf(opening)).toMatchObject({ code: 'DB_NOT_DURABLE', retry: 'never' });
+    }
+    const session = await world.open({ requireDurable: true, settings: { synchronous_commit: 'on' } });
+    expect(session.closed.aborted).toBe(false);
+  });
+});
+
+describe('statements', () => {
+  test('those sent at once run in the order of the calls, and each has its own answer', async () => {
+    await using world = await openWorld();
+    const session = await world.open();
+    await session.query({ text: 'CREATE TABLE seen (at bigserial, n int)' });
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, n) =>
+        session.query<{ n: number }>({
+          text: 'INSERT INTO seen (n) VALUES ($1) RETURNING n',
+          values: [n],
+          name: 'insert',
+        }),
+      ),
+    );
+    expect(answers.map(({ rows }) => rows[0]?.n)).toEqual(Array.from({ length: 200 }, (_, n) => n));
+    expect(await valueOf(session, '(SELECT array_agg(n ORDER BY at) = array_agg(n ORDER BY n) FROM seen)')).toBe(true);
+  });
+
+  test('one that fails leaves those around it their answers', async () => {
+    await using world = await openWorld();
+    const session = await world.open();
+    const [before, failed, after] = await Promise.allSettled([
+      valueOf(session, '1'),
+      valueOf(session, '1 / 0'),
+      valueOf(session, '3'),
+    ]);
+    expect([before, after]).toMatchObject([{ value: 1 }, { value: 3 }]);
+    expect(failed).toMatchObject({ reason: { code: '22012', type: 'QUERY_ERROR', retry: 'never' } });
+  });
+
+  test('a refusal names the constraint and no value of the row', async () => {
+    await using world = await openWorld();
+    const session = await world.open();
+    await session.query({ text: 'CREATE TABLE people (name text CONSTRAINT people_key PRIMARY KEY, age int)' });
+    const insert = { text: 'INSERT INTO people VALUES ($1, $2)' };
+    await session.query({ ...insert, values: ['alice-the-secret', 1] });
+    const taken = await failureOf(session.query({ ...insert, values: ['alice-the-secret', 2] }));
+    expect(taken).toMatchObject({ code: '23505', context: { table: 'people', constraint: 'people_key' } });
+    const wrong = await failureOf(session.query({ ...insert, values: ['bob', 'not-a-secret-number'] }));
+    expect(wrong).toMatchObject({ code: '22P02' });
+    for (const error of [taken, wrong]) expect(JSON.stringify([error, error.message])).not.toMatch(/secret/);
+  });
+});
+
+describe('COMMIT', () => {
+  test('behind a statement that failed it is a failure: nothing was written', async () => {
+    await using world = await openWorld();
+    const session = await world.open();
+    await session.query({ text: 'CREATE TABLE kept (n int)' });
+    const [begun, wrote, failed, committed] = await Promise.allSettled([
+      session.query({ text: 'BEGIN' }),
+      session.query({ text: 'INSERT INTO kept VALUES (1)' }),
+      session.query({ text: 'SELECT 1 / 0' }),
+      session.commit(),
+    ]);
+    expect([begun.status, wrote.status]).toEqual(['fulfilled', 'fulfilled']);
+    expect(failed).toMatchObject({ reason: { code: '22012' } });
+    expect(committed).toMatchObject({ reason: { code: 'DB_COMMIT_ROLLED_BACK', retry: 'now' } });
+    expect(await valueOf(session, '(SELECT count(*)::int FROM kept)')).toBe(0);
+  });
+
+  test('behind statements that succeeded it is done when it is answered', async () => {
+    await using world = await openWorld();
+    const [session, other] = [await world.open(), await world.open()];
+    await session.query({ text: 'CREATE TABLE kept (n int)' });
+    await Promise.all([
+      session.query({ text: 'BEGIN' }),
+      session.query({ text: 'INSERT INTO kept VALUES (1)' }),
+      session.commit(),
+    ]);
+    expect(await valueOf(other, '(SELECT count(*)::int FROM kept)')).toBe(1);
+  });
+
+  test('a warning of a statement does not count as a commit without its standbys', async () => {
+    await using world = await openWorld();
+    const session = await world.open();
+    await Promise.all([
+      session.query({ text: 'BEGIN' }),
+      session.query({ text: `DO $$ BEGIN RAISE WARNING 'only a remark'; END $$` }),
+      session.commit(),
+    ]);
+    expect(session.closed.aborted).toBe(false);
+  });
+
+  test('that waits beyond its time is unknown, and the session is given up', async () => {
+    await using world = await openWorld();
+    const [session, other] = [await world.open(), await world.open()];
+    await session.query({ text: 'CREATE TABLE once (n int, UNIQUE (n) DEFERRABLE INITIALLY DEFERRED)' });
+    // The deferred check of the second waits, at its COMMIT, for the transaction of the first.
+    await other.query({ text: 'BEGIN' });
+    await other.query({ text: 'INSERT INTO once VALUES (1)' });
+    await session.query({ text: 'BEGIN' });
+    await session.query({ text: 'INSERT INTO once VALUES (1)' });
+    const error = await failureOf(session.commit({ timeoutMs: 200 }));
+    expect(error).toMatchObject({ code: 'DB_COMMIT_UNKNOWN', type: 'TRANSACTION_ERROR', retry: 'settle' });
+    expect(session.closed.aborted).toBe(true);
+  });
+});
+
+describe('the end of a session', () => {
+  test('that an administrator ended is told to whoever waits, and to who listens', async () => {
+    await using world = await openWorld();
+    const [session, other] = [await world.open(), await world.open()];
+    const waiting = failureOf(session.query({ text: 'SELECT pg_sleep(600)' }));
+    await other.query({ text: 'SELECT pg_terminate_backend($1)', values: [session.backendPid] });
+    expect(await waiting).toMatchObject({ code: '57P01', type: 'CONNECTION_ERROR', retry: 'later' });
+    if (!session.closed.aborted) await once(session.closed, 'abort');
+    expect(session.closed.reason).toMatchObject({ code: 'DB_CONNECTION_LOST' });
+    expect(await failureOf(session.query({ text: 'SELECT 1' }))).toMatchObject({
+      code: 'DB_CONNECTION_LOST',
+      retry: 'later',
+    });
+  });
+
+  test('that closes rolls back, leaves no backend, and closes once', async () => {
+    await using world = await openWorld();
+    const [session, other] = [await world.open(), await world.open()];
+    await session.query({ text: 'BEGIN' });
+    await session.query({ text: 'CREATE TABLE gone (n int)' });
+    await Promise.all([session.close(), session.close()]);
+    await session.close();
+    expect(session.closed.aborted).toBe(true);
+    // The lock of the catalogue rows goes with the backend: this waits for exactly that.
+    await other.query({ text: 'CREATE TABLE gone (n int)' });
+    const alive = `(SELECT count(*)::int FROM pg_stat_activity WHERE pid = ${session.backendPid})`;
+    await expect.poll(() => valueOf(other, alive), { timeout: 30_000 }).toBe(0);
+  });
+});
+
+describe('binary arrays', () => {
+  test('every type comes back from the server as it was sent', async () => {
+    await using world = await openWorld();
+    const session = await world.open();
+    const columns = {
+      text: ['', 'plain', 'äöü € 😀', 'x'.repeat(50), null],
+      bytes: [Buffer.of(0, 1, 255), Buffer.alloc(0), Buffer.from('abc'), Buffer.alloc(70_000, 7), null],
+      int4: [0, -1, 2_147_483_647, -2_147_483_648, null],
+      int8: [0n, -1n, 2n ** 63n - 1n, -(2n ** 63n), null],
+      bool: [true, false, true, false, null],
+      uuid: [
+        '49e75fef-5dfc-5e81-864a-4a8d193687ca',
+        '00000000-0000-0000-0000-000000000000',
+        'ffffffff-ffff-ffff-ffff-ffffffffffff',
+        '01234567-89ab-cdef-0123-456789abcdef',
+        null,
+      ],
+      time: [0, 1, Date.UTC(2026, 0, 2) * 1_000 + 3, Date.UTC(2200, 11, 31) * 1_000, null],
+    };
+    const { rows } = await session.query({
+      text: `SELECT text, bytes, int4, int8::text, bool, uuid::text, (extract(epoch FROM time) * 1000000)::bigint::text AS time
+        FROM unnest($1::text[], $2::bytea[], $3::int4[], $4::int8[], $5::bool[], $6::uuid[], $7::timestamptz[])
+          AS sent (text, bytes, int4, int8, bool, uuid, time)`,
+      values: [
+        arrays.text(columns.text),
+        arrays.bytea(columns.bytes),
+        arrays.int4(columns.int4),
+        arrays.int8(columns.int8),
+        arrays.bool(columns.bool),
+        arrays.uuid(columns.uuid),
+        arrays.timestamptzMicros(columns.time),
+      ],
+    });
+    const sent = columns.text.map((text, index) => ({
+      text,
+      bytes: columns.bytes[index],
+      int4: columns.int4[index],
+      int8: columns.int8[index]?.toString() ?? null,
+      bool: columns.bool[index],
+      uuid: columns.uuid[index],
+      time: columns.time[index]?.toString() ?? null,
+    }));
+    expect(rows).toEqual(sent);
+  });
+
+  test('amounts are the numbers that the server reads from their text, to the last digit', async () => {
+    await using world = await openWorld();
+    const session = await world.open();
+    const limit = 10n ** 38n;
+    const amounts = [0n, 1n, -1n, 10n ** 18n, -(10n ** 18n), limit - 1n, 1n - limit];
+    for (let index = 0, seed = 1n; index < 5_000; index += 1) {
+      seed = (seed * 6_364_136_223_846_793_005n + 1_442_695_040_888_963_407n) % 2n ** 128n;
+      const magnitude = seed % 10n ** BigInt(1 + (index % 38));
+      amounts.push(index % 2 === 0 ? magnitude : -magnitude);
+    }
+    const texts = amounts.map((amount) => {
+      const digits = (amount < 0n ? -amount : amount).toString().padStart(19, '0');
+      return `${amount < 0n ? '-' : ''}${digits.slice(0, -18)}.${digits.slice(-18)}`;
+    });
+    const { rows } = await session.query<{ shown: string; equal: boolean; scale: number }>({
+      text: `SELECT sent::text AS shown, sent = written::numeric AS equal, scale(sent)
+        FROM unnest($1::numeric[], $2::text[]) AS both_forms (sent, written)`,
+      values: [arrays.numeric18(amounts), arrays.text(texts)],
+    });
+    expect(rows.filter((row) => !row.equal || row.scale !== 18)).toEqual([]);
+    expect(rows.map((row) => amountFromNumeric(row.shown))).toEqual(amounts);
+  });
+
+  test('an array without elements is no row', async () => {
+    await using world = await openWorld();
+    const session = await world.open();
+    const { rowCount } = await session.query({
+      text: 'SELECT FROM unnest($1::text[], $2::numeric[])',
+      values: [arrays.text([]), arrays.numeric18([])],
+    });
+    expect(rowCount).toBe(0);
+  });
+});
