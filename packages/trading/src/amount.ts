@@ -6,6 +6,9 @@ export const UNIT: Amount = 10n ** 18n;
 /** 10^20 as an Amount: every magnitude, and every available + held, stays below it. */
 export const LIMIT: Amount = 10n ** 38n;
 
+/** Kept: negating it at each look would make an object each time. */
+const NEGATIVE_LIMIT: Amount = -LIMIT;
+
 /** Sign, digits before the point without leading zeros, at most 18 after it. Matching takes linear time. */
 const DECIMAL = /^(-?)(?=[0-9])0*([1-9][0-9]*)?(?:\.([0-9]{1,18}))?$/;
 /** Digits before the point of a magnitude below 10^20. */
@@ -30,7 +33,7 @@ export function formatAmount(amount: Amount): string {
 
 /** Whether the magnitude is one that an amount may have. */
 export function isAmount(amount: Amount): boolean {
-  return amount < LIMIT && amount > -LIMIT;
+  return amount < LIMIT && amount > NEGATIVE_LIMIT;
 }
 
 /** The product of two amounts that are not negative, rounded down at 18 places: the cost of a trade. */

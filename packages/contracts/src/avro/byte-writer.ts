@@ -6,6 +6,8 @@ const ASCII_MAX = 64;
 /** The two halves of an amount, and the same memory as bytes, least significant first. */
 const halves = new BigInt64Array(2);
 const halfBytes = new Uint8Array(halves.buffer);
+const HALF_MAX = 2n ** 63n - 1n;
+const HALF_MIN = -(2n ** 63n);
 
 /**
  * Appends Avro primitives to memory that is used again for the next value; `take` copies out.
@@ -95,7 +97,7 @@ export class ByteWriter {
     if (!isAmount(value)) refuse('a decimal of at most 38 digits', value);
     halves[0] = value;
     let last = 7;
-    if (value !== halves[0]) {
+    if (value > HALF_MAX || value < HALF_MIN) {
       halves[1] = value >> 64n;
       last = 15;
     }

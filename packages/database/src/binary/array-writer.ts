@@ -68,6 +68,22 @@ export class ArrayWriter {
     this.#at += value.length;
   }
 
+  /** Elements with their lengths, as they are. */
+  append(elements: Uint8Array): void {
+    this.reserve(elements.length);
+    this.#bytes.set(elements, this.#at);
+    this.#at += elements.length;
+  }
+
+  /** A byte for each character. */
+  latin1(value: string): void {
+    this.reserve(value.length + 4);
+    const bytes = this.#bytes;
+    let at = bytes.writeInt32BE(value.length, this.#at);
+    for (let index = 0; index < value.length; index += 1) bytes[at++] = value.charCodeAt(index);
+    this.#at = at;
+  }
+
   text(value: string): void {
     this.reserve(value.length * 3 + 4);
     const start = this.#at + 4;
