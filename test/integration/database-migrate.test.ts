@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrate, openSession } from '@tradestream/database';
 import { createLogger, Scope } from '@tradestream/runtime';
-import { expect, inject, test } from 'vitest';
-import { createDatabase } from '../support/scratch.ts';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 
 type World = AsyncDisposable & {
   readonly write: (name: string, sql: string) => Promise<void>;
@@ -13,20 +13,34 @@ type World = AsyncDisposable & {
   readonly valueOf: (text: string) => Promise<unknown>;
 };
 
-/** A database and a folder of migrations of the test's own. */
+let database: ScratchDatabase;
+let worlds = 0;
+
+beforeAll(async () => {
+  database = await createDatabase(inject('endpoints'), 'migrate');
+});
+
+afterAll(async () => {
+  await database.close();
+});
+
+/** A schema, which the files call `book`, and a folder of migrations of the test's own. */
 async function openWorld(): Promise<World> {
   const scope = new Scope();
-  const { url } = scope.use(await createDatabase(inject('endpoints'), 'migrate'));
+  const { url } = database;
+  const schema = `book_${'abcdefghijklmnopqrstuvwxyz'.charAt(worlds)}`;
+  worlds += 1;
+  const own = (sql: string) => sql.replaceAll('book.', `${schema}.`);
   const folder = await mkdtemp(join(tmpdir(), 'tradestream-migrate-'));
   scope.defer('folder', () => rm(folder, { recursive: true }));
   const session = scope.use(await openSession({ url, applicationName: 'migrate-test', connectTimeoutMs: 30_000 }));
   const log = createLogger({ service: 'migrate-test', level: 'warn' });
   return {
-    write: (name, sql) => writeFile(join(folder, name), sql),
+    write: (name, sql) => writeFile(join(folder, name), own(sql)),
     remove: (name) => unlink(join(folder, name)),
-    migrate: () => migrate({ url, folder, schema: 'book', log }),
+    migrate: () => migrate({ url, folder, schema, log }),
     valueOf: async (text) => {
-      const { rows } = await session.query<{ value: unknown }>({ text: `SELECT (${text}) AS value` });
+      const { rows } = await session.query<{ value: unknown }>({ text: `SELECT (${own(text)}) AS value` });
       return rows[0]?.value;
     },
     [Symbol.asyncDispose]: () => scope.close(),

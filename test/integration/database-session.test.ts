@@ -2,18 +2,29 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { amountFromNumeric, arrays, DatabaseError, openSession, type Session } from '@tradestream/database';
 import { Scope } from '@tradestream/runtime';
-import { describe, expect, inject, test } from 'vitest';
-import { createDatabase } from '../support/scratch.ts';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 
 type World = AsyncDisposable & {
   readonly url: string;
   readonly open: (changes?: Partial<Parameters<typeof openSession>[0]>) => Promise<Session>;
 };
 
-/** A database of the test's own, and sessions on it that end with it. */
-async function openWorld(): Promise<World> {
+let database: ScratchDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase(inject('endpoints'), 'session');
+});
+
+afterAll(async () => {
+  await database.close();
+});
+
+/** Sessions that end with the test. */
+function openWorld(): World {
   const scope = new Scope();
-  const { url } = scope.use(await createDatabase(inject('endpoints'), 'session'));
+  const { url } = database;
   return {
     url,
     open: async (changes = {}) =>
@@ -37,9 +48,30 @@ async function valueOf(session: Session, text: string): Promise<unknown> {
   return rows[0]?.value;
 }
 
+async function insertAndCommit(session: Session, n: number): Promise<void> {
+  await Promise.all([
+    session.query({ text: 'BEGIN' }),
+    session.query({ text: 'INSERT INTO alone VALUES ($1)', values: [n] }),
+    session.commit(),
+  ]);
+}
+
+/** Replicas that receive and do not apply; they go on with the end of the test at the latest. */
+async function pauseReplicas(world: World): Promise<AsyncDisposable & { readonly resume: () => Promise<void> }> {
+  const replicas = await Promise.all(Object.values(database.replicaUrls).map((url) => world.open({ url })));
+  const all = (text: string) => Promise.all(replicas.map((replica) => replica.query({ text })));
+  await all('SELECT pg_wal_replay_pause()');
+  let resumed: Promise<unknown> | null = null;
+  const resume = async () => {
+    resumed ??= all('SELECT pg_wal_replay_resume()');
+    await resumed;
+  };
+  return { resume, [Symbol.asyncDispose]: resume };
+}
+
 describe('opening', () => {
   test('a session knows its backend, its name and its settings', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const session = await world.open({ settings: { lock_timeout: '1234', search_path: 'pg_catalog, public' } });
     expect(await valueOf(session, 'pg_backend_pid()')).toBe(session.backendPid);
     expect(await valueOf(session, `current_setting('application_name')`)).toBe('session-test');
@@ -48,7 +80,7 @@ describe('opening', () => {
   });
 
   test("options in the URL are kept beside the session's own, which win", async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const url = `${world.url}?options=${encodeURIComponent('-c work_mem=8MB -c lock_timeout=1')}`;
     const session = await world.open({ url, settings: { lock_timeout: '1234' } });
     expect(await valueOf(session, `current_setting('work_mem')`)).toBe('8MB');
@@ -56,7 +88,7 @@ describe('opening', () => {
   });
 
   test('a setting that is not plain is refused before anything is sent', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     for (const settings of [{ 'a b': '1' }, { work_mem: "1'; --" }, { work_mem: '1\\' }]) {
       await expect(world.open({ settings })).rejects.toThrow(TypeError);
     }
@@ -98,7 +130,7 @@ describe('opening', () => {
   });
 
   test('no server, no database, no such role: each a connection error to be tried later or never', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const nobody = new URL(world.url);
     nobody.port = '1';
     expect(await failureOf(world.open({ url: nobody.href }))).toMatchObject({ code: 'DB_CONNECTION_FAILED' });
@@ -111,7 +143,7 @@ describe('opening', () => {
   });
 
   test('a session that would not wait for its commits is refused where that is required', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     for (const value of ['off', 'local']) {
       const opening = world.open({ requireDurable: true, settings: { synchronous_commit: value } });
       expect(await failureOf(opening)).toMatchObject({ code: 'DB_NOT_DURABLE', retry: 'never' });
@@ -123,7 +155,7 @@ describe('opening', () => {
 
 describe('statements', () => {
   test('those sent at once run in the order of the calls, and each has its own answer', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const session = await world.open();
     await session.query({ text: 'CREATE TABLE seen (at bigserial, n int)' });
     const answers = await Promise.all(
@@ -140,7 +172,7 @@ describe('statements', () => {
   });
 
   test('one that fails leaves those around it their answers', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const session = await world.open();
     const [before, failed, after] = await Promise.allSettled([
       valueOf(session, '1'),
@@ -152,7 +184,7 @@ describe('statements', () => {
   });
 
   test('a refusal names the constraint and no value of the row', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const session = await world.open();
     await session.query({ text: 'CREATE TABLE people (name text CONSTRAINT people_key PRIMARY KEY, age int)' });
     const insert = { text: 'INSERT INTO people VALUES ($1, $2)' };
@@ -167,7 +199,7 @@ describe('statements', () => {
 
 describe('COMMIT', () => {
   test('behind a statement that failed it is a failure: nothing was written', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const session = await world.open();
     await session.query({ text: 'CREATE TABLE kept (n int)' });
     const [begun, wrote, failed, committed] = await Promise.allSettled([
@@ -183,19 +215,19 @@ describe('COMMIT', () => {
   });
 
   test('behind statements that succeeded it is done when it is answered', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const [session, other] = [await world.open(), await world.open()];
-    await session.query({ text: 'CREATE TABLE kept (n int)' });
+    await session.query({ text: 'CREATE TABLE stayed (n int)' });
     await Promise.all([
       session.query({ text: 'BEGIN' }),
-      session.query({ text: 'INSERT INTO kept VALUES (1)' }),
+      session.query({ text: 'INSERT INTO stayed VALUES (1)' }),
       session.commit(),
     ]);
-    expect(await valueOf(other, '(SELECT count(*)::int FROM kept)')).toBe(1);
+    expect(await valueOf(other, '(SELECT count(*)::int FROM stayed)')).toBe(1);
   });
 
   test('a warning of a statement does not count as a commit without its standbys', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const session = await world.open();
     await Promise.all([
       session.query({ text: 'BEGIN' }),
@@ -205,8 +237,24 @@ describe('COMMIT', () => {
     expect(session.closed.aborted).toBe(false);
   });
 
+  test('that no standby has confirmed is told from one that is durable, also when both are under way', async () => {
+    await using world = openWorld();
+    const settings = { synchronous_commit: 'remote_apply' };
+    const [session, other] = [await world.open({ settings }), await world.open()];
+    await session.query({ text: 'CREATE TABLE alone (n int)' });
+    await using paused = await pauseReplicas(world);
+    const failing = failureOf(insertAndCommit(session, 1));
+    const next = insertAndCommit(session, 2);
+    const isWaiting = `EXISTS (SELECT FROM pg_stat_activity WHERE pid = ${session.backendPid} AND wait_event = 'SyncRep')`;
+    await eventually(() => valueOf(other, isWaiting), { withinMs: 30_000 });
+    await other.query({ text: 'SELECT pg_cancel_backend($1)', values: [session.backendPid] });
+    expect(await failing).toMatchObject({ code: 'DB_COMMIT_NOT_DURABLE', type: 'REPLICATION_ERROR', retry: 'settle' });
+    await paused.resume();
+    await next;
+  });
+
   test('that waits beyond its time is unknown, and the session is given up', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const [session, other] = [await world.open(), await world.open()];
     await session.query({ text: 'CREATE TABLE once (n int, UNIQUE (n) DEFERRABLE INITIALLY DEFERRED)' });
     // The deferred check of the second waits, at its COMMIT, for the transaction of the first.
@@ -222,7 +270,7 @@ describe('COMMIT', () => {
 
 describe('the end of a session', () => {
   test('that an administrator ended is told to whoever waits, and to who listens', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const [session, other] = [await world.open(), await world.open()];
     const waiting = failureOf(session.query({ text: 'SELECT pg_sleep(600)' }));
     await other.query({ text: 'SELECT pg_terminate_backend($1)', values: [session.backendPid] });
@@ -236,7 +284,7 @@ describe('the end of a session', () => {
   });
 
   test('that closes rolls back, leaves no backend, and closes once', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const [session, other] = [await world.open(), await world.open()];
     await session.query({ text: 'BEGIN' });
     await session.query({ text: 'CREATE TABLE gone (n int)' });
@@ -246,13 +294,13 @@ describe('the end of a session', () => {
     // The lock of the catalogue rows goes with the backend: this waits for exactly that.
     await other.query({ text: 'CREATE TABLE gone (n int)' });
     const alive = `(SELECT count(*)::int FROM pg_stat_activity WHERE pid = ${session.backendPid})`;
-    await expect.poll(() => valueOf(other, alive), { timeout: 30_000 }).toBe(0);
+    await eventually(async () => (await valueOf(other, alive)) === 0, { withinMs: 30_000 });
   });
 });
 
 describe('binary arrays', () => {
   test('every type comes back from the server as it was sent', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const session = await world.open();
     const columns = {
       text: ['', 'plain', 'äöü € 😀', 'x'.repeat(50), null],
@@ -296,7 +344,7 @@ describe('binary arrays', () => {
   });
 
   test('amounts are the numbers that the server reads from their text, to the last digit', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const session = await world.open();
     const limit = 10n ** 38n;
     const amounts = [0n, 1n, -1n, 10n ** 18n, -(10n ** 18n), limit - 1n, 1n - limit];
@@ -319,7 +367,7 @@ describe('binary arrays', () => {
   });
 
   test('an array without elements is no row', async () => {
-    await using world = await openWorld();
+    await using world = openWorld();
     const session = await world.open();
     const { rowCount } = await session.query({
       text: 'SELECT FROM unnest($1::text[], $2::numeric[])',

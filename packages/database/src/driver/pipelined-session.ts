@@ -15,6 +15,9 @@ const NOTICES_MAX = 16;
 /** Sessions ended by an administrator, a crash or a shutdown: the commit record may have been written. */
 const CUT_OFF: ReadonlySet<string> = new Set(['57P', '08P', '080', 'XX0']);
 
+/** `isAlone`: the server warned that no standby has confirmed. */
+type CommitAnswer = { readonly command: string; readonly isAlone: boolean };
+
 /** See `Session`. An error of the connection reaches whoever waits, and `closed`; never the process. */
 export class PipelinedSession implements PoolSession {
   backendPid = 0;
@@ -22,7 +25,7 @@ export class PipelinedSession implements PoolSession {
   readonly #closing = new AbortController();
   #outstanding = 0;
   #notices: string[] = [];
-  #standbyNotices = 0;
+  #isAlone = false;
   #ended: Promise<void> | null = null;
 
   constructor(client: Client) {
@@ -32,7 +35,7 @@ export class PipelinedSession implements PoolSession {
     client.on('notice', (notice) => {
       if (notice.code !== undefined && this.#notices.length < NOTICES_MAX) this.#notices.push(notice.code);
       if (notice.code === NOT_DURABLE && (notice.routine ?? WAITS_FOR_STANDBYS) === WAITS_FOR_STANDBYS) {
-        this.#standbyNotices += 1;
+        this.#isAlone = true;
       }
     });
   }
@@ -76,12 +79,11 @@ export class PipelinedSession implements PoolSession {
   }
 
   async commit(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    // Counted, not remembered: the next COMMIT may be sent before this one's answer is read.
-    const before = this.#standbyNotices;
+    if (this.#outstanding === 0) this.#isAlone = false;
     this.#outstanding += 1;
-    let result: QueryResult;
+    let answer: CommitAnswer;
     try {
-      result = await waitFor(this.#client.query('COMMIT'), {
+      answer = await waitFor(this.#sendCommit(), {
         timeoutMs: options.timeoutMs ?? COMMIT_TIMEOUT_MS,
         stage: 'COMMIT',
       });
@@ -93,8 +95,8 @@ export class PipelinedSession implements PoolSession {
     } finally {
       this.#outstanding -= 1;
     }
-    if (result.command !== 'COMMIT') throw new DatabaseError('DB_COMMIT_ROLLED_BACK');
-    if (this.#standbyNotices > before) throw new DatabaseError('DB_COMMIT_NOT_DURABLE');
+    if (answer.command !== 'COMMIT') throw new DatabaseError('DB_COMMIT_ROLLED_BACK');
+    if (answer.isAlone) throw new DatabaseError('DB_COMMIT_NOT_DURABLE');
   }
 
   async close(): Promise<void> {
@@ -110,6 +112,18 @@ export class PipelinedSession implements PoolSession {
     if (isBusy && processID !== null && secretKey !== null) {
       requestCancel({ host, port, pid: processID, secret: secretKey });
     }
+  }
+
+  /** Looks at the notices when the answer is read, and no later: the next COMMIT's may stand right behind it. */
+  #sendCommit(): Promise<CommitAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#client.query('COMMIT', (error: Error | null, result: QueryResult) => {
+        const isAlone = this.#isAlone;
+        this.#isAlone = false;
+        if (error) reject(error);
+        else resolve({ command: result.command, isAlone });
+      });
+    });
   }
 
   async #end(): Promise<void> {
