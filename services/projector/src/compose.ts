@@ -13,6 +13,8 @@ import { VIEWS } from './views/all-views.ts';
 
 const APPLICATION_NAME = 'tradestream-projector';
 const REGISTRY_TIMEOUT_MS = 5_000;
+/** What was fetched lives until its last record is projected: small answers are let go of sooner. */
+const FETCH_BYTES_MAX = 1024 * 1024;
 /** Version of the rows that are served; a rebuild beside them has a higher one. */
 const VERSION = 1;
 
@@ -87,6 +89,7 @@ export async function composeProjector(config: ProjectorConfig, context: Service
         topic: topics.events,
         clientId,
         sessionTimeoutMs: config.TRADESTREAM_PROJECTOR_SESSION_TIMEOUT_MS,
+        fetchBytesMax: FETCH_BYTES_MAX,
       },
       projector,
     ),
