@@ -59,6 +59,13 @@ export const DATABASE_ERRORS = {
     summary: 'the statement and its values do not fit',
     advice: 'give one value for each `?`; write `??` for an operator that is a question mark',
   },
+  DB_QUERY_INVALID: {
+    type: 'QUERY_ERROR',
+    retry: 'never',
+    summary: 'the query cannot be built',
+    advice:
+      'mend the call that the message names: names are checked, values are parameters, an expression is an `sql` piece',
+  },
   DB_TRANSACTION_CONTROL: {
     type: 'QUERY_ERROR',
     retry: 'never',

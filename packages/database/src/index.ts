@@ -21,3 +21,21 @@ export {
 export type { ConnectionPoolConfig, PoolConfig, PoolSettings } from './pool/pool-config.ts';
 export type { PoolEvent } from './pool/pool-events.ts';
 export type { Rows, Session, Statement } from './session.ts';
+export type { DeadlockParty, DeadlockReport } from './transaction/deadlock-report.ts';
+export type { LongRunningFinding, LongRunningPolicy, RunningTransaction } from './transaction/long-running.ts';
+export type { Transaction, TransactionScope } from './transaction/transaction.ts';
+export {
+  IsolationLevel,
+  type RetryPolicy,
+  type SettleHook,
+  type TransactionConfig,
+  type TransactionOptions,
+  type TransactionOutcome,
+  type UnknownCommit,
+} from './transaction/transaction-config.ts';
+export {
+  type ConnectionSource,
+  type TransactionEvent,
+  TransactionManager,
+  type TransactionManagerConfig,
+} from './transaction/transaction-manager.ts';

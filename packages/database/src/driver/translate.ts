@@ -4,11 +4,12 @@ import { DatabaseError } from '../errors.ts';
 
 /** Classes whose message quotes the value that was refused. */
 const ROW_VALUES: ReadonlySet<string> = new Set(['22']);
-const DEADLOCK = '40P01';
+/** Deadlock, serialization, lock timeout. */
+const CONTENTION: ReadonlySet<string> = new Set(['40P01', '40001', '55P03']);
 
 /**
  * The typed error of what the driver threw. The server's `detail` holds row values and is left out,
- * but for a deadlock, where it names processes and locks alone.
+ * but for contention, where it names processes and locks alone.
  */
 export function translate(error: Error, connectionLost: boolean): AppError {
   if (error instanceof AppError) return error;
@@ -21,7 +22,7 @@ export function translate(error: Error, connectionLost: boolean): AppError {
     return new DatabaseError(error.code, {
       context,
       ...(detail === undefined ? {} : { detail }),
-      ...(error.code === DEADLOCK ? { lockDetail: error.detail ?? '', lockContext: error.where ?? '' } : {}),
+      ...(CONTENTION.has(error.code) ? { lockDetail: error.detail ?? '', lockContext: error.where ?? '' } : {}),
     });
   }
   return new DatabaseError(connectionLost ? 'DB_CONNECTION_LOST' : 'DB_STATEMENT_INVALID', { cause: error });

@@ -1,6 +1,7 @@
 import type { Connection, ExecuteOptions, QueryResult } from '../connection.ts';
 import { DatabaseError } from '../errors.ts';
 import { type StatementInput, toStatement } from '../placeholders.ts';
+import type { PoolSession } from '../session.ts';
 import type { AcquireOptions, ConnectionPool } from './connection-pool.ts';
 import type { Lent } from './lent.ts';
 import { runStatement } from './run-statement.ts';
@@ -28,8 +29,10 @@ export class BorrowedConnection implements Connection {
     return this.#lent?.session.closed ?? AbortSignal.abort(new DatabaseError('DB_CONNECTION_RELEASED'));
   }
 
-  get pool(): ConnectionPool {
-    return this.#pool;
+  /** For the transaction that owns it: COMMIT has answers of its own. */
+  get session(): PoolSession {
+    if (this.#lent === null) throw new DatabaseError('DB_CONNECTION_RELEASED');
+    return this.#lent.session;
   }
 
   async execute<Row extends object = Record<string, unknown>>(

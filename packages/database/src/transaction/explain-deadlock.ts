@@ -1,0 +1,83 @@
+import { open } from 'node:fs/promises';
+import type { DatabaseError } from '../errors.ts';
+import type { BorrowedConnection } from '../pool/borrowed-connection.ts';
+import { loadParser, relationsOf } from '../replication/parse-statement.ts';
+import { type DeadlockParty, type DeadlockReport, parseLockDetail, statementsInLog } from './deadlock-report.ts';
+
+/** What this process knows of a backend of its own. */
+export type OwnParty = { readonly statement: string; readonly label: string };
+
+export type ExplainOptions = {
+  readonly error: DatabaseError;
+  readonly node: string;
+  readonly own: (backendPid: number) => OwnParty | null;
+  readonly acquire: () => Promise<BorrowedConnection>;
+  /** The server's log on this machine. */
+  readonly serverLogFile?: string | undefined;
+};
+
+const LOG_TAIL_BYTES = 262_144;
+const ASK_MS = 2_000;
+
+const ACTIVITY = 'SELECT pid, application_name, query FROM pg_stat_activity WHERE pid = ANY($1::int[])';
+// Null where the server keeps no log files of its own; refused where the role may not read them.
+const LOG_TAIL = `SELECT convert_from(pg_read_binary_file(file, greatest(0, size - ${LOG_TAIL_BYTES}), ${LOG_TAIL_BYTES}), 'LATIN1') AS text
+  FROM (SELECT pg_current_logfile() AS file) AS log, LATERAL (SELECT (pg_stat_file(file)).size) AS stat
+  WHERE file IS NOT NULL`;
+
+/** Both sides of a deadlock, from the best source there is: the server's log, our own transactions, pg_stat_activity. Never throws. */
+export async function explainDeadlock(options: ExplainOptions): Promise<DeadlockReport> {
+  const { error, node, own } = options;
+  const edges = parseLockDetail(error.lockDetail ?? '');
+  const pids = edges.map((edge) => edge.backendPid);
+  const log = await readLog(options).catch(() => '');
+  const logged = statementsInLog(log, edges);
+  await loadParser();
+  const activity = await readActivity(options, pids).catch(() => new Map<number, Activity>());
+  const parties = edges.map((edge, index): DeadlockParty => {
+    const mine = own(edge.backendPid);
+    const seen = activity.get(edge.backendPid);
+    const statement = logged.get(edge.backendPid) ?? mine?.statement ?? seen?.query ?? null;
+    const name = [seen?.application_name, mine?.label].filter((part) => part !== undefined && part !== '').join(' ');
+    return {
+      ...edge,
+      isVictim: index === 0,
+      applicationName: name === '' ? null : name,
+      statement,
+      relations: statement === null ? [] : relationsOf(statement),
+    };
+  });
+  const everyone = (has: (pid: number) => boolean) => pids.length > 0 && pids.every(has);
+  const source = everyone((pid) => logged.has(pid))
+    ? 'server log'
+    : everyone((pid) => own(pid) !== null)
+      ? 'parties'
+      : activity.size > 0
+        ? 'activity'
+        : 'none';
+  return { at: new Date(), node, parties, context: error.lockContext ?? '', source };
+}
+
+async function readLog(options: ExplainOptions): Promise<string> {
+  if (options.serverLogFile !== undefined) return await readTail(options.serverLogFile);
+  await using connection = await options.acquire();
+  const { rows } = await connection.execute<{ text: string }>(LOG_TAIL, [], { timeoutMs: ASK_MS });
+  return rows[0]?.text ?? '';
+}
+
+type Activity = { readonly pid: number; readonly application_name: string; readonly query: string };
+
+async function readActivity(options: ExplainOptions, pids: readonly number[]): Promise<ReadonlyMap<number, Activity>> {
+  await using connection = await options.acquire();
+  const { rows } = await connection.execute<Activity>(ACTIVITY, [pids], { timeoutMs: ASK_MS });
+  return new Map(rows.map((row) => [row.pid, row]));
+}
+
+async function readTail(file: string): Promise<string> {
+  await using handle = await open(file, 'r');
+  const { size } = await handle.stat();
+  const start = Math.max(0, size - LOG_TAIL_BYTES);
+  const bytes = Buffer.alloc(size - start);
+  await handle.read(bytes, 0, bytes.length, start);
+  return bytes.toString('utf8');
+}

@@ -1,0 +1,90 @@
+import {
+  ConnectionManager,
+  type TransactionEvent,
+  TransactionManager,
+  type TransactionManagerConfig,
+} from '@tradestream/database';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+
+/** As it goes over the wire: BEGIN names a level that starts with the same letters. */
+const COMMIT = 'COMMIT\0';
+
+let database: ScratchDatabase;
+let plain: ConnectionManager;
+
+beforeAll(async () => {
+  database = await createDatabase(inject('endpoints'), 'toolkit-commits');
+  plain = new ConnectionManager({ database: database.url, pool: { maxSize: 10 } });
+  await sql('CREATE TABLE accounts (id int PRIMARY KEY, amount int NOT NULL)');
+  await sql('CREATE TABLE done (id int PRIMARY KEY)');
+});
+beforeEach(async () => {
+  await sql('TRUNCATE accounts, done');
+  await sql('INSERT INTO accounts VALUES (1, 100), (2, 100)');
+});
+afterAll(async () => {
+  await plain.close();
+  await database.close();
+});
+
+async function sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+  await using connection = await plain.getConnection();
+  return (await connection.execute<Row>(text, values)).rows;
+}
+
+function open(config: TransactionManagerConfig & { readonly url?: string; readonly maxSize?: number } = {}) {
+  const applicationName = `tx-${Math.random().toString(36).slice(2)}`;
+  const connections = new ConnectionManager({
+    database: config.url ?? database.url,
+    pool: { maxSize: config.maxSize ?? 10, applicationName, acquireTimeout: 20_000 },
+  });
+  const events: TransactionEvent[] = [];
+  const manager = new TransactionManager(connections, { ...config, onEvent: (event) => events.push(event) });
+  const close = async () => {
+    await manager.close();
+    await connections.close();
+  };
+  return { manager, connections, events, applicationName, [Symbol.asyncDispose]: close };
+}
+
+test('of a thousand commits cut off before or after they arrive none is lost and none is done twice', async () => {
+  const { proxy, url } = await TcpProxy.before(database.url);
+  await using _proxy = proxy;
+  await using tx = open({ url, maxSize: 8 });
+  let commits = 0;
+  proxy.rule = (bytes) => {
+    if (!bytes.includes(COMMIT)) return 'pass';
+    commits += 1;
+    // Those by which a commit is settled, too.
+    return commits % 3 === 0 ? 'pass' : commits % 3 === 1 ? 'cut-before' : 'cut-after';
+  };
+  const count = 1_000;
+  const failures: unknown[] = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < count) {
+      const id = next;
+      next += 1;
+      await tx.manager
+        .transaction(
+          async (transaction) => {
+            await transaction.execute('INSERT INTO done VALUES (?)', [id]);
+            await transaction.execute('UPDATE accounts SET amount = amount + 1 WHERE id = ?', [1 + (id % 2)]);
+          },
+          { retryPolicy: { maxAttempts: 50, baseDelay: 1, maxDelay: 20 } },
+        )
+        .catch((error: unknown) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+  expect(failures).toEqual([]);
+  const settled = tx.events.filter((event) => event.type === 'settled').map((event) => event.outcome);
+  expect(settled.length).toBeGreaterThan(count / 2);
+  expect(new Set(settled)).toEqual(new Set(['committed', 'rolled back']));
+  // Done twice, the primary key would have refused it; the sum counts what the key does not.
+  expect(await sql('SELECT (SELECT count(*)::int FROM done), sum(amount)::int AS sum FROM accounts')).toEqual([
+    { count, sum: 200 + count },
+  ]);
+});
