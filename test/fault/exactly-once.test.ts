@@ -1,18 +1,22 @@
 import type { ChildProcess } from 'node:child_process';
-import { sleep } from '@tradestream/runtime';
+import { verifyInstallation } from '@tradestream/cli';
+import { payloadHash } from '@tradestream/contracts';
 import { UNIT } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { makeFaultyLoad } from '../support/faulty-load.ts';
-import { decideHistoryAgain, ledgerFingerprint } from '../support/ledger-oracle.ts';
-import { type LedgerWorld, openLedgerWorld } from '../support/ledger-world.ts';
+import { decideHistoryAgain, ledgerFingerprint, viewsFingerprint } from '../support/ledger-oracle.ts';
+import { type LedgerWorld, openLedgerWorld, type Sent } from '../support/ledger-world.ts';
 
 const COUNT = 20_000;
 const SLICE = 400;
-/** Long enough for the group to give a frozen worker's partitions away. */
-const FROZEN_MS = 9_000;
+const KILLED_AT: readonly number[] = [10, 25, 40];
+const FROZEN_AT = 48;
 const WORKER = { TRADESTREAM_WORKER_SESSION_TIMEOUT_MS: '6000', TRADESTREAM_WORKER_BATCH_COMMANDS_MAX: '500' };
 
 const load = makeFaultyLoad({ seed: 7, count: COUNT, users: 300 });
+/** Every record of the commands topic, by its place. */
+const records = new Map<string, Sent>();
 let world: LedgerWorld;
 
 beforeAll(async () => {
@@ -22,30 +26,29 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-test('two workers, three killed and one frozen under load: every command has exactly one outcome', async () => {
-  const workers: ChildProcess[] = [world.startWorker(WORKER), world.startWorker(WORKER)];
-  await world.send(load.setup);
+test('two workers, three killed and one frozen under load: every record has exactly one outcome', async () => {
+  let workers: readonly ChildProcess[] = [world.startWorker(WORKER), world.startWorker(WORKER)];
+  world.startProjector();
+  await send(load.setup);
   await world.applied(60_000);
-  const slices = Math.ceil(load.sent.length / SLICE);
-  let frozen: ChildProcess | undefined;
-  for (let slice = 0; slice < slices; slice += 1) {
-    await world.send(load.sent.slice(slice * SLICE, (slice + 1) * SLICE));
-    if ([10, 25, 40].includes(slice)) {
-      workers.shift()?.kill('SIGKILL');
-      workers.push(world.startWorker(WORKER));
-    }
-    if (slice === 48) {
-      frozen = workers[0];
-      frozen?.kill('SIGSTOP');
-    }
-    await sleep(20);
+  const frozenAt = new Map<ChildProcess, number>();
+  for (let slice = 0; slice * SLICE < load.sent.length; slice += 1) {
+    await send(load.sent.slice(slice * SLICE, (slice + 1) * SLICE));
+    const [victim, ...others] = workers;
+    if (victim === undefined || ![...KILLED_AT, FROZEN_AT].includes(slice)) continue;
+    await eventually(() => claimsOf(victim) > 0, { withinMs: 60_000 });
+    if (slice === FROZEN_AT) frozenAt.set(victim, claimsOf(victim));
+    victim.kill(slice === FROZEN_AT ? 'SIGSTOP' : 'SIGKILL');
+    workers = slice === FROZEN_AT ? others : [...others, world.startWorker(WORKER)];
   }
-  await sleep(FROZEN_MS);
-  frozen?.kill('SIGCONT');
+  // The group takes the frozen worker for dead, and the other applies the rest under new epochs.
   await world.applied(60_000);
-  // What the woken worker still wanted to write is refused: nothing moves any more.
   const before = await ledgerFingerprint(world);
-  await sleep(2_000);
+  for (const [frozen, claims] of frozenAt) {
+    frozen.kill('SIGCONT');
+    await eventually(() => claimsOf(frozen) > claims, { withinMs: 30_000 });
+  }
+  // What it still wanted to write when it woke was refused.
   expect(await ledgerFingerprint(world)).toEqual(before);
   await expectOneOutcomeEach();
 }, 180_000);
@@ -54,14 +57,31 @@ test('the history decided again gives every outcome and every balance again', as
   expect(await decideHistoryAgain(world)).toEqual({ outcomes: 'equal', balances: 'equal', orders: 'equal' });
 });
 
+test('verify finds nothing', async () => {
+  await world.projected(60_000);
+  expect(await verify()).toMatchObject({ ok: true, firstContradiction: null });
+});
+
 test('after the offsets are deleted and set to 0 every record is read again and not one row changes', async () => {
-  const before = await ledgerFingerprint(world);
+  const before = { ...(await ledgerFingerprint(world)), ...(await viewsFingerprint(world)) };
   await world.stopWorkers();
-  await world.rows(`UPDATE ledger.partitions SET next_offset = 0, last_hash = NULL, epoch = epoch + 1, owner = NULL`);
   await world.admin.deleteGroup(world.group('transaction-worker'));
-  world.startWorker(WORKER);
+  const rewound = await world.rows(
+    `SELECT * FROM ledger.rewind_partitions($1, ARRAY[0, 1, 2, 3, 4, 5], 0, 'test', 'every record is read again')`,
+    [world.topics.commands],
+  );
+  expect(rewound).toHaveLength(6);
+  const worker = world.startWorker(WORKER);
   await world.applied(90_000);
-  expect(await ledgerFingerprint(world)).toEqual(before);
+  expect({ ...(await ledgerFingerprint(world)), ...(await viewsFingerprint(world)) }).toEqual(before);
+  const read = world.logOf(worker).find((line) => line.event === 'partitions_claimed');
+  expect(read).toMatchObject({ partitions: [0, 1, 2, 3, 4, 5].map(() => ({ nextOffset: 0 })) });
+  const audit = await world.rows<{ partition: number; from: string }>(
+    `SELECT (details ->> 'partition')::int AS partition, details ->> 'fromOffset' AS from FROM ledger.audit
+     WHERE action = 'REWIND_PARTITION' AND actor = 'test' AND why = 'every record is read again' ORDER BY 1`,
+  );
+  expect(audit.map(({ partition }) => partition)).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(audit.reduce((sum, { from }) => sum + Number(from), 0)).toBe(records.size);
 }, 120_000);
 
 test('1,000 first credits from two partitions at once are all kept', async () => {
@@ -74,11 +94,11 @@ test('1,000 first credits from two partitions at once are all kept', async () =>
       partition: side * 3 + (index % 3),
     })),
   );
-  const records = world
+  const outgoing = world
     .recordsOf(credits)
     .map((record, index) => ({ ...record, partition: credits[index]?.partition ?? 0 }));
-  for (let start = 0; start < records.length; start += 100) {
-    await world.producer.send(world.topics.commands, records.slice(start, start + 100));
+  for (let start = 0; start < outgoing.length; start += 100) {
+    await world.producer.send(world.topics.commands, outgoing.slice(start, start + 100));
   }
   await world.applied(60_000);
   const [sums] = await world.rows<{ users: string; total: string; least: string }>(
@@ -86,22 +106,54 @@ test('1,000 first credits from two partitions at once are all kept', async () =>
      FROM ledger.balances WHERE asset = 'EUR'`,
   );
   expect(sums).toEqual({ users: '1000', total: '3000.000000000000000000', least: '3.000000000000000000' });
+  await world.projected(60_000);
+  expect(await verify()).toMatchObject({ ok: true, firstContradiction: null });
 }, 120_000);
 
+function claimsOf(worker: ChildProcess): number {
+  return world.logOf(worker).filter((line) => line.event === 'partitions_claimed').length;
+}
+
+async function send(commands: readonly Sent[]): Promise<void> {
+  const places = await world.send(commands);
+  for (const [index, { partition, offset }] of places.entries()) {
+    const command = commands[index];
+    if (command !== undefined) records.set(`${partition}/${offset}`, command);
+  }
+}
+
+/**
+ * Each record is its id's receipt, a duplicate of it (the same payload, and nothing kept), or a
+ * conflict with it (another payload, kept by its place).
+ */
 async function expectOneOutcomeEach(): Promise<void> {
-  const [counts] = await world.rows<{
-    receipts: string;
-    ids: string;
-    conflicts: string;
-    parked: string;
-    events: string;
-  }>(
-    `SELECT (SELECT count(*) FROM ledger.receipts)::text AS receipts,
-            (SELECT count(DISTINCT command_id) FROM ledger.events)::text AS ids,
-            (SELECT count(*) FROM ledger.conflicts)::text AS conflicts,
-            (SELECT count(*) FROM ledger.parked)::text AS parked,
-            (SELECT count(*) FROM ledger.events)::text AS events`,
+  const receipts = await world.rows<{ command_id: string; place: string; hash: string; events: string }>(
+    `SELECT r.command_id, r.partition || '/' || r."offset" AS place, encode(r.payload_hash, 'hex') AS hash,
+            (SELECT count(*) FROM ledger.events AS e WHERE e.command_id = r.command_id AND e.partition = r.partition AND e.seq = r.seq)::text AS events
+     FROM ledger.receipts AS r`,
   );
-  const all = String(load.commands.size + load.setup.length);
-  expect(counts).toEqual({ receipts: all, ids: all, conflicts: String(load.conflicts), parked: '0', events: all });
+  const byId = new Map(receipts.map((receipt) => [receipt.command_id, receipt]));
+  expect(receipts.every(({ events }) => events === '1')).toBe(true);
+  const expected = { receipts: 0, conflicts: [] as string[] };
+  for (const [place, { commandId, command }] of records) {
+    const receipt = byId.get(commandId);
+    if (receipt?.place === place) expected.receipts += 1;
+    if (receipt?.hash !== payloadHash(command).toString('hex')) expected.conflicts.push(place);
+  }
+  const conflicts = await world.rows<{ place: string }>(
+    `SELECT partition || '/' || "offset" AS place FROM ledger.conflicts`,
+  );
+  expect(receipts).toHaveLength(load.commands.size + load.setup.length);
+  expect(expected.receipts).toBe(receipts.length);
+  expect(conflicts.map(({ place }) => place).toSorted()).toEqual(expected.conflicts.toSorted());
+  expect(conflicts.length).toBeGreaterThanOrEqual(load.conflicts);
+  const [counts] = await world.rows(
+    `SELECT (SELECT count(*) FROM ledger.events)::text AS events, (SELECT count(*) FROM ledger.parked)::text AS parked`,
+  );
+  expect(counts).toEqual({ events: String(receipts.length), parked: '0' });
+}
+
+async function verify() {
+  const { endpoints } = world.database;
+  return await verifyInstallation(endpoints, { signal: AbortSignal.timeout(60_000), topicPrefix: world.group('') });
 }

@@ -30,7 +30,7 @@ export function makeFaultyLoad(options: {
   const made = [...load.commands(count)];
   for (const [index, command] of made.entries()) {
     sent.push(command);
-    const earlier = made[Math.max(0, index - random.below(3_000))];
+    const earlier = made[index - random.below(Math.min(3_000, index + 1))];
     const draw = random.next();
     if (earlier !== undefined && draw < 0.1) {
       sent.push(earlier);

@@ -5,13 +5,32 @@ import type { LedgerWorld } from './ledger-world.ts';
 
 /** A hash of each table of the ledger that a command can change: equal before and after means that nothing moved. */
 export async function ledgerFingerprint(world: LedgerWorld): Promise<Readonly<Record<string, string | null>>> {
-  const tables = ['receipts', 'events', 'balances', 'orders', 'trades', 'conflicts', 'parked'] as const;
+  const tables = ['receipts', 'events', 'balances', 'orders', 'trades', 'conflicts', 'parked'];
+  return await fingerprint(
+    world,
+    tables.map((table) => `ledger.${table}`),
+  );
+}
+
+/** The same of every view. */
+export async function viewsFingerprint(world: LedgerWorld): Promise<Readonly<Record<string, string | null>>> {
+  const tables = ['trades', 'fills', 'orders', 'balances', 'candles'];
+  return await fingerprint(
+    world,
+    tables.map((table) => `views.${table}`),
+  );
+}
+
+async function fingerprint(
+  world: LedgerWorld,
+  tables: readonly string[],
+): Promise<Readonly<Record<string, string | null>>> {
   const prints: Record<string, string | null> = {};
   for (const table of tables) {
-    const columns =
-      table === 'parked' ? 'row(t.topic, t.partition, t."offset", t.sha256, t.reason, t.status)::text' : 't::text';
+    // When a copy was published is no part of what a parked record is.
+    const columns = table === 'ledger.parked' ? `(to_jsonb(t) - 'copied_at')::text` : 't::text';
     const [row] = await world.rows<{ print: string | null }>(
-      `SELECT count(*) || ' ' || coalesce(sum(('x' || substr(md5(${columns}), 1, 15))::bit(60)::bigint)::text, '') AS print FROM ledger.${table} AS t`,
+      `SELECT count(*) || ' ' || coalesce(sum(('x' || substr(md5(${columns}), 1, 15))::bit(60)::bigint)::text, '') AS print FROM ${table} AS t`,
     );
     prints[table] = row?.print ?? null;
   }

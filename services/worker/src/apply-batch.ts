@@ -6,6 +6,7 @@ import type { LedgerLink } from './ledger-link.ts';
 import { loadBalances, loadLocked } from './load-state.ts';
 import {
   type Batch,
+  commandsToDecide,
   decideOnce,
   decodeRecords,
   prepareBatch,
@@ -144,7 +145,10 @@ export class BatchApplier {
     });
     await session.query({ text: 'BEGIN' });
     await session.query(lockPartitions(bench.topic, from));
-    const receipts = await loadLocked(session, bench.state, decoded);
+    const receipts = await loadLocked(session, bench.state, {
+      decoded,
+      toDecide: commandsToDecide(bench, decoded),
+    });
     for (;;) {
       const batch = decideOnce(bench, { records, decoded, receipts });
       if (batch !== null) return batch;

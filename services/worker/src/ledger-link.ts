@@ -11,7 +11,7 @@ export type LinkOptions = {
 };
 
 /** Longest wait for a lock, a statement and an idle transaction, so that a frozen worker cannot hold others up. */
-const SETTINGS = {
+export const SESSION_SETTINGS = {
   plan_cache_mode: 'force_generic_plan',
   lock_timeout: '10s',
   statement_timeout: '60s',
@@ -58,7 +58,7 @@ export class LedgerLink {
       url,
       applicationName: name,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      settings: SETTINGS,
+      settings: SESSION_SETTINGS,
       requireDurable: true,
       signal,
     });

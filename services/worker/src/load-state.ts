@@ -108,7 +108,7 @@ export async function loadReceipts(
   return new Map(
     rows.map((row) => [
       row.command_id,
-      { hash: row.payload_hash, partition: row.partition, offset: Number(row.place) },
+      { hash: row.payload_hash.toString('latin1'), partition: row.partition, offset: Number(row.place) },
     ]),
   );
 }
@@ -120,12 +120,12 @@ export async function loadReceipts(
 export async function loadLocked(
   session: Session,
   state: WorkingState,
-  records: readonly DecodedRecord[],
+  batch: { readonly decoded: readonly DecodedRecord[]; readonly toDecide: readonly DecodedCommand[] },
 ): Promise<ReadonlyMap<string, KnownReceipt>> {
-  const named = records.filter((record): record is DecodedCommand => record.kind === 'command');
-  const receipts = await loadReceipts(session, [...new Set(named.map((from) => from.commandId))].toSorted());
+  const ids = batch.decoded.flatMap((record) => (record.kind === 'command' ? [record.commandId] : []));
+  const receipts = await loadReceipts(session, [...new Set(ids)].toSorted());
   // What has its receipt touches nothing, not even by a row of zero.
-  const commands = named.filter((from) => !receipts.has(from.commandId));
+  const commands = batch.toDecide.filter((from) => !receipts.has(from.commandId));
   const [orders] = await Promise.all([
     loadOrders(session, state, [...new Set(commands.flatMap((from) => orderIdsOf(from.command)))].toSorted(), true),
     loadTrades(session, state, tradesOf(commands)),

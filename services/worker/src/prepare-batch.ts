@@ -2,7 +2,14 @@ import type { Session } from '@tradestream/database';
 import type { LogRecord } from '@tradestream/messaging';
 import { invariant } from '@tradestream/runtime';
 import { type Decided, decideBatch, type KnownReceipt, type ReceiptBook } from './decide-batch.ts';
-import { type DecodedRecord, decodeRecord, type PoisonRecord, recordHash, schemaIdOf } from './decode-record.ts';
+import {
+  type DecodedCommand,
+  type DecodedRecord,
+  decodeRecord,
+  type PoisonRecord,
+  recordHash,
+  schemaIdOf,
+} from './decode-record.ts';
 import type { GenerationMap } from './generation-map.ts';
 import { loadBalances, loadOrders } from './load-state.ts';
 import { type Position, type Positions, revertPosition } from './position.ts';
@@ -87,6 +94,18 @@ export async function prepareBatch(bench: Workbench, records: readonly LogRecord
   } finally {
     bench.state.forgetAbsences();
   }
+}
+
+/** The commands that will be decided: none that is parked, nor any behind one of its key. Their state is not asked for. */
+export function commandsToDecide(bench: Workbench, decoded: readonly DecodedRecord[]): readonly DecodedCommand[] {
+  const blocked = new Set<string>();
+  return decoded.filter((from): from is DecodedCommand => {
+    if (from.kind === 'poison') return false;
+    const position = bench.positions.get(from.record.partition);
+    const place = `${from.record.partition}/${from.key}`;
+    if (bench.failing.has(from.commandId)) blocked.add(place);
+    return !blocked.has(place) && position?.blockedKeys.has(from.key) === false;
+  });
 }
 
 /** Decides a batch whose state was just loaded under locks. Null when that state lacks something. */
