@@ -32,7 +32,7 @@ export function produceCommand(context: CliContext): Command {
       });
       const { outcomes, appliedTypes: _, ...counts } = summary;
       terminal.object({ ...counts, ...outcomes });
-      const failed = summary.badLines + summary.refused + summary.conflicts;
+      const failed = summary.badLines + summary.refused + summary.conflicts + summary.failedBefore;
       if (failed > 0) throw new CliFailure(`${failed} of the lines were not accepted`);
     });
 }

@@ -94,6 +94,10 @@ const EMPTY: Loaded = {
     outcomes: { applied: 0, rejected: 0, parked: 0, discarded: 0 },
     appliedTypes: {},
     reasons: {},
-    ...{ conflicts: 0, refused: 0, badLines: 0 },
+    conflicts: 0,
+    refused: 0,
+    badLines: 0,
+    answeredBefore: 0,
+    failedBefore: 0,
   },
 };

@@ -2,10 +2,10 @@ import { type GatewayAddress, openSession } from '@tradestream/client';
 import type { Progress } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { binancePhases } from './binance-phases.ts';
-import type { InputCommand, InputPhase } from './input-item.ts';
+import type { InputPhase } from './input-item.ts';
 import { ndjsonPhase } from './ndjson-phase.ts';
 import { type ProduceSummary, ProduceTally } from './produce-tally.ts';
-import type { ProgressFile } from './progress-file.ts';
+import type { PhaseProgress, ProgressFile } from './progress-file.ts';
 import { sendPhase } from './send-phase.ts';
 
 export const INPUT_FORMATS = ['ndjson', 'binance-trades'] as const;
@@ -42,12 +42,16 @@ export async function produceFiles(phases: readonly InputPhase[], options: Produ
   for (const [index, phase] of phases.entries()) {
     const isLast = index === phases.length - 1;
     const wait = options.wait || !isLast;
-    const skip = await answeredBefore(phase, { ...options, wait });
-    if (skip > 0) terminal.note(`${phase.name}: ${skip} commands were answered before`);
+    const before = await answeredBefore(phase, { ...options, wait });
+    const skip = before?.answered ?? 0;
+    if (before !== null) {
+      tally.addBefore(before.answered, before.failed);
+      terminal.note(`${phase.name}: ${skip} commands were answered before`);
+    }
     progress.start(phase.name, phase.commandCount);
     progress.add(skip);
     try {
-      await produce(phase, { ...options, wait, skip, tally });
+      await produce(phase, { ...options, wait, skip, tally, failedBefore: before?.failed ?? 0 });
     } finally {
       progress.stop();
     }
@@ -55,14 +59,19 @@ export async function produceFiles(phases: readonly InputPhase[], options: Produ
   return tally.summary();
 }
 
-type PhaseOptions = ProduceOptions & { readonly skip: number; readonly tally: ProduceTally };
+type PhaseOptions = ProduceOptions & {
+  readonly skip: number;
+  /** Of the skipped ones. */
+  readonly failedBefore: number;
+  readonly tally: ProduceTally;
+};
 
 async function produce(phase: InputPhase, options: PhaseOptions): Promise<void> {
   const { gateway, wait, skip, signal, tally, terminal, progress, remember } = options;
-  let last: { readonly command: InputCommand; readonly answered: number } | null = null;
+  const failedElsewhere = tally.failed - options.failedBefore;
+  let last: PhaseProgress | null = null;
   const write = async () => {
-    if (last !== null)
-      await remember?.set(keyOf(phase, wait), { answered: last.answered, lastCommandId: last.command.commandId });
+    if (last !== null) await remember?.set(keyOf(phase, wait), last);
   };
   try {
     await sendPhase(phase, {
@@ -71,9 +80,9 @@ async function produce(phase: InputPhase, options: PhaseOptions): Promise<void> 
       skip,
       ...(signal === undefined ? {} : { signal }),
       onAnswer: (command, answer, answered) => {
-        last = { command, answered };
         progress.add(1);
         const trouble = tally.add(command, answer);
+        last = { answered, failed: tally.failed - failedElsewhere, lastCommandId: command.commandId };
         if (trouble !== null) terminal.note(`${phase.file}:${command.line} ${trouble}`);
         if (answered % REMEMBER_EVERY === 0) void write();
       },
@@ -89,11 +98,11 @@ async function produce(phase: InputPhase, options: PhaseOptions): Promise<void> 
 }
 
 /** Believed only when the gateway knows the last command: another installation begins at the start. */
-async function answeredBefore(phase: InputPhase, options: ProduceOptions): Promise<number> {
+async function answeredBefore(phase: InputPhase, options: ProduceOptions): Promise<PhaseProgress | null> {
   const known = options.remember?.get(keyOf(phase, options.wait)) ?? null;
-  if (known === null) return 0;
+  if (known === null) return null;
   const receipt = await openSession(options.gateway).receipt(known.lastCommandId, { waitMs: 2_000 });
-  return receipt === null ? 0 : known.answered;
+  return receipt === null ? null : known;
 }
 
 /** Other bytes, or an answer that says less, are another run. */

@@ -5,8 +5,12 @@ const OUTCOMES = ['applied', 'rejected', 'parked', 'discarded'] as const;
 type Outcome = (typeof OUTCOMES)[number];
 
 export type ProduceSummary = {
-  /** Commands that were answered, skipped ones of an earlier run left out. */
+  /** Commands that were answered in this run. */
   readonly sent: number;
+  /** Commands that an earlier run had answered and that were not sent again. */
+  readonly answeredBefore: number;
+  /** Of those, commands that were refused or in conflict. */
+  readonly failedBefore: number;
   readonly outcomes: Readonly<Record<Outcome, number>>;
   /** Commands of each type that were applied. */
   readonly appliedTypes: Readonly<Record<string, number>>;
@@ -23,12 +27,24 @@ export type ProduceSummary = {
 /** Counts what became of the commands of a run. */
 export class ProduceTally {
   #sent = 0;
+  #answeredBefore = 0;
+  #failedBefore = 0;
   #conflicts = 0;
   #refused = 0;
   #badLines = 0;
   readonly #outcomes: Record<Outcome, number> = { applied: 0, rejected: 0, parked: 0, discarded: 0 };
   readonly #appliedTypes: Record<string, number> = {};
   readonly #reasons: Record<string, number> = {};
+
+  /** Commands that were refused or in conflict, in this run or before. */
+  get failed(): number {
+    return this.#conflicts + this.#refused + this.#failedBefore;
+  }
+
+  addBefore(answered: number, failed: number): void {
+    this.#answeredBefore += answered;
+    this.#failedBefore += failed;
+  }
 
   addBadLine(): void {
     this.#badLines += 1;
@@ -43,7 +59,8 @@ export class ProduceTally {
     }
     if (typeof answer['status'] === 'number') {
       this.#refused += 1;
-      return String(answer['title'] ?? answer['code']);
+      const { field, rule, title, code } = answer;
+      return typeof field === 'string' ? `${field} ${String(rule)}` : String(title ?? code);
     }
     const outcome = OUTCOMES.find((known) => known === answer['outcome']);
     if (outcome === undefined) return null;
@@ -56,6 +73,8 @@ export class ProduceTally {
   summary(): ProduceSummary {
     return {
       sent: this.#sent,
+      answeredBefore: this.#answeredBefore,
+      failedBefore: this.#failedBefore,
       outcomes: { ...this.#outcomes },
       appliedTypes: { ...this.#appliedTypes },
       reasons: { ...this.#reasons },

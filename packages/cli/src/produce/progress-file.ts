@@ -2,8 +2,13 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** How far a phase of a file was answered, and the id of the last command that was. */
-export type PhaseProgress = { readonly answered: number; readonly lastCommandId: string };
+/** How far a phase of a file was answered. */
+export type PhaseProgress = {
+  readonly answered: number;
+  /** Of those answered, commands that were refused or in conflict. */
+  readonly failed: number;
+  readonly lastCommandId: string;
+};
 
 /**
  * Remembers across runs how far the phases of an input got. It is a hint: a run believes it only
@@ -53,7 +58,9 @@ function phasesOf(value: unknown): Record<string, PhaseProgress> {
   return Object.fromEntries(
     Object.entries(value).filter(
       (entry): entry is [string, PhaseProgress] =>
-        Number.isSafeInteger(entry[1]?.answered) && typeof entry[1]?.lastCommandId === 'string',
+        Number.isSafeInteger(entry[1]?.answered) &&
+        Number.isSafeInteger(entry[1]?.failed) &&
+        typeof entry[1]?.lastCommandId === 'string',
     ),
   );
 }
