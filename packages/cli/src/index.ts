@@ -1,3 +1,6 @@
+export { type ExamineOptions, examine } from './doctor/examine.ts';
+export type { Finding } from './doctor/finding.ts';
+export type { PartEndpoints } from './find-endpoints.ts';
 export {
   type Verification,
   type VerifyEndpoints,
