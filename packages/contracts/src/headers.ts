@@ -82,13 +82,22 @@ function cloudEvent(
   options: Traced & { readonly id: string; readonly type: string; readonly source: string; readonly timeMs: number },
 ): Record<string, string> {
   const { id, type, source, timeMs, traceparent } = options;
-  return {
+  const headers: Record<string, string> = {
     ce_specversion: SPEC_VERSION,
     ce_id: id,
     ce_type: type,
     ce_source: source,
-    ce_time: new Date(timeMs).toISOString(),
+    ce_time: isoTime(timeMs),
     'content-type': CONTENT_TYPE,
-    ...(traceparent === undefined ? {} : { traceparent }),
   };
+  if (traceparent !== undefined) headers['traceparent'] = traceparent;
+  return headers;
+}
+
+let lastTime = { ms: 0, iso: new Date(0).toISOString() };
+
+/** Records come in bursts of one millisecond: its text is made once. */
+function isoTime(ms: number): string {
+  if (ms !== lastTime.ms) lastTime = { ms, iso: new Date(ms).toISOString() };
+  return lastTime.iso;
 }

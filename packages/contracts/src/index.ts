@@ -49,11 +49,9 @@ export type { CommandMessage } from './avro/command-message.ts';
 export {
   decodeEvent,
   type EventContent,
+  EventPack,
   type EventPlace,
   encodeEvent,
-  encodeEventAt,
-  encodeEventHead,
-  encodeEventTail,
 } from './avro/event-codec.ts';
 export { frame, readFrame } from './avro/wire-frame.ts';
 export { parseWriterSchema, type WriterSchema } from './avro/writer-schema.ts';
@@ -72,7 +70,7 @@ export {
   resolveCommandId,
   tradeCommandId,
 } from './ids.ts';
-export { payloadHash } from './payload-hash.ts';
+export { payloadDigest, payloadHash } from './payload-hash.ts';
 export { openSchemas, type SchemaIds, type Schemas } from './registry/schemas.ts';
 export { decodeToken, encodeToken, mergeTokens, type Token } from './token.ts';
 export { subjectOf, TOPICS, type Topics, topicsWithPrefix } from './topics.ts';

@@ -20,10 +20,15 @@ const writer = new ByteWriter();
  * times in microseconds. It tells a duplicate of a command from a conflict with it.
  */
 export function payloadHash(command: TradeCommand): Buffer {
+  return Buffer.from(payloadDigest(command), 'latin1');
+}
+
+/** The same 32 bytes as Latin-1 text: a quarter of the time of a buffer each, where thousands are made. */
+export function payloadDigest(command: TradeCommand): string {
   writer.clear();
   writer.byte(TAGS[command.type]);
   writeFields(command);
-  return hash('sha256', writer.take(), 'buffer');
+  return hash('sha256', writer.take(), 'binary');
 }
 
 function writeFields(command: TradeCommand): void {

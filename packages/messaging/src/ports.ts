@@ -8,6 +8,8 @@ export type LogRecord = {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: RecordHeaders;
+  /** The text of one header, the last of its name, where that is cheaper than reading all of them. */
+  readonly headerText?: (name: string) => string | null;
 };
 
 export type RecordHeaders = Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | undefined>>;

@@ -1,4 +1,4 @@
-import { encodeEventTail } from '@tradestream/contracts';
+import { EventPack } from '@tradestream/contracts';
 import { errorOf } from '@tradestream/runtime';
 import { type Decision, decide, evolve, type TradeEvent } from '@tradestream/trading';
 import type { DecodedCommand, DecodedRecord, PoisonRecord } from './decode-record.ts';
@@ -6,7 +6,7 @@ import type { Positions } from './position.ts';
 import type { WorkingState } from './working-state.ts';
 
 /** A receipt as far as a later record of the same command id needs it. */
-export type KnownReceipt = { readonly hash: Buffer; readonly partition: number; readonly offset: number };
+export type KnownReceipt = { readonly hash: string; readonly partition: number; readonly offset: number };
 
 export interface ReceiptBook {
   get(commandId: string): KnownReceipt | undefined;
@@ -26,8 +26,6 @@ export type NewEvent = {
   readonly index: number;
   readonly seq: number;
   readonly type: TradeEvent['type'];
-  /** The Avro record after its place: all that does not depend on the batch number. */
-  readonly tail: Buffer;
 };
 
 export type NewParked = {
@@ -37,12 +35,14 @@ export type NewParked = {
   readonly blocksKey: boolean;
 };
 
-export type NewConflict = { readonly from: DecodedCommand; readonly firstHash: Buffer };
+export type NewConflict = { readonly from: DecodedCommand; readonly firstHash: string };
 
 /** All that a batch comes to, before it is written. */
 export type Decided = {
   readonly receipts: readonly NewReceipt[];
   readonly events: readonly NewEvent[];
+  /** Their Avro records but for their place, which holds the batch number; in the same order. */
+  readonly encoded: EventPack;
   readonly parked: readonly NewParked[];
   readonly conflicts: readonly NewConflict[];
   readonly duplicates: number;
@@ -120,6 +120,7 @@ function decideOne(from: DecodedCommand, state: WorkingState): { event: TradeEve
 class Draft implements Decided {
   readonly receipts: NewReceipt[] = [];
   readonly events: NewEvent[] = [];
+  readonly encoded = new EventPack();
   readonly parked: NewParked[] = [];
   readonly conflicts: NewConflict[] = [];
   readonly absentOrders: string[] = [];
@@ -143,7 +144,7 @@ class Draft implements Decided {
     }
     // Read again at the place of its own receipt: that outcome stands.
     if (first.partition === partition && first.offset === offset) return true;
-    if (first.hash.equals(from.hash)) this.duplicates += 1;
+    if (first.hash === from.hash) this.duplicates += 1;
     else this.conflicts.push({ from, firstHash: first.hash });
     return true;
   }
@@ -166,8 +167,8 @@ class Draft implements Decided {
   settle(from: DecodedCommand, decided: { event: TradeEvent; decision: Decision }, seq: number): void {
     const { event, decision } = decided;
     const index = this.#index++;
-    const tail = encodeEventTail({ commandId: from.commandId, occurredAt: from.record.timestampMs * 1_000, event });
-    this.events.push({ from, index, seq, type: event.type, tail });
+    this.encoded.add({ commandId: from.commandId, occurredAt: from.record.timestampMs * 1_000, event });
+    this.events.push({ from, index, seq, type: event.type });
     this.receipts.push({
       from,
       index,

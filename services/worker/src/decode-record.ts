@@ -3,7 +3,7 @@ import {
   ContractError,
   decodeCommand,
   headerText,
-  payloadHash,
+  payloadDigest,
   readFrame,
   resolveCommandId,
 } from '@tradestream/contracts';
@@ -17,7 +17,8 @@ export type DecodedCommand = {
   readonly commandId: string;
   readonly command: TradeCommand;
   readonly key: string;
-  readonly hash: Buffer;
+  /** SHA-256 of the payload, as Latin-1 text. */
+  readonly hash: string;
 };
 
 /** A record that is set aside whole; bytes that are no command block no key. */
@@ -62,12 +63,12 @@ export function decodeRecord(record: LogRecord, options: DecodeOptions): Decoded
     const malformed = checkCommand(command);
     if (malformed !== null) return poison('MALFORMED', `${malformed.field}: ${malformed.rule}`);
     const key = commandKey(command);
-    if (record.key === null || record.key.toString('utf8') !== key) {
+    if (record.key === null || !isText(record.key, key)) {
       return poison('KEY_MISMATCH', `the key of this command is ${key}`);
     }
     const id = resolveCommandId({
       commandId: given,
-      ceId: headerText(record.headers, 'ce_id'),
+      ceId: headerOf(record, 'ce_id'),
       command,
       record: {
         clusterId: options.clusterId,
@@ -78,7 +79,7 @@ export function decodeRecord(record: LogRecord, options: DecodeOptions): Decoded
       },
     });
     if (!id.ok) return poison('MALFORMED', `${id.field}: ${id.rule}`);
-    return { kind: 'command', record, commandId: id.commandId, command, key, hash: payloadHash(command) };
+    return { kind: 'command', record, commandId: id.commandId, command, key, hash: payloadDigest(command) };
   } catch (error) {
     if (error instanceof ContractError && error.retry === 'never') return poison(error.code, error.message);
     throw error;
@@ -87,6 +88,20 @@ export function decodeRecord(record: LogRecord, options: DecodeOptions): Decoded
 
 /** What a record's timestamp, which its producer may choose, can be as the time of an event. */
 export const TIMESTAMP_MS = { min: -62_135_596_800_000, max: 253_402_300_799_999 } as const;
+
+/** The text of a record's header; null when it has none of that name. */
+export function headerOf(record: LogRecord, name: string): string | null {
+  return record.headerText === undefined ? headerText(record.headers, name) : record.headerText(name);
+}
+
+/** Whether bytes are the UTF-8 of a text; keys are short and ASCII, and then no text is made of them. */
+function isText(bytes: Buffer, text: string): boolean {
+  if (bytes.length !== text.length) return bytes.toString('utf8') === text;
+  for (let index = 0; index < bytes.length; index += 1) {
+    if (bytes[index] !== text.charCodeAt(index)) return bytes.toString('utf8') === text;
+  }
+  return true;
+}
 
 /** The schema id that a record names, if its value is framed. */
 export function schemaIdOf(record: LogRecord): number | null {

@@ -1,4 +1,3 @@
-import { encodeEventAt } from '@tradestream/contracts';
 import { DatabaseError, type Session, type Statement } from '@tradestream/database';
 import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
@@ -101,18 +100,17 @@ export async function writeBatch(session: Session, plan: WritePlan, options: Wri
     const { rows } = await numbered;
     const batch = Number(rows[0]?.batch);
     invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
-    const { events } = plan.decided;
     const { timeline, eventSchemaId: schemaId } = options;
-    if (events.length > 0) {
-      void send(addEvents(events, { batch, timeline, schemaId, payloads: joinPayloads(events, { batch, timeline }) }));
-    }
+    if (plan.decided.events.length > 0) void send(addEvents(plan.decided, { batch, timeline, schemaId }));
   } catch {
     await rollBack(session, sent);
   }
   try {
     await session.commit({ timeoutMs: options.commitTimeoutMs });
   } catch (error) {
-    throw (await firstFailure(sent)) ?? errorOf(error);
+    const first = await firstFailure(sent);
+    // With the connection gone no answer comes; what matters then is that COMMIT may have been done.
+    throw first === null || isConnectionLoss(first) ? errorOf(error) : first;
   }
 }
 
@@ -122,21 +120,15 @@ async function rollBack(session: Session, sent: readonly Promise<unknown>[]): Pr
   throw (await firstFailure(sent)) ?? new DatabaseError('DB_COMMIT_ROLLED_BACK');
 }
 
+function isConnectionLoss(error: Error): boolean {
+  return error instanceof DatabaseError && error.code === 'DB_CONNECTION_LOST';
+}
+
 /** Statements behind a failed one answer that the transaction is aborted; the first failure is the cause. */
 async function firstFailure(sent: readonly Promise<unknown>[]): Promise<Error | null> {
   const answers = await Promise.allSettled(sent);
   const failed = answers.find((answer) => answer.status === 'rejected');
   return failed === undefined ? null : errorOf(failed.reason);
-}
-
-function joinPayloads(
-  events: readonly NewEvent[],
-  place: { readonly batch: number; readonly timeline: number },
-): Buffer[] {
-  const { batch, timeline } = place;
-  return events.map(({ from, seq, tail }) =>
-    encodeEventAt({ partition: from.record.partition, seq, timeline, batch }, tail),
-  );
 }
 
 type TradeKeyed = NewEvent & { readonly symbol: string; readonly tradeId: string };

@@ -1,8 +1,8 @@
-import { headerText } from '@tradestream/contracts';
 import { arrays, type Statement } from '@tradestream/database';
+import { invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
-import type { NewConflict, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
-import { TIMESTAMP_MS } from './decode-record.ts';
+import type { Decided, NewConflict, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
+import { headerOf, TIMESTAMP_MS } from './decode-record.ts';
 import type { BalanceTouched, Touched } from './working-state.ts';
 
 /** From where to where a partition moves, under which epoch. */
@@ -126,7 +126,7 @@ export function addReceipts(receipts: readonly NewReceipt[]): Statement {
              AS made (command_id, payload_hash, outcome, reason, partition, "offset", index, seq)`,
     values: [
       arrays.uuid(receipts.map((receipt) => receipt.from.commandId)),
-      arrays.bytea(receipts.map((receipt) => receipt.from.hash)),
+      arrays.byteaLatin1(receipts.map((receipt) => receipt.from.hash)),
       arrays.text(receipts.map((receipt) => receipt.outcome)),
       arrays.text(receipts.map((receipt) => receipt.reason)),
       arrays.int4(receipts.map((receipt) => receipt.from.record.partition)),
@@ -179,14 +179,14 @@ export function addTrades(
 
 /** Events with their batch number; the payload is written here since it holds that number. */
 export function addEvents(
-  events: readonly NewEvent[],
-  place: {
-    readonly batch: number;
-    readonly timeline: number;
-    readonly schemaId: number;
-    readonly payloads: readonly Buffer[];
-  },
+  { events, encoded }: Pick<Decided, 'events' | 'encoded'>,
+  { batch, timeline, schemaId }: { readonly batch: number; readonly timeline: number; readonly schemaId: number },
 ): Statement {
+  const payloads = encoded.join((index) => {
+    const event = events[index];
+    invariant(event !== undefined, 'every encoded event is one of the batch');
+    return { partition: event.from.record.partition, seq: event.seq, timeline, batch };
+  });
   return {
     name: 'add_events',
     text: `INSERT INTO ledger.events (partition, seq, timeline, batch, index, type, schema_id, key, payload, command_id, occurred_at,
@@ -201,13 +201,13 @@ export function addEvents(
       arrays.int4(events.map((event) => event.index)),
       arrays.text(events.map((event) => event.type)),
       arrays.text(events.map((event) => event.from.key)),
-      arrays.bytea(place.payloads),
-      place.timeline,
-      place.batch,
-      place.schemaId,
+      arrays.byteaPacked(events.length, payloads),
+      timeline,
+      batch,
+      schemaId,
       arrays.uuid(events.map((event) => event.from.commandId)),
       arrays.timestamptzMicros(events.map((event) => event.from.record.timestampMs * 1_000)),
-      arrays.text(events.map((event) => headerText(event.from.record.headers, 'traceparent')?.slice(0, 128) ?? null)),
+      arrays.text(events.map((event) => headerOf(event.from.record, 'traceparent')?.slice(0, 128) ?? null)),
     ],
   };
 }
@@ -224,8 +224,8 @@ export function addConflicts(topic: string, conflicts: readonly NewConflict[]): 
       arrays.int4(conflicts.map((conflict) => conflict.from.record.partition)),
       arrays.int8(conflicts.map((conflict) => conflict.from.record.offset)),
       arrays.uuid(conflicts.map((conflict) => conflict.from.commandId)),
-      arrays.bytea(conflicts.map((conflict) => conflict.from.hash)),
-      arrays.bytea(conflicts.map((conflict) => conflict.firstHash)),
+      arrays.byteaLatin1(conflicts.map((conflict) => conflict.from.hash)),
+      arrays.byteaLatin1(conflicts.map((conflict) => conflict.firstHash)),
     ],
   };
 }

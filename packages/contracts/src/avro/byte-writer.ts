@@ -2,6 +2,7 @@ import { isAmount } from '@tradestream/trading';
 import { ContractError } from '../errors.ts';
 
 const ASCII_MAX = 64;
+const LENGTH_BYTES = 4;
 
 /** The two halves of an amount, and the same memory as bytes, least significant first. */
 const halves = new BigInt64Array(2);
@@ -14,8 +15,17 @@ const HALF_MIN = -(2n ** 63n);
  * One instance serves one value at a time.
  */
 export class ByteWriter {
-  #bytes = Buffer.allocUnsafeSlow(4096);
+  #bytes: Buffer;
   #at = 0;
+
+  constructor(bytesExpected = 4096) {
+    this.#bytes = Buffer.allocUnsafeSlow(bytesExpected);
+  }
+
+  /** How many bytes were written since the last `take`. */
+  get length(): number {
+    return this.#at;
+  }
 
   /** The bytes written since the last `take`. */
   take(): Buffer {
@@ -25,18 +35,28 @@ export class ByteWriter {
     return copy;
   }
 
-  /** The bytes written since the last `take`, and `tail` behind them. */
-  takeWith(tail: Buffer): Buffer {
-    const copy = Buffer.allocUnsafe(this.#at + tail.length);
-    this.#bytes.copy(copy, 0, 0, this.#at);
-    tail.copy(copy, this.#at);
-    this.#at = 0;
-    return copy;
-  }
-
   /** Drops what was written: a value that failed half way must not lead the next one. */
   clear(): void {
     this.#at = 0;
+  }
+
+  /** Bytes that another writer holds. */
+  copyFrom(other: ByteWriter, start: number, end: number): void {
+    this.#reserve(end - start);
+    other.#bytes.copy(this.#bytes, this.#at, start, end);
+    this.#at += end - start;
+  }
+
+  /** Leaves room for a length, which `lengthAt` fills in. */
+  skipLength(): number {
+    this.#reserve(LENGTH_BYTES);
+    this.#at += LENGTH_BYTES;
+    return this.#at;
+  }
+
+  /** Writes how many bytes follow since `skipLength` gave `start`: 32 bits, big endian. */
+  lengthAt(start: number): void {
+    this.#bytes.writeInt32BE(this.#at - start, start - LENGTH_BYTES);
   }
 
   byte(value: number): void {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { anyCommandMessage, anyEnvelope } from './arbitrary-messages.ts';
 import { decodeCommand, encodeCommand } from './command-codec.ts';
-import { decodeEvent, encodeEvent, encodeEventAt, encodeEventHead, encodeEventTail } from './event-codec.ts';
+import { decodeEvent, EventPack, encodeEvent } from './event-codec.ts';
 import { libraryCommandBytes, libraryEventBytes } from './library-encoding.ts';
 
 /** Lone surrogates have no UTF-8: both sides write U+FFFD, and nothing can bring them back. */
@@ -47,13 +47,23 @@ test('an event comes back from its bytes as it was', () => {
   );
 });
 
-test('head and tail of an event are its bytes', () => {
+test('events packed before they have a place are their bytes, each behind its length', () => {
   fc.assert(
-    fc.property(anyEnvelope, (envelope) => {
-      const whole = encodeEvent(envelope);
-      const tail = encodeEventTail(envelope);
-      expect(Buffer.concat([encodeEventHead(envelope), tail]).equals(whole)).toBe(true);
-      expect(encodeEventAt(envelope, tail).equals(whole)).toBe(true);
+    fc.property(fc.array(anyEnvelope, { maxLength: 5 }), (envelopes) => {
+      const pack = new EventPack();
+      for (const envelope of envelopes) pack.add(envelope);
+      const wanted = envelopes.flatMap((envelope) => {
+        const bytes = encodeEvent(envelope);
+        const length = Buffer.alloc(4);
+        length.writeInt32BE(bytes.length);
+        return [length, bytes];
+      });
+      const joined = pack.join((index) => {
+        const place = envelopes[index];
+        if (place === undefined) throw new RangeError(`no event has index ${index}`);
+        return place;
+      });
+      expect(joined.equals(Buffer.concat(wanted))).toBe(true);
     }),
   );
 });

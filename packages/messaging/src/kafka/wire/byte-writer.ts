@@ -55,6 +55,15 @@ export class ByteWriter {
     this.position += this.buffer.write(value, this.position);
   }
 
+  /** Text without its length. Short texts are nearly always ASCII, for which a loop beats a call into the encoder. */
+  utf8(value: string): void {
+    if (value.length <= SHORT_TEXT && isAscii(value)) {
+      for (let index = 0; index < value.length; index += 1) this.buffer[this.position++] = value.charCodeAt(index);
+    } else {
+      this.position += this.buffer.write(value, this.position);
+    }
+  }
+
   bytes(value: Buffer): void {
     value.copy(this.buffer, this.position);
     this.position += value.length;
@@ -64,6 +73,18 @@ export class ByteWriter {
   written(): Buffer {
     return this.buffer.subarray(0, this.position);
   }
+}
+
+const SHORT_TEXT = 64;
+
+/** Length of a text as UTF-8. */
+export function textBytes(value: string): number {
+  return value.length <= SHORT_TEXT && isAscii(value) ? value.length : Buffer.byteLength(value);
+}
+
+function isAscii(value: string): boolean {
+  for (let index = 0; index < value.length; index += 1) if (value.charCodeAt(index) > 0x7f) return false;
+  return true;
 }
 
 export function varintLength(value: number): number {

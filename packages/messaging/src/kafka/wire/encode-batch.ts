@@ -1,5 +1,5 @@
 import type { OutgoingRecord, RecordHeaders } from '../../ports.ts';
-import { ByteWriter, varintLength, varlongLength } from './byte-writer.ts';
+import { ByteWriter, textBytes, varintLength, varlongLength } from './byte-writer.ts';
 import { crc32c } from './crc32c.ts';
 import { BATCH } from './record-batch.ts';
 
@@ -79,43 +79,56 @@ function writeBody(
   writer.varint(delta.offsetDelta);
   writeNullable(writer, record.key);
   writeNullable(writer, record.value);
-  const headers = record.headers === undefined ? NO_HEADERS : headerList(record.headers);
-  writer.varint(headers.length);
-  for (const [name, value] of headers) {
-    writeNullable(writer, name);
-    writeNullable(writer, value);
+  const { headers = NO_HEADERS } = record;
+  writer.varint(headerCount(headers));
+  // The headers are walked, not listed: a list of pairs for each record costs more than writing them.
+  for (const name in headers) {
+    const value = headers[name];
+    if (value === undefined) continue;
+    if (isOne(value)) writeHeader(writer, name, value);
+    else for (const item of value) writeHeader(writer, name, item);
   }
 }
 
 function bodyBytes(record: OutgoingRecord, offsetDelta: number, timestampDelta: number): number {
-  const headers = record.headers === undefined ? NO_HEADERS : headerList(record.headers);
-  let total = 1 + varlongLength(timestampDelta) + varintLength(offsetDelta) + varintLength(headers.length);
+  const { headers = NO_HEADERS } = record;
+  let total = 1 + varlongLength(timestampDelta) + varintLength(offsetDelta) + varintLength(headerCount(headers));
   total += nullableBytes(record.key) + nullableBytes(record.value);
-  for (const [name, value] of headers) total += nullableBytes(name) + nullableBytes(value);
-  return total;
-}
-
-type Header = readonly [name: string, value: Buffer | string];
-
-const NO_HEADERS: readonly Header[] = [];
-
-function headerList(headers: RecordHeaders): readonly Header[] {
-  const list: Header[] = [];
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined) continue;
-    if (typeof value === 'string' || Buffer.isBuffer(value)) list.push([name, value]);
-    else for (const item of value) list.push([name, item]);
+    if (isOne(value)) total += nullableBytes(name) + nullableBytes(value);
+    else for (const item of value) total += nullableBytes(name) + nullableBytes(item);
   }
-  return list;
+  return total;
+}
+
+const NO_HEADERS: RecordHeaders = {};
+
+function headerCount(headers: RecordHeaders): number {
+  let count = 0;
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) count += isOne(value) ? 1 : value.length;
+  }
+  return count;
+}
+
+function isOne(value: Buffer | string | readonly (Buffer | string)[]): value is Buffer | string {
+  return typeof value === 'string' || Buffer.isBuffer(value);
+}
+
+function writeHeader(writer: ByteWriter, name: string, value: Buffer | string): void {
+  writeNullable(writer, name);
+  writeNullable(writer, value);
 }
 
 function writeNullable(writer: ByteWriter, value: Buffer | string | null): void {
   if (value === null) {
     writer.varint(-1);
   } else if (typeof value === 'string') {
-    writer.varint(Buffer.byteLength(value));
-    writer.position += writer.buffer.write(value, writer.position);
+    writer.varint(textBytes(value));
+    writer.utf8(value);
   } else {
     writer.varint(value.length);
     writer.bytes(value);
@@ -124,6 +137,6 @@ function writeNullable(writer: ByteWriter, value: Buffer | string | null): void 
 
 function nullableBytes(value: Buffer | string | null): number {
   if (value === null) return 1;
-  const length = typeof value === 'string' ? Buffer.byteLength(value) : value.length;
+  const length = typeof value === 'string' ? textBytes(value) : value.length;
   return varintLength(length) + length;
 }

@@ -40,6 +40,11 @@ export class FetchedRecord implements LogRecord {
     this.#headers ??= this.#place === undefined ? NO_HEADERS : readHeaders(this.#place);
     return this.#headers;
   }
+
+  /** One header by its name, without reading the others. */
+  headerText(name: string): string | null {
+    return this.#place === undefined ? null : findHeader(this.#place, name);
+  }
 }
 
 /** Bytes of a nullable field, -1 for null. */
@@ -60,4 +65,27 @@ function readHeaders(place: HeaderPlace): RecordHeaders {
     else headers.set(name, Array.isArray(seen) ? [...seen, value] : [seen, value]);
   }
   return Object.fromEntries(headers);
+}
+
+/** The last header of that ASCII name, as in Kafka. */
+function findHeader(place: HeaderPlace, name: string): string | null {
+  const { buffer } = place;
+  const reader = new ByteReader(buffer, place.start);
+  let found: string | null = null;
+  for (let left = reader.varint(); left > 0; left -= 1) {
+    const nameLength = reader.varint();
+    const isIt = nameLength === name.length && standsAt(buffer, reader.position, name);
+    reader.position += nameLength;
+    const length = Math.max(0, reader.varint());
+    if (isIt) found = buffer.toString('utf8', reader.position, reader.position + length);
+    reader.position += length;
+  }
+  return found;
+}
+
+function standsAt(buffer: Buffer, at: number, ascii: string): boolean {
+  for (let index = 0; index < ascii.length; index += 1) {
+    if (buffer[at + index] !== ascii.charCodeAt(index)) return false;
+  }
+  return true;
 }
