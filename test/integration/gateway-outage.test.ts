@@ -130,18 +130,6 @@ test('with the primary away receipts are 503 and what was published is applied o
   expect((await call(`${receipt}?waitMs=60000`)).body).toMatchObject({ outcome: 'applied' });
 }, 120_000);
 
-test('told to stop it answers what waits, takes no more, and ends with 0', async () => {
-  const stopping = await world.startGateway();
-  await ready(stopping);
-  const waiting = post(`${stopping.url}/v1/commands?wait=projected&timeoutMs=1500`, deposit('stopping'));
-  await eventually(async () => /published_total\{[^}]*\} 1/.test((await call(`${stopping.url}/metrics`)).text), {
-    withinMs: 20_000,
-  });
-  await stopping.close();
-  expect((await waiting).status).toBe(504);
-  expect(stopping.child.exitCode).toBe(0);
-}, 60_000);
-
 function expectUnavailable(answer: Answer, codes: readonly string[]): void {
   expect(answer.status, answer.text).toBe(503);
   expect(codes).toContain(answer.body['code']);
