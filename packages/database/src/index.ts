@@ -20,6 +20,12 @@ export {
 } from './pool/connection-manager.ts';
 export type { ConnectionPoolConfig, PoolConfig, PoolSettings } from './pool/pool-config.ts';
 export type { PoolEvent } from './pool/pool-events.ts';
+export type { DeleteBuilder } from './query/delete-builder.ts';
+export { type Fragment, sql } from './query/fragment.ts';
+export type { InsertBuilder } from './query/insert-builder.ts';
+export { QueryBuilder, type Subquery } from './query/query-builder.ts';
+export type { BuiltQuery, Schema } from './query/types.ts';
+export type { UpdateBuilder } from './query/update-builder.ts';
 export type { Rows, Session, Statement } from './session.ts';
 export type { DeadlockParty, DeadlockReport } from './transaction/deadlock-report.ts';
 export type { LongRunningFinding, LongRunningPolicy, RunningTransaction } from './transaction/long-running.ts';

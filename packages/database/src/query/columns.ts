@@ -1,5 +1,5 @@
 import { type Fragment, isFragment, plain } from './fragment.ts';
-import { quoteName, quotePath, shown, words } from './identifiers.ts';
+import { quoteColumn, quoteName, quotePath, shown, words } from './identifiers.ts';
 import { invalidQuery } from './invalid-query.ts';
 
 /** `t.id`, `t.*`, `t.price AS p`, an aggregate of one column (`sum(t.price) AS total`), or an `sql` piece. */
@@ -27,7 +27,7 @@ export function columnOf(column: Column): Fragment {
   const aliased = /^(.*\S)\s+as\s+(\S+)$/is.exec(column.trim());
   const text = aliased?.[1] ?? column.trim();
   const alias = aliased?.[2];
-  const expression = expressionOf(text);
+  const expression = expressionOf(text, alias === undefined ? quotePath : quoteColumn);
   return plain(alias === undefined ? expression : `${expression} AS ${quoteName(alias)}`);
 }
 
@@ -49,21 +49,21 @@ export function parseOrder(order: string): Order {
   if (match === null) throw invalidQuery(`${shown(order)} is no order`);
   const [, text = '', direction, nulls] = match;
   return {
-    expression: expressionOf(text),
+    expression: expressionOf(text, quoteColumn),
     descending: direction?.toLowerCase() === 'desc',
     nulls: nulls === undefined ? null : nulls.toLowerCase() === 'first' ? 'FIRST' : 'LAST',
   };
 }
 
-function expressionOf(text: string): string {
+function expressionOf(text: string, quote: (path: string) => string): string {
   const call = CALL.exec(text);
   if (call === null) {
     if (words(text).length !== 1)
       throw invalidQuery(`${shown(text)} is no column: use the sql template for an expression`);
-    return quotePath(text);
+    return quote(text);
   }
   const [, name = '', distinct, argument = ''] = call;
   if (!CALLS.has(name.toLowerCase())) throw invalidQuery(`${shown(text)}: use the sql template for this function`);
   if (argument === '*' && name.toLowerCase() !== 'count') throw invalidQuery(`${shown(text)} needs a column`);
-  return `${name.toLowerCase()}(${distinct === undefined ? '' : 'DISTINCT '}${argument === '*' ? '*' : quotePath(argument)})`;
+  return `${name.toLowerCase()}(${distinct === undefined ? '' : 'DISTINCT '}${argument === '*' ? '*' : quoteColumn(argument)})`;
 }

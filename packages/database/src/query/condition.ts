@@ -1,5 +1,5 @@
 import { type Fragment, isFragment, joined, of, plain, value } from './fragment.ts';
-import { quotePath, shown } from './identifiers.ts';
+import { quoteColumn, shown } from './identifiers.ts';
 import { invalidQuery } from './invalid-query.ts';
 
 /** Columns and what they must equal: null means IS NULL, a list means any of them. */
@@ -63,7 +63,7 @@ export function textCondition(text: string, values: readonly unknown[]): Fragmen
 }
 
 function equals(column: string, wanted: unknown): Fragment {
-  const name = quotePath(column);
+  const name = quoteColumn(column);
   if (wanted === null) return plain(`${name} IS NULL`);
   if (isFragment(wanted)) return of(`${name} = (`, wanted, ')');
   if (Array.isArray(wanted)) return listed(name, wanted, false);

@@ -15,6 +15,12 @@ export function quoteName(name: string): string {
   return quoted(name);
 }
 
+/** As `quotePath`, for a place where one column must stand: no `*`. @throws {DatabaseError} DB_QUERY_INVALID */
+export function quoteColumn(path: string): string {
+  if (path.endsWith('*')) throw invalidQuery(`${shown(path)} is more than one column`);
+  return quotePath(path);
+}
+
 /** `t.id`, `schema.table` or `t.*`, each part quoted. @throws {DatabaseError} DB_QUERY_INVALID */
 export function quotePath(path: string): string {
   const parts = splitPath(path);

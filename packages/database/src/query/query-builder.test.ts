@@ -61,7 +61,7 @@ describe('what it builds', () => {
     [
       'or stands against all before',
       trades.where('a = ?', 1).where('b = ?', 2).orWhere({ c: 3 }),
-      'SELECT * FROM "trades" AS "t" WHERE (((a = $1) AND (b = $2)) OR ("c" = $3))',
+      'SELECT * FROM "trades" AS "t" WHERE (((a = $1) AND (b = $2)) OR "c" = $3)',
       [1, 2, 3],
     ],
     [
@@ -204,6 +204,7 @@ describe('what it refuses', () => {
     ['a name that PostgreSQL would cut', () => from.select('x'.repeat(64)), '63 bytes'],
     ['NUL in a name', () => from.select('"a\0b"'), 'no column'],
     ['an order that is none', () => from.orderBy('a DESC, b'), 'no column'],
+    ['all columns as one', () => from.orderBy('t.*'), 'more than one column'],
     ['a limit that is none', () => from.limit(-1), 'limit'],
     ['an update of every row by accident', () => new QueryBuilder().update('t').set({ a: 1 }).build(), 'everyRow'],
     ['a delete of every row by accident', () => new QueryBuilder().deleteFrom('t').build(), 'everyRow'],

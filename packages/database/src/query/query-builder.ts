@@ -2,7 +2,7 @@ import { type Column, columnOf, orderOf } from './columns.ts';
 import { type Condition, conditionOf, listed, textCondition } from './condition.ts';
 import { DeleteBuilder } from './delete-builder.ts';
 import { type Fragment, of, plain, value } from './fragment.ts';
-import { quoteName, quotePath, quoteTable } from './identifiers.ts';
+import { quoteColumn, quoteName, quoteTable } from './identifiers.ts';
 import { InsertBuilder } from './insert-builder.ts';
 import { invalidQuery } from './invalid-query.ts';
 import { afterRow, orderBy } from './keyset.ts';
@@ -43,7 +43,7 @@ export class QueryBuilder<S extends Schema = Schema, Tables = Record<never, neve
 
   /** `SELECT DISTINCT`, or `DISTINCT ON` these columns. */
   distinct(...columns: readonly string[]): QueryBuilder<S, Tables, Columns> {
-    const on = columns.length === 0 ? '' : ` ON (${columns.map(quotePath).join(', ')})`;
+    const on = columns.length === 0 ? '' : ` ON (${columns.map(quoteColumn).join(', ')})`;
     return this.#with({ distinct: plain(`DISTINCT${on}`) });
   }
 
@@ -103,15 +103,15 @@ export class QueryBuilder<S extends Schema = Schema, Tables = Record<never, neve
   }
 
   whereNull(column: string): QueryBuilder<S, Tables, Columns> {
-    return this.#where(plain(`${quotePath(column)} IS NULL`));
+    return this.#where(plain(`${quoteColumn(column)} IS NULL`));
   }
 
   whereNotNull(column: string): QueryBuilder<S, Tables, Columns> {
-    return this.#where(plain(`${quotePath(column)} IS NOT NULL`));
+    return this.#where(plain(`${quoteColumn(column)} IS NOT NULL`));
   }
 
   whereBetween(column: string, low: unknown, high: unknown): QueryBuilder<S, Tables, Columns> {
-    return this.#where(of(`${quotePath(column)} BETWEEN `, value(low), ' AND ', value(high)));
+    return this.#where(of(`${quoteColumn(column)} BETWEEN `, value(low), ' AND ', value(high)));
   }
 
   whereExists(query: Subquery): QueryBuilder<S, Tables, Columns> {
@@ -244,7 +244,7 @@ function sourceOf(source: string | Subquery, alias: string | undefined): Fragmen
 }
 
 function inCondition(column: string, values: readonly unknown[] | Subquery, not: boolean): Fragment {
-  const name = quotePath(column);
+  const name = quoteColumn(column);
   if (Array.isArray(values)) return listed(name, values, not);
   if ('toFragment' in values) return of(`${name} ${not ? 'NOT IN' : 'IN'} (`, values.toFragment(), ')');
   throw invalidQuery('a list of values or a query is needed');
