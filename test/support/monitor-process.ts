@@ -84,6 +84,7 @@ export async function startMonitor(env: NodeJS.ProcessEnv): Promise<MonitorProce
     env: {
       PATH: process.env['PATH'],
       TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS: '500',
+      TRADESTREAM_MONITOR_CANARY: 'false',
       TRADESTREAM_MONITOR_READER_TOKEN: MONITOR_TOKENS.reader,
       TRADESTREAM_MONITOR_OPERATOR_TOKEN: MONITOR_TOKENS.operator,
       TRADESTREAM_MONITOR_ADMIN_TOKEN: MONITOR_TOKENS.admin,

@@ -1,4 +1,4 @@
-import { type ConfigOf, int, list, RuntimeError, secret, text, url } from '@tradestream/runtime';
+import { type ConfigOf, flag, int, list, RuntimeError, secret, text, url } from '@tradestream/runtime';
 
 const DATABASES = ['postgres', 'postgresql'] as const;
 const TOKEN = { charactersMin: 32, fallback: '' } as const;
@@ -55,6 +55,56 @@ export const MONITOR_SPEC = {
     min: 1,
     max: 86_400,
     fallback: 5,
+  }),
+  TRADESTREAM_MONITOR_SERVICES: list({
+    doc: 'services whose /metrics are read, `name=url` separated by commas',
+    fallback: [],
+    pattern: /^[\w.-]{1,80}=https?:\/\/\S+$/,
+    rule: '`name=url` separated by commas',
+  }),
+  TRADESTREAM_MONITOR_SERVICES_FILE: text({
+    doc: 'JSON file with `metricsUrls: {name: url}`, read again whenever it was replaced',
+    fallback: '',
+  }),
+  TRADESTREAM_MONITOR_RETENTION_DAYS: int({
+    doc: 'how long figures and resolved alerts are kept, days',
+    min: 1,
+    max: 365,
+    fallback: 7,
+  }),
+  TRADESTREAM_MONITOR_EXTERNAL_URL: text({
+    doc: 'address of this monitor as people reach it, for links in notifications',
+    fallback: '',
+  }),
+  TRADESTREAM_MONITOR_WEBHOOK_URL: url(['http', 'https'], {
+    doc: 'alerts are posted there in the form of an Alertmanager webhook; none: they are not',
+    fallback: '',
+  }),
+  TRADESTREAM_MONITOR_WEBHOOK_KEY: secret({
+    doc: 'signs what the webhook gets, as `X-Tradestream-Signature`',
+    charactersMin: 32,
+    fallback: '',
+  }),
+  TRADESTREAM_MONITOR_ALERTMANAGER_URL: url(['http', 'https'], {
+    doc: 'Alertmanager, told by its API v2; none: it is not',
+    fallback: '',
+  }),
+  TRADESTREAM_MONITOR_RECEIVERS_ALLOWED: list({
+    doc: '`host:port` of receivers that are not public addresses',
+    fallback: [],
+    pattern: /^\S+:\d{1,5}$/,
+    rule: '`host:port` separated by commas',
+  }),
+  TRADESTREAM_MONITOR_CANARY: flag({
+    doc: 'sends a command of its own at an interval and follows it through the pipeline',
+    fallback: true,
+  }),
+  TRADESTREAM_MONITOR_CANARY_INTERVAL_MS: int({ doc: 'its interval, ms', min: 500, max: 3_600_000, fallback: 10_000 }),
+  TRADESTREAM_MONITOR_CANARY_TIMEOUT_MS: int({
+    doc: 'longest way of a canary command, ms; then the alert CanaryLost',
+    min: 100,
+    max: 600_000,
+    fallback: 8_000,
   }),
 } as const;
 

@@ -11,6 +11,11 @@ export const MONITOR_ERRORS = {
     summary: 'the metrics of a service could not be read',
     advice: 'it is down, starting, or not at the address that the monitor was given',
   },
+  CANARY_LOST: {
+    retry: 'later',
+    summary: 'a command of the canary did not come through the pipeline in time',
+    advice: 'follow docs/operations/pipeline-stopped.md: some part between the topic and the views stands still',
+  },
   RECEIVER_REFUSED: {
     retry: 'never',
     summary: 'the address of a receiver of alerts is not allowed',

@@ -13,7 +13,7 @@ const KEPT = { 'retention.ms': '-1', 'cleanup.policy': 'delete' } as const;
 
 /** Makes tables, topics and schemas that are not there; what is there is checked and left as it is. */
 export async function prepare(endpoints: Endpoints, log: Logger): Promise<void> {
-  for (const schema of ['ledger', 'views']) {
+  for (const schema of ['ledger', 'views', 'monitor']) {
     await migrate({ url: endpoints.databaseUrl, folder: join(codeRoot(), 'schemas', 'sql', schema), schema, log });
   }
   const topics = topicsWithPrefix(process.env['TRADESTREAM_TOPIC_PREFIX'] ?? '');

@@ -42,12 +42,15 @@ export class AlertBook {
     this.#silences = silences;
   }
 
+  /** What fires and was told. */
+  get told(): readonly Alert[] {
+    return this.#engine.firing.filter(({ fingerprint }) => this.#told.has(fingerprint));
+  }
+
   /** Firing first, then what was resolved last. */
-  answer(): readonly (AlertAnswer & { readonly silenced: boolean })[] {
-    const shown = ({ fingerprint: _, ...alert }: Alert) => ({
-      ...alert,
-      silenced: this.#isSilenced(alert, Date.now()),
-    });
+  answer(): readonly (Alert & { readonly silenced: boolean })[] {
+    const nowMs = Date.now();
+    const shown = (alert: Alert) => ({ ...alert, silenced: this.#isSilenced(alert, nowMs) });
     return [...this.#engine.firing.map(shown), ...this.#resolved.map(shown)];
   }
 

@@ -116,7 +116,7 @@ export class AlertStore {
     const link = this.#link();
     if (link === null) return;
     try {
-      for (const [key, stored] of [...this.#waiting]) {
+      for (const [key, stored] of this.#waiting) {
         await link.query({ text: SAVE, values: valuesOf(stored) });
         if (this.#waiting.get(key) === stored) this.#waiting.delete(key);
       }

@@ -1,18 +1,79 @@
-import type { HealthAnswer, LagAnswer, ReplicationAnswer } from '@tradestream/contracts';
+import type { HealthAnswer, LagAnswer, PipelineAnswer, ReplicationAnswer } from '@tradestream/contracts';
 import { type FastifyInstance, HttpProblem } from '@tradestream/runtime';
+import type { AlertBook } from '../alerts/alert-book.ts';
+import { FIGURES, type FigureName } from '../figures/figure.ts';
+import type { History } from '../history/history.ts';
+import type { EventStream } from '../stream/event-stream.ts';
 
-/** What the routes answer from: memory alone. */
+/** What the routes answer from: memory, but for history. */
 export type Answers = {
   readonly lag: () => LagAnswer | null;
-  readonly replication: () => ReplicationAnswer;
+  readonly replicationAnswer: () => ReplicationAnswer;
   readonly health: () => HealthAnswer;
+  readonly pipeline: () => PipelineAnswer;
 };
 
-export function addReadRoutes(app: FastifyInstance, answers: Answers): void {
-  const config = { role: 'reader' } as const;
-  app.get('/v1/lag', { config }, async () => answers.lag() ?? notAsked('the log'));
-  app.get('/v1/replication', { config }, async () => answers.replication());
-  app.get('/v1/health', { config }, async () => answers.health());
+export type ReadRoutesOptions = {
+  readonly watch: Answers;
+  readonly alerts: AlertBook;
+  readonly history: History;
+  readonly stream: EventStream;
+};
+
+const READER = { config: { role: 'reader' } } as const;
+const RANGE_MS_MAX = 8 * 24 * 3_600_000;
+
+export function addReadRoutes(app: FastifyInstance, { watch, alerts, history, stream }: ReadRoutesOptions): void {
+  app.get('/v1/lag', READER, async () => watch.lag() ?? notAsked('the log'));
+  app.get('/v1/replication', READER, async () => watch.replicationAnswer());
+  app.get('/v1/pipeline', READER, async () => watch.pipeline());
+  app.get('/v1/health', READER, async () => watch.health());
+  app.get('/v1/alerts', READER, async () => ({ items: alerts.answer(), nextCursor: null }));
+  app.get('/v1/silences', READER, async () => ({ items: alerts.silences, nextCursor: null }));
+  app.get<{ Querystring: Record<string, unknown> }>('/v1/metrics/history', READER, async ({ query }) => {
+    const metric = metricOf(query['metric']);
+    const toMs = timeOf('to', query['to'], Date.now());
+    const fromMs = timeOf('from', query['from'], toMs - 3_600_000);
+    if (fromMs >= toMs || toMs - fromMs > RANGE_MS_MAX) throw refused('from', 'before `to`, by eight days at most');
+    return await history.read(metric, fromMs, toMs);
+  });
+  app.get('/v1/stream', READER, async (_request, reply) => {
+    if (stream.isFull) {
+      throw new HttpProblem({
+        status: 503,
+        code: 'STREAM_FULL',
+        title: 'too many pages listen already',
+        headers: { 'retry-after': '10' },
+      });
+    }
+    reply.hijack();
+    stream.attach(reply.raw);
+  });
+}
+
+function metricOf(given: unknown): FigureName {
+  const kept = (Object.keys(FIGURES) as FigureName[]).filter((name) => FIGURES[name].kept);
+  const found = kept.find((name) => name === given);
+  if (found === undefined) throw refused('metric', `one of ${kept.join(', ')}`);
+  return found;
+}
+
+/** ISO 8601, or seconds since the epoch. */
+function timeOf(field: string, given: unknown, fallback: number): number {
+  if (given === undefined) return fallback;
+  const text = typeof given === 'string' ? given : '';
+  const timeMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text);
+  if (Number.isNaN(timeMs)) throw refused(field, 'a time in ISO 8601, or seconds since the epoch');
+  return timeMs;
+}
+
+function refused(field: string, rule: string): HttpProblem {
+  return new HttpProblem({
+    status: 400,
+    code: 'INVALID_PARAMETER',
+    title: `${field}: ${rule}`,
+    extra: { field, rule },
+  });
 }
 
 function notAsked(source: string): never {

@@ -28,6 +28,12 @@ export class ReplicationBook {
     return this.#primaryName;
   }
 
+  /** A replica that is well; null when none is. */
+  get healthyReplicaName(): string | null {
+    const { nodes } = this.answer(Date.now());
+    return nodes.find(({ role, healthy }) => role === 'replica' && healthy)?.name ?? null;
+  }
+
   take(name: string, reading: Reading<NodeSample>): void {
     this.#known.set(name, { reading, failure: '' });
     if (reading.value.standby) return;

@@ -1,0 +1,46 @@
+import type { Logger } from '@tradestream/runtime';
+import type { Alert } from '../alerts/alert.ts';
+import type { MonitorConfig } from '../config.ts';
+import { alertmanagerBody, signatureOf, webhookBody } from './bodies.ts';
+import { post } from './post.ts';
+import { Receiver } from './receiver.ts';
+
+const TIMEOUT_MS = 5_000;
+
+export type Receivers = {
+  readonly all: readonly Receiver[];
+  /** Alertmanager forgets an alert that it is not told of again. */
+  readonly alertmanager: Receiver | null;
+};
+
+/** The receivers that are configured. The log hears of every alert besides. */
+export function openReceivers(
+  config: MonitorConfig,
+  options: { readonly log: Logger; readonly onDelivered: (alerts: readonly Alert[]) => void },
+): Receivers {
+  const external = config.TRADESTREAM_MONITOR_EXTERNAL_URL;
+  const allowed = config.TRADESTREAM_MONITOR_RECEIVERS_ALLOWED;
+  const key = config.TRADESTREAM_MONITOR_WEBHOOK_KEY;
+  const webhookUrl = config.TRADESTREAM_MONITOR_WEBHOOK_URL;
+  const alertmanagerUrl = config.TRADESTREAM_MONITOR_ALERTMANAGER_URL;
+  const webhook = new Receiver({
+    name: 'webhook',
+    ...options,
+    send: async (alerts) => {
+      const body = webhookBody(alerts, external);
+      const headers = key === '' ? {} : { 'x-tradestream-signature': signatureOf(body, key, Date.now()) };
+      await post({ url: webhookUrl, body, headers, allowed, timeoutMs: TIMEOUT_MS });
+    },
+  });
+  const alertmanager = new Receiver({
+    name: 'alertmanager',
+    ...options,
+    send: async (alerts) => {
+      const url = new URL('api/v2/alerts', alertmanagerUrl.endsWith('/') ? alertmanagerUrl : `${alertmanagerUrl}/`);
+      const body = alertmanagerBody(alerts, external, Date.now());
+      await post({ url: url.href, body, headers: {}, allowed, timeoutMs: TIMEOUT_MS });
+    },
+  });
+  const all = [...(webhookUrl === '' ? [] : [webhook]), ...(alertmanagerUrl === '' ? [] : [alertmanager])];
+  return { all, alertmanager: alertmanagerUrl === '' ? null : alertmanager };
+}

@@ -1,0 +1,155 @@
+import type { LogAdmin, LogReader } from '@tradestream/messaging';
+import { type Closeable, errorOf, type Logger, Scope } from '@tradestream/runtime';
+import type { MonitorConfig } from '../config.ts';
+import { LagBook } from '../lag/lag-book.ts';
+import { LogSampler } from '../lag/sample-log.ts';
+import { samplePositions } from '../lag/sample-positions.ts';
+import { samplePipeline } from '../pipeline/sample-pipeline.ts';
+import { sampleNode } from '../replication/sample-node.ts';
+import type { NodeLinks } from '../sources/node-links.ts';
+import { probeRedis, probeRegistry } from '../sources/probes.ts';
+import { Sampler } from '../sources/sampler.ts';
+import { scrape } from '../sources/scrape.ts';
+import { ServiceTargets } from '../sources/service-targets.ts';
+import type { Watch } from './watch.ts';
+
+export type SamplersOptions = {
+  readonly config: MonitorConfig;
+  readonly watch: Watch;
+  readonly links: NodeLinks;
+  readonly admin: LogAdmin;
+  readonly reader: LogReader;
+  readonly log: Logger;
+};
+
+/** Services, registry and Redis are asked less often than log and database: it is dearer for both sides. */
+const OUTER_INTERVAL_MS_MIN = 5_000;
+
+/** Starts to ask every source; each at its own pace. */
+export function openSamplers(options: SamplersOptions): Closeable {
+  const scope = new Scope();
+  for (const open of [openNodes, openDatabase, openLog, openOuter]) open(options, scope);
+  return scope;
+}
+
+function openNodes({ config, watch, links, log }: SamplersOptions, scope: Scope): void {
+  for (const link of links.all) {
+    scope.use(
+      new Sampler({
+        name: `node ${link.name}`,
+        intervalMs: config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS,
+        sample: async () => {
+          const startedMs = performance.now();
+          const sample = await sampleNode(link);
+          watch.querySeconds.set(link.name, (performance.now() - startedMs) / 1_000);
+          return sample;
+        },
+        onReading: (reading) => watch.replication.take(link.name, reading),
+        onFailure: (error) => {
+          watch.querySeconds.delete(link.name);
+          watch.replication.fail(link.name, error.message);
+          log.debug({ error, node: link.name }, 'node_not_read');
+        },
+      }),
+    );
+  }
+}
+
+function openDatabase({ config, watch, links, log }: SamplersOptions, scope: Scope): void {
+  scope.use(
+    new Sampler({
+      name: 'database',
+      intervalMs: config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS,
+      sample: async () => {
+        const link = links.watcher(watch.replication.primaryName ?? 'primary');
+        if (link === null) return null;
+        const [positions, pipeline] = await Promise.all([
+          samplePositions(link, watch.topics),
+          samplePipeline(link, watch.topics.commands),
+        ]);
+        return { positions, pipeline };
+      },
+      onReading: ({ value, atMs }) => {
+        if (value === null) return;
+        watch.positions = value.positions;
+        watch.pipelineBook.take({ value: value.pipeline, atMs });
+        watch.source('database');
+      },
+      onFailure: (error) => {
+        watch.source('database', error.message);
+        log.debug({ error }, 'database_not_read');
+      },
+    }),
+  );
+}
+
+function openLog({ config, watch, admin, reader, log }: SamplersOptions, scope: Scope): void {
+  const logSampler = new LogSampler(admin, reader);
+  const lagBook = new LagBook({
+    windowSamples: config.TRADESTREAM_MONITOR_WINDOW_SAMPLES,
+    retentionMs: (topic) => logSampler.retentionMs(topic),
+  });
+  scope.use(
+    new Sampler({
+      name: 'log',
+      intervalMs: config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS,
+      sample: async (signal) => {
+        if (watch.clusterName === '') watch.clusterName = await admin.clusterId();
+        return await logSampler.sample(watch.positions, signal);
+      },
+      onReading: (reading) => watch.takeLag(lagBook.take(reading), reading.atMs),
+      onFailure: (error) => {
+        watch.source('broker', error.message);
+        log.debug({ error }, 'log_not_read');
+      },
+    }),
+  );
+}
+
+function openOuter({ config, watch, log }: SamplersOptions, scope: Scope): void {
+  const timeoutMs = config.TRADESTREAM_MONITOR_SOURCE_TIMEOUT_MS;
+  const targets = new ServiceTargets({
+    fixed: config.TRADESTREAM_MONITOR_SERVICES,
+    file: config.TRADESTREAM_MONITOR_SERVICES_FILE,
+  });
+  scope.use(
+    new Sampler({
+      name: 'services',
+      intervalMs: Math.max(OUTER_INTERVAL_MS_MIN, config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS),
+      sample: async () =>
+        await Promise.all(
+          targets.current().map(async (target) => {
+            const startedMs = performance.now();
+            try {
+              const series = await scrape(target, timeoutMs);
+              const latencySeconds = (performance.now() - startedMs) / 1_000;
+              return { service: { name: target.name, up: true, latencySeconds, detail: '' }, series };
+            } catch (error) {
+              const detail = errorOf(error).message;
+              return { service: { name: target.name, up: false, latencySeconds: null, detail }, series: [] };
+            }
+          }),
+        ),
+      onReading: ({ value, atMs }) => watch.serviceBook.take(value, atMs),
+      onFailure: (error) => log.warn({ error }, 'services_not_read'),
+    }),
+  );
+  scope.use(
+    new Sampler({
+      name: 'registry and redis',
+      intervalMs: Math.max(config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS, OUTER_INTERVAL_MS_MIN / 2),
+      sample: async () =>
+        await Promise.all([
+          probeRegistry(config.SCHEMA_REGISTRY_URL, timeoutMs),
+          config.REDIS_URL === '' ? null : probeRedis(config.REDIS_URL, timeoutMs),
+        ]),
+      onReading: ({ value: [registry, redis] }) => {
+        watch.registry = registry;
+        watch.source('registry', registry.detail);
+        watch.redis = redis;
+        if (redis !== null) watch.source('redis', redis.detail);
+      },
+      onFailure: (error) => log.warn({ error }, 'probes_failed'),
+    }),
+  );
+}
