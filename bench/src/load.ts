@@ -66,6 +66,11 @@ export class Load {
     for (let made = 0; made < count; made += 1) yield this.#next();
   }
 
+  /** As many as are asked for. */
+  *endless(): Generator<LoadCommand, never> {
+    for (;;) yield this.#next();
+  }
+
   #next(): LoadCommand {
     const share = this.#random.next();
     const symbol = this.#random.below(this.#books.length);

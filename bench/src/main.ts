@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createLogger } from '@tradestream/runtime';
 import { SERVICE_NAMES } from '@tradestream/stack';
+import { runB0 } from './scenarios/b0.ts';
 import { runB1 } from './scenarios/b1.ts';
+import { runB2 } from './scenarios/b2.ts';
+import { runB3 } from './scenarios/b3.ts';
 import type { Report, Scenario } from './scenarios/scenario.ts';
 import { TOPOLOGIES } from './scenarios/topology.ts';
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { B1: runB1 };
+const SCENARIOS: Readonly<Record<string, Scenario>> = { B0: runB0, B1: runB1, B2: runB2, B3: runB3 };
 
 const USAGE = 2;
 

@@ -5,7 +5,7 @@ import type { Load, LoadCommand } from '../load.ts';
 import { measureNaive } from './measure-naive.ts';
 import { NAIVE_SQL } from './naive-statements.ts';
 import { bigSql, pipelinedSql } from './raw-statements.ts';
-import { type RawCell, RawWriter } from './raw-writer.ts';
+import { type RawCell, type RawFigures, RawWriter } from './raw-writer.ts';
 
 const STYLES = ['pipelined statements', 'one big statement'] as const;
 const BATCH_COUNTS = [1_000, 5_000, 10_000] as const;
@@ -47,18 +47,19 @@ export class Denominators implements Closeable {
   }
 
   /** Every cell in turn, the fastest first. */
-  async tryRaw(): Promise<readonly RawTry[]> {
+  async tryRaw(batchCounts: readonly number[] = BATCH_COUNTS): Promise<readonly RawTry[]> {
     const tries: RawTry[] = [];
-    for (const batchCount of BATCH_COUNTS) {
+    for (const batchCount of batchCounts) {
       for (const style of STYLES) {
         const cell = { style, batchCount };
-        tries.push({ ...cell, rate: await this.#writer.measure(cell, this.#take(TRY_COUNT)) });
+        const { rate } = await this.#writer.measure(cell, this.#take(TRY_COUNT));
+        tries.push({ ...cell, rate });
       }
     }
     return tries.toSorted((a, b) => b.rate - a.rate);
   }
 
-  async measureRaw(cell: RawCell, commandCount: number): Promise<number> {
+  async measureRaw(cell: RawCell, commandCount: number): Promise<RawFigures> {
     return await this.#writer.measure(cell, this.#take(commandCount));
   }
 
@@ -91,12 +92,12 @@ export class Denominators implements Closeable {
 export function denominatorSql(): string {
   const pipelined = pipelinedSql().map(({ text }) => `${text};`);
   return [
-    '-- raw, pipelined statements: one transaction a batch, two on their way',
+    '-- raw, pipelined statements: one transaction a batch, the next when it has committed',
     'BEGIN;',
     ...pipelined,
     'COMMIT;',
     '',
-    '-- raw, one big statement a batch, two on their way',
+    '-- raw, one big statement a batch, the next when it has committed',
     `${bigSql()};`,
     '',
     '-- naive: one transaction a command, each statement awaited',

@@ -2,15 +2,15 @@ import { openSession, type Session } from '@tradestream/database';
 import type { Closeable } from '@tradestream/runtime';
 import { decide, evolve } from '@tradestream/trading';
 import type { LoadCommand } from '../load.ts';
+import { readWal, walBytesPerCommand } from '../measure/wal-figures.ts';
 import { makeRawBatch, RawPosition } from './raw-batches.ts';
 import { bigSql, pipelinedSql, type RawColumns } from './raw-statements.ts';
 import { RowState, type RowTotals } from './row-state.ts';
 
 export type RawStyle = 'one big statement' | 'pipelined statements';
+export type RawFigures = { readonly rate: number; readonly walBytesPerCommand: number };
 export type RawCell = { readonly style: RawStyle; readonly batchCount: number };
 
-/** Transactions that may be on their way: the server never waits for the client. */
-const OUTSTANDING_MAX = 2;
 const CONNECT_TIMEOUT_MS = 10_000;
 const SETTINGS = { plan_cache_mode: 'force_generic_plan', jit: 'off' } as const;
 const SETUP_BATCH_COUNT = 10_000;
@@ -57,23 +57,21 @@ export class RawWriter implements Closeable {
     }
   }
 
-  /** Commands a second; the rows were made before the clock starts. */
-  async measure(cell: RawCell, commands: readonly LoadCommand[]): Promise<number> {
+  /** The rows were made before the clock starts. */
+  async measure(cell: RawCell, commands: readonly LoadCommand[]): Promise<RawFigures> {
     const batches: RawColumns[] = [];
     for (let at = 0; at < commands.length; at += cell.batchCount) {
       batches.push(makeRawBatch(this.state, this.position, commands.slice(at, at + cell.batchCount)));
     }
     await this.#session.query({ text: 'CHECKPOINT' });
+    const wal = await readWal(this.#session);
     const startedMs = performance.now();
-    const outstanding: Promise<void>[] = [];
     for (const batch of batches) {
-      const done = cell.style === 'one big statement' ? this.#big(batch) : this.#pipelined(batch);
-      done.catch(() => undefined); // awaited below, in order
-      outstanding.push(done);
-      if (outstanding.length >= OUTSTANDING_MAX) await outstanding.shift();
+      if (cell.style === 'one big statement') await this.#big(batch);
+      else await this.#pipelined(batch);
     }
-    for (const done of outstanding) await done;
-    return Math.round((commands.length / (performance.now() - startedMs)) * 1_000);
+    const rate = Math.round((commands.length / (performance.now() - startedMs)) * 1_000);
+    return { rate, walBytesPerCommand: walBytesPerCommand(wal, await readWal(this.#session), commands.length) };
   }
 
   /** Takes note of commands that others applied to the same tables. */

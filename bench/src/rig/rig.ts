@@ -9,7 +9,7 @@ import {
   topicsWithPrefix,
 } from '@tradestream/contracts';
 import { migrate, openSession, type Session } from '@tradestream/database';
-import { type OutgoingRecord, openKafka, type Producer } from '@tradestream/messaging';
+import { type OutgoingRecord, openKafka, type Producer, type RecordPlace } from '@tradestream/messaging';
 import { type Closeable, type Logger, Scope, sleep } from '@tradestream/runtime';
 import { createScratchDatabase, type Endpoints, type ServiceName, type Stack } from '@tradestream/stack';
 import { commandKey } from '@tradestream/trading';
@@ -119,15 +119,20 @@ export class Rig implements Closeable {
     }));
   }
 
+  async send(commands: readonly LoadCommand[]): Promise<readonly RecordPlace[]> {
+    this.sentCount += commands.length;
+    return await this.producer.send(this.topics.commands, this.recordsOf(commands));
+  }
+
   async publish(commands: Iterable<LoadCommand>): Promise<void> {
     let waiting: LoadCommand[] = [];
     for (const command of commands) {
       waiting.push(command);
       if (waiting.length < SEND_COUNT) continue;
-      await this.#send(waiting);
+      await this.send(waiting);
       waiting = [];
     }
-    if (waiting.length > 0) await this.#send(waiting);
+    if (waiting.length > 0) await this.send(waiting);
   }
 
   /** Stops the worker as it is, so that a backlog can gather before the clock starts. */
@@ -173,11 +178,6 @@ export class Rig implements Closeable {
 
   close(): Promise<void> {
     return this.#scope.close();
-  }
-
-  async #send(commands: readonly LoadCommand[]): Promise<void> {
-    await this.producer.send(this.topics.commands, this.recordsOf(commands));
-    this.sentCount += commands.length;
   }
 
   #worker(): ServiceProcess {
