@@ -4,9 +4,10 @@ import { openTradestream } from '@tradestream/client';
 import { parseAmount } from '@tradestream/trading';
 
 const tradestream = await openTradestream({
-  brokers: [process.env['KAFKA_BROKERS'] ?? '127.0.0.1:9092'],
+  brokers: (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:9092').split(','),
   registryUrl: process.env['SCHEMA_REGISTRY_URL'] ?? 'http://127.0.0.1:8081/apis/ccompat/v7',
   gatewayUrl: process.env['TRADESTREAM_GATEWAY_URL'] ?? 'http://127.0.0.1:8080',
+  topicPrefix: process.env['TRADESTREAM_TOPIC_PREFIX'] ?? '',
   clientId: 'settlement-service',
 });
 try {

@@ -39,18 +39,20 @@ export async function requestGateway(gateway: GatewayAddress, request: GatewayRe
   if (gateway.token !== undefined) headers['authorization'] = `Bearer ${gateway.token}`;
   if (body !== undefined) headers['content-type'] = 'application/json';
   const limit = AbortSignal.timeout(timeoutMs);
-  let answer: GatewayAnswer;
+  let response: Response;
+  let text: string;
   try {
-    const response = await fetch(url, {
+    response = await fetch(url, {
       method,
       headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
     });
-    answer = { status: response.status, headers: response.headers, body: parseBody(await response.text()) };
+    text = await response.text();
   } catch (cause) {
     throw new ClientError('CLIENT_UNREACHABLE', { cause, context: { url: url.origin, path, timeoutMs } });
   }
+  const answer = { status: response.status, headers: response.headers, body: parseBody(text) };
   if (answer.status >= 400 && answer.status !== 404) throw problemError(answer.status, answer.body);
   return answer;
 }
