@@ -2,36 +2,39 @@ import { decodeEvent } from '@tradestream/contracts';
 import { type EventEnvelope, formatAmount, type Order, type TradeExecuted } from '@tradestream/trading';
 import type { LedgerWorld } from './ledger-world.ts';
 
+export type ViewName = 'trades' | 'fills' | 'orders' | 'balances' | 'candles';
+
 /** Every row of every view as a line of text, sorted. */
-export type ViewLines = Readonly<Record<'trades' | 'fills' | 'orders' | 'balances' | 'candles', readonly string[]>>;
+export type ViewLines = Readonly<Record<ViewName, readonly string[]>>;
 
 const SCALE = 10n ** 18n;
 const MINUTE = 60_000_000;
 
 /** The views as the domain defines them, computed from all events at once and by nothing of the projector. */
 export function expectedViews(events: readonly EventEnvelope[]): ViewLines {
-  const executed = events.flatMap(({ event, partition, seq }) =>
-    event.type === 'TradeExecuted' ? [{ event, partition, seq }] : [],
-  );
-  const sides = executed.flatMap(({ event }) => [
-    { event, order: orderOf(event, event.buyOrderId) },
-    { event, order: orderOf(event, event.sellOrderId) },
-  ]);
   return {
-    trades: lines([...Map.groupBy(sides, ({ order }) => order.orderId).values()].map(tradeLine)),
-    fills: lines(
-      sides.map(({ event, order }) =>
-        line(event.tradeId, owner(order), amounts(event.price, event.quantity, event.cost), event.executedAt),
-      ),
-    ),
-    orders: lines([...orderHistories(events).values()].map(orderLine)),
-    balances: lines(newestBalances(events)),
-    candles: lines(
-      [
-        ...Map.groupBy(executed, ({ event }) => `${event.symbol} ${Math.floor(event.executedAt / MINUTE)}`).values(),
-      ].map(candleLine),
-    ),
+    trades: expectedView('trades', events),
+    fills: expectedView('fills', events),
+    orders: expectedView('orders', events),
+    balances: expectedView('balances', events),
+    candles: expectedView('candles', events),
   };
+}
+
+/** One of them. */
+export function expectedView(name: ViewName, events: readonly EventEnvelope[]): readonly string[] {
+  switch (name) {
+    case 'trades':
+      return lines([...Map.groupBy(sidesOf(events), ({ order }) => order.orderId).values()].map(tradeLine));
+    case 'fills':
+      return lines(sidesOf(events).map(fillLine));
+    case 'orders':
+      return lines([...orderHistories(events).values()].map(orderLine));
+    case 'balances':
+      return lines(newestBalances(events));
+    case 'candles':
+      return lines([...Map.groupBy(executions(events), minuteOf).values()].map(candleLine));
+  }
 }
 
 /** The views as they stand. */
@@ -67,7 +70,29 @@ export async function ledgerEvents(world: LedgerWorld): Promise<EventEnvelope[]>
   return rows.map(({ payload }) => decodeEvent(payload));
 }
 
+type Execution = { readonly event: TradeExecuted; readonly partition: number; readonly seq: number };
 type Side = { readonly event: TradeExecuted; readonly order: Order };
+
+function executions(events: readonly EventEnvelope[]): readonly Execution[] {
+  return events.flatMap(({ event, partition, seq }) =>
+    event.type === 'TradeExecuted' ? [{ event, partition, seq }] : [],
+  );
+}
+
+function sidesOf(events: readonly EventEnvelope[]): readonly Side[] {
+  return executions(events).flatMap(({ event }) => [
+    { event, order: orderOf(event, event.buyOrderId) },
+    { event, order: orderOf(event, event.sellOrderId) },
+  ]);
+}
+
+function minuteOf({ event }: Execution): string {
+  return `${event.symbol} ${Math.floor(event.executedAt / MINUTE)}`;
+}
+
+function fillLine({ event, order }: Side): string {
+  return line(event.tradeId, owner(order), amounts(event.price, event.quantity, event.cost), event.executedAt);
+}
 
 function tradeLine(sides: readonly Side[]): string {
   const [first] = sides;
@@ -81,9 +106,7 @@ function tradeLine(sides: readonly Side[]): string {
   return line(owner(first.order), amounts(price, quantity, cost), last);
 }
 
-function candleLine(
-  trades: readonly { readonly event: TradeExecuted; readonly partition: number; readonly seq: number }[],
-): string {
+function candleLine(trades: readonly Execution[]): string {
   const inOrder = trades.toSorted(
     (a, b) => a.event.executedAt - b.event.executedAt || a.partition - b.partition || a.seq - b.seq,
   );

@@ -1,6 +1,6 @@
 import type { EventEnvelope } from '@tradestream/trading';
 import { ProjectorError } from './errors.ts';
-import { type Cursor, type Position, type PositionMove, placeEvent } from './position.ts';
+import { type Cursor, type Position, type PositionMove, placeEvent, type Standstill } from './position.ts';
 import type { LaneEvents } from './read-lane.ts';
 
 /** What one projection takes of a batch. */
@@ -9,9 +9,6 @@ export type Share = {
   readonly events: readonly EventEnvelope[];
   readonly moves: readonly PositionMove[];
 };
-
-/** A projection that must not go on in a partition. */
-export type Standstill = { readonly cursor: Cursor; readonly error: ProjectorError };
 
 /**
  * Which events each projection takes, and where that moves it. Events that it holds already are

@@ -29,6 +29,9 @@ export type Cursor = {
   refused: { readonly seq: number; readonly error: ProjectorError } | null;
 };
 
+/** A projection that must not go on in a partition: it stands before a record or an event. */
+export type Standstill = { readonly cursor: Cursor; readonly error: ProjectorError };
+
 /** From where to where a position moves. */
 export type PositionMove = {
   readonly cursor: Cursor;

@@ -1,10 +1,10 @@
 import type { Session } from '@tradestream/database';
 import { errorOf, invariant } from '@tradestream/runtime';
-import { BatchFailure, type ProjectorError } from './errors.ts';
+import { BatchFailure } from './errors.ts';
 import type { EventReader } from './event-reader.ts';
 import type { Inbox } from './inbox.ts';
 import { placeEvents, type Share } from './place-events.ts';
-import type { Cursor } from './position.ts';
+import type { Cursor, Standstill } from './position.ts';
 import { readLanes, type TakenRecords } from './read-lanes.ts';
 import type { ViewLink } from './view-link.ts';
 import { type ProjectionWrite, writeBatch } from './view-store.ts';
@@ -21,8 +21,8 @@ export type BatchBench = {
   readonly commitTimeoutMs: number;
   /** Records that must wait before a batch is built while another commits; below it they gather. */
   readonly aheadRecordsMin: number;
-  /** A projection stands before a record or an event that it cannot get past. */
-  readonly onStopped: (cursor: Cursor, error: ProjectorError) => void;
+  /** A projection has committed all that comes before what it cannot get past. */
+  readonly onStopped: (standstill: Standstill) => void;
   readonly onCommitted: (batch: Batch) => void;
 };
 
@@ -30,6 +30,8 @@ export type BatchBench = {
 export type Batch = {
   readonly shares: readonly Share[];
   readonly records: TakenRecords;
+  /** Those that go no further than this batch; undone with it when it does not commit. */
+  readonly standstills: readonly Standstill[];
   readonly startedMs: number;
 };
 
@@ -59,24 +61,26 @@ export class BatchProjector {
    * and no cursor is ahead of what is known to be held
    */
   async projectWaiting(countMax: number): Promise<number> {
-    const { inbox, link, reader, cursors, aheadRecordsMin, onStopped } = this.#bench;
+    const { inbox, link, reader, cursors, aheadRecordsMin } = this.#bench;
     if (inbox.waiting < aheadRecordsMin) await this.settle();
     const startedMs = performance.now();
     let records: TakenRecords = inbox.take(countMax);
+    const standstills: Standstill[] = [];
     try {
       const { session } = link;
-      const read = await readLanes({ reader, session, cursors, countMax, onStopped }, records);
+      const read = await readLanes({ reader, session, cursors, countMax }, records);
       this.#putBack(read.unused);
       records = read.used;
-      const { shares, standstills } = placeEvents(read.lanes, cursors);
-      for (const { cursor, error } of standstills) onStopped(cursor, error);
-      const writes = shares.map((share) => this.#fold(share));
+      const placed = placeEvents(read.lanes, cursors);
+      standstills.push(...read.standstills, ...placed.standstills);
+      for (const { cursor, error } of standstills) cursor.stop = { error, retryAtMs: Number.POSITIVE_INFINITY };
+      const writes = placed.shares.map((share) => this.#fold(share));
       const failed = (await this.#inFlight?.outcome) ?? null;
       if (failed !== null) throw failed;
       this.#inFlight = null;
-      this.#send(session, { shares, records, startedMs }, writes);
+      this.#send(session, { shares: placed.shares, records, standstills, startedMs }, writes);
     } catch (error) {
-      this.#putBack(records);
+      this.#undo({ records, standstills });
       await this.settle(); // when the batch before has failed too, that is the cause
       throw error instanceof BatchFailure ? error : new BatchFailure(errorOf(error));
     }
@@ -98,7 +102,7 @@ export class BatchProjector {
     const failure = await inFlight.outcome;
     this.#inFlight = null;
     if (failure === null) return;
-    this.#putBack(inFlight.batch.records);
+    this.#undo(inFlight.batch);
     for (const cursor of this.#bench.cursors) cursor.ahead = cursor.held;
     throw failure;
   }
@@ -119,9 +123,12 @@ export class BatchProjector {
   }
 
   #send(session: Session, batch: Batch, writes: readonly ProjectionWrite[]): void {
-    const { version, commitTimeoutMs, onCommitted } = this.#bench;
+    const { version, commitTimeoutMs, onCommitted, onStopped } = this.#bench;
     const moves = batch.shares.flatMap((share) => share.moves);
-    if (moves.length === 0) return;
+    if (moves.length === 0) {
+      for (const standstill of batch.standstills) onStopped(standstill);
+      return;
+    }
     for (const { cursor, to } of moves) cursor.ahead = to;
     const written = writeBatch(session, { moves, writes }, { version, commitTimeoutMs });
     const outcome = written.then((failure) => {
@@ -136,9 +143,15 @@ export class BatchProjector {
         cursor.stops = 0;
       }
       onCommitted(batch);
+      for (const standstill of batch.standstills) onStopped(standstill);
       return null;
     });
     this.#inFlight = { batch, outcome };
+  }
+
+  #undo({ records, standstills }: Pick<Batch, 'records' | 'standstills'>): void {
+    this.#putBack(records);
+    for (const { cursor } of standstills) cursor.stop = null;
   }
 
   #putBack(records: TakenRecords): void {

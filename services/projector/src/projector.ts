@@ -6,7 +6,7 @@ import { chooseStarts } from './choose-starts.ts';
 import { BatchFailure, type Blame, ProjectorError } from './errors.ts';
 import type { EventReader } from './event-reader.ts';
 import { Inbox } from './inbox.ts';
-import type { Cursor } from './position.ts';
+import type { Cursor, Standstill } from './position.ts';
 import { BatchProjector } from './project-batch.ts';
 import type { ProjectorMetrics } from './projector-metrics.ts';
 import type { ViewLink } from './view-link.ts';
@@ -169,7 +169,7 @@ export class Projector implements SubscriptionHandler {
     this.#options.readiness.set('projecting', true);
   }
 
-  #onStopped(share: Pick<Share, 'cursors' | 'inbox'>, cursor: Cursor, error: ProjectorError): void {
+  #onStopped(share: Pick<Share, 'cursors' | 'inbox'>, { cursor, error }: Standstill): void {
     const { log, metrics, readiness } = this.#options;
     const { projection, partition } = cursor;
     const pauseMs = Math.min(STOP_PAUSE.maxMs, STOP_PAUSE.initialMs * 2 ** cursor.stops);
@@ -232,7 +232,7 @@ export class Projector implements SubscriptionHandler {
       version,
       commitTimeoutMs,
       aheadRecordsMin,
-      onStopped: (cursor, error) => this.#onStopped({ cursors, inbox }, cursor, error),
+      onStopped: (standstill) => this.#onStopped({ cursors, inbox }, standstill),
       onCommitted: (batch) => {
         metrics.committed(batch);
         this.#onCommitted();

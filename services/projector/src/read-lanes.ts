@@ -1,9 +1,8 @@
 import type { Session } from '@tradestream/database';
-import type { ProjectorError } from './errors.ts';
 import { type EventReader, missingSchemaId } from './event-reader.ts';
 import type { WaitingRecord } from './inbox.ts';
 import { loadLedgerEvents } from './ledger-source.ts';
-import type { Cursor } from './position.ts';
+import type { Cursor, Standstill } from './position.ts';
 import { type Floor, type LaneEvents, type Obstacle, readLane } from './read-lane.ts';
 
 export type LaneSources = {
@@ -11,8 +10,6 @@ export type LaneSources = {
   readonly session: Session;
   readonly cursors: readonly Cursor[];
   readonly countMax: number;
-  /** Told of each projection that does not get past a record. */
-  readonly onStopped: (cursor: Cursor, error: ProjectorError) => void;
 };
 
 export type TakenRecords = ReadonlyMap<number, readonly WaitingRecord[]>;
@@ -23,6 +20,7 @@ export type ReadLanes = {
   readonly used: TakenRecords;
   /** Records that were not read. */
   readonly unused: TakenRecords;
+  readonly standstills: readonly Standstill[];
 };
 
 /**
@@ -32,6 +30,7 @@ export type ReadLanes = {
  */
 export async function readLanes(sources: LaneSources, taken: TakenRecords): Promise<ReadLanes> {
   const lanes: LaneEvents[] = [];
+  const standstills: Standstill[] = [];
   const used = new Map<number, readonly WaitingRecord[]>();
   const unused = new Map<number, readonly WaitingRecord[]>();
   for (const [partition, records] of taken) {
@@ -44,9 +43,10 @@ export async function readLanes(sources: LaneSources, taken: TakenRecords): Prom
     unused.set(partition, records.slice(recordCount));
     const obstacle = lane?.events.length === 0 ? lane.obstacle : null;
     if (obstacle === null) continue;
-    for (const cursor of going) if (stands(cursor, obstacle)) sources.onStopped(cursor, obstacle.error);
+    const { error } = obstacle;
+    standstills.push(...going.filter((cursor) => stands(cursor, obstacle)).map((cursor) => ({ cursor, error })));
   }
-  return { lanes, used, unused };
+  return { lanes, used, unused, standstills };
 }
 
 async function readOrFill(
