@@ -47,7 +47,7 @@ test('a missing permission is no fault of a command: nothing is parked, and it g
   await world.stopWorkers();
   const worker = world.startWorker();
   await world.send([deposit('user-2'), deposit('user-3')]);
-  await eventually(async () => (await world.unready(worker))['applying']?.includes('may not be used') ?? false, {
+  await eventually(async () => (await world.unready(worker))['applying']?.includes('permission denied') ?? false, {
     withinMs: 30_000,
   });
   expect(await outcomes()).toEqual(before);

@@ -65,6 +65,12 @@ export const WORKER_SPEC = {
     max: 600_000,
     fallback: 20_000,
   }),
+  TRADESTREAM_WORKER_STATEMENT_TIMEOUT_MS: int({
+    doc: 'longest wait for a statement, ms; 2 s later the connection is given up, and the batch is settled and decided again',
+    min: 1_000,
+    max: 600_000,
+    fallback: 60_000,
+  }),
   TRADESTREAM_WORKER_CLAIM_TIMEOUT_MS: int({
     doc: 'wait for a claim before what blocks it is ended, ms; only sessions of this role and application',
     min: 200,

@@ -51,7 +51,17 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
       },
     });
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
-  const link = scope.use(new LedgerLink({ url, applicationName: APPLICATION_NAME, readiness, log, signal: stopping }));
+  const link = scope.use(
+    new LedgerLink({
+      url,
+      applicationName: APPLICATION_NAME,
+      statementTimeoutMs: config.TRADESTREAM_WORKER_STATEMENT_TIMEOUT_MS,
+      commitTimeoutMs: config.TRADESTREAM_WORKER_COMMIT_TIMEOUT_MS,
+      readiness,
+      log,
+      signal: stopping,
+    }),
+  );
   const owner = `worker-${process.pid}-${randomUUID()}`;
   const kafka = await openKafka({
     brokers: config.KAFKA_BROKERS,

@@ -1,25 +1,31 @@
 import { openSession, type Session } from '@tradestream/database';
 import { invariant, type Logger, type Readiness, retry } from '@tradestream/runtime';
+import { BoundedSession } from './bounded-session.ts';
 
 export type LinkOptions = {
   readonly url: string;
   readonly applicationName: string;
+  /** Longest wait for a statement, ms. */
+  readonly statementTimeoutMs: number;
+  /** Longest wait for a COMMIT, ms: the server must not cut its wait for a standby short. */
+  readonly commitTimeoutMs: number;
   readonly readiness: Readiness;
   readonly log: Logger;
   /** Aborts when the process is to stop: no database is waited for any more. */
   readonly signal: AbortSignal;
 };
 
-/** Longest wait for a lock, a statement and an idle transaction, so that a frozen worker cannot hold others up. */
+/** Longest wait for a lock and an idle transaction, so that a frozen worker cannot hold others up. */
 export const SESSION_SETTINGS = {
   plan_cache_mode: 'force_generic_plan',
   lock_timeout: '10s',
-  statement_timeout: '60s',
   idle_in_transaction_session_timeout: '15s',
   jit: 'off',
 } as const;
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** How long an answer may be on its way. */
+const ANSWER_MS = 2_000;
 
 /**
  * The worker's connections to the primary: one that applies, one that loads what a batch lacks
@@ -52,16 +58,20 @@ export class LedgerLink {
 
   /** Opens a connection of its own kind: for control and for the relay. */
   async openSession(role: string): Promise<Session> {
-    const { url, applicationName, signal } = this.#options;
+    const { url, applicationName, statementTimeoutMs, commitTimeoutMs, signal } = this.#options;
     const name = role === '' ? applicationName : `${applicationName}-${role}`;
-    return await openSession({
+    const session = await openSession({
       url,
       applicationName: name,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      settings: SESSION_SETTINGS,
+      settings: {
+        ...SESSION_SETTINGS,
+        statement_timeout: `${Math.max(statementTimeoutMs, commitTimeoutMs + ANSWER_MS)}ms`,
+      },
       requireDurable: true,
       signal,
     });
+    return new BoundedSession(session, statementTimeoutMs + ANSWER_MS);
   }
 
   /** Closes what is open and opens anew, waiting for the database for as long as it takes. */
