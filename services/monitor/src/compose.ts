@@ -6,10 +6,12 @@ import { AlertStore } from './alerts/alert-store.ts';
 import { RULES } from './alerts/rules.ts';
 import { Canary } from './canary/canary.ts';
 import { type MonitorConfig, nodesOf } from './config.ts';
+import { addPageRoutes } from './dashboard/page-routes.ts';
 import { openReceivers } from './delivery/open-receivers.ts';
 import { FigureGauges } from './figures/figure-gauges.ts';
 import { History } from './history/history.ts';
 import { authorizeBy, requireRoles } from './http/access.ts';
+import { addCommandRoutes } from './http/command-routes.ts';
 import { addReadRoutes } from './http/routes.ts';
 import { addSilenceRoutes } from './http/silence-routes.ts';
 import { NodeLinks } from './sources/node-links.ts';
@@ -58,6 +60,12 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
   const http = scope.use(openServer(config, context));
   scope.use(stream);
   addReadRoutes(http.app, { watch, alerts: alertBook, history, stream });
+  addCommandRoutes(http.app, {
+    primary: () => links.watcher(watch.replication.primaryName ?? 'primary'),
+    replica: () => links.watcher(watch.replication.healthyReplicaName ?? ''),
+    topics: watch.topics,
+  });
+  addPageRoutes(http.app);
   addSilenceRoutes(http.app, { alerts: alertBook, store });
   log.info({ url: await http.listen() }, 'http_listening');
   return scope;

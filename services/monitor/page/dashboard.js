@@ -1,0 +1,59 @@
+import { openCharts, readTrends } from './charts.js';
+import { openLookup } from './lookup.js';
+import { drawPipeline } from './pipeline.js';
+import { drawAlerts, drawErrors, drawLag, drawParked, drawReplication, time } from './tables.js';
+
+const TONES = { ok: 'ok', degraded: 'warn', down: 'bad' };
+const WORDS = { ok: 'all is well', degraded: 'something is not well', down: 'down' };
+const TRENDS_MS = 30_000;
+const SILENT_MS = 15_000;
+
+let trends = new Map();
+let heardMs = Date.now();
+
+openCharts();
+openLookup();
+void refreshTrends();
+setInterval(() => void refreshTrends(), TRENDS_MS);
+setInterval(() => {
+  if (Date.now() - heardMs > SILENT_MS) setStatus('bad', 'the monitor is silent');
+}, 1_000);
+
+const events = new EventSource('/v1/stream');
+events.addEventListener('watch', ({ data }) => {
+  heardMs = Date.now();
+  const { lag, replication, pipeline, health, alerts } = JSON.parse(data);
+  setStatus(TONES[health.status], WORDS[health.status]);
+  document.getElementById('live').textContent = `live, ${time(pipeline.sampledAt)}`;
+  drawPipeline({ lag, replication, pipeline });
+  drawAlerts(alerts);
+  if (lag !== null && !isInside('lag')) drawLag(lag, trends);
+  drawReplication(replication);
+  drawErrors(pipeline);
+  drawParked(pipeline.parked);
+  document.body.dataset.drawn = 'yes';
+});
+events.addEventListener('error', () => setStatus('bad', 'connecting again'));
+
+/** What the keyboard is in is not replaced under it. */
+function isInside(id) {
+  return document.getElementById(id).contains(document.activeElement);
+}
+
+async function refreshTrends() {
+  const [groups, database] = await Promise.all([
+    readTrends('kafka_consumergroup_group_sum_lag', 'group'),
+    readTrends('tradestream_database_lag_records', 'reader'),
+  ]);
+  trends = new Map([
+    ...[...groups].map(([name, points]) => [`group/${name}`, points]),
+    ...[...database].map(([name, points]) => [`database/${name}`, points]),
+  ]);
+}
+
+function setStatus(tone, text) {
+  const status = document.getElementById('status');
+  if (status.textContent === text) return;
+  status.className = `pill ${tone}`;
+  status.textContent = text;
+}

@@ -1,0 +1,122 @@
+import { bytes, fill, make, number, rate, seconds, table, tag, trend } from './dom.js';
+
+const TONES = { OK: 'ok', WARN: 'warn', REWIND: 'warn', STALL: 'bad', STOP: 'bad' };
+const SEVERITIES = { info: 'ok', warning: 'warn', critical: 'bad' };
+const RESOLVED_SHOWN = 10;
+/** Groups that the reader has opened; a new reading leaves them open. */
+const opened = new Set();
+
+export function drawAlerts(alerts) {
+  const firing = alerts.filter(({ state }) => state === 'firing');
+  const resolved = alerts.filter(({ state }) => state === 'resolved').slice(0, RESOLVED_SHOWN);
+  const rows = [...firing, ...resolved];
+  if (rows.length === 0) return fill('alerts', make('p', { class: 'quiet' }, 'Nothing fires, and nothing has fired.'));
+  const columns = [
+    { title: 'State', value: (row) => tag(row.silenced ? `${row.state}, silenced` : row.state, row.state === 'resolved' ? 'ok' : SEVERITIES[row.severity]) },
+    { title: 'Severity', value: ({ severity }) => severity },
+    { title: 'Alert', value: ({ name }) => name },
+    { title: 'What is wrong', value: ({ summary }) => summary },
+    { title: 'Since', value: ({ startsAt }) => time(startsAt) },
+    { title: 'Until', value: ({ endsAt }) => (endsAt === null ? '' : time(endsAt)) },
+    { title: 'What to do', value: ({ runbook }) => runbook },
+  ];
+  const region = { class: 'scroll', tabindex: '0', role: 'region', 'aria-labelledby': 'alerts-title' };
+  fill('alerts', make('div', region, table('', columns, rows)));
+}
+
+export function drawLag({ groups, database, sampledAt }, trends) {
+  const all = [...database.map((group) => ({ ...group, kind: 'database' })), ...groups.map((group) => ({ ...group, kind: 'group' }))];
+  const sections = all.map((group) => groupDetails(group, trends.get(`${group.kind}/${group.group}`) ?? []));
+  const note = make('p', { class: 'quiet' }, `Read at ${time(sampledAt)}. "database" is the offset that the database holds: the truth here.`);
+  fill('lag', ...sections, note);
+}
+
+function groupDetails(group, points) {
+  const key = `${group.kind}/${group.group}`;
+  const summary = make(
+    'summary',
+    {},
+    make('span', {}, group.group, make('small', { class: 'quiet' }, ` ${group.protocol}, ${group.state}`)),
+    make('span', {}, `${group.totalLag === null ? 'unknown' : number(group.totalLag)} records`),
+    make('span', {}, seconds(group.maxLagSeconds)),
+    tag(group.verdict, TONES[group.verdict]),
+    trend(points),
+  );
+  const columns = [
+    { title: 'Topic', value: ({ topic }) => topic },
+    { title: 'Partition', number: true, value: ({ partition }) => partition },
+    { title: 'Committed', number: true, value: ({ committed }) => committed },
+    { title: 'Log start', number: true, value: ({ start }) => start },
+    { title: 'Log end', number: true, value: ({ end }) => end },
+    { title: 'Lag', number: true, value: ({ lag }) => lag },
+    { title: 'Age', number: true, value: ({ lagSeconds }) => seconds(lagSeconds) },
+    { title: 'Lost', number: true, value: ({ lost }) => lost },
+    { title: 'Loss in', number: true, value: ({ secondsUntilLoss }) => (secondsUntilLoss === null ? 'never' : seconds(secondsUntilLoss)) },
+    { title: 'Verdict', value: ({ state }) => tag(state, TONES[state]) },
+    { title: 'Client', value: ({ clientId }) => clientId ?? '' },
+  ];
+  const region = { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Partitions of ${group.group}` };
+  const details = make('details', {}, summary, make('div', region, table('', columns, group.partitions)));
+  details.open = opened.has(key);
+  details.addEventListener('toggle', () => (details.open ? opened.add(key) : opened.delete(key)));
+  return details;
+}
+
+export function drawReplication({ nodes, slots }) {
+  const columns = [
+    { title: 'Node', value: ({ name }) => name },
+    { title: 'Role', value: ({ role }) => role },
+    { title: 'State', value: ({ healthy, problem }) => tag(healthy ? 'well' : problem, healthy ? 'ok' : 'bad') },
+    { title: 'Sync', value: ({ syncState }) => syncState ?? '' },
+    { title: 'Bytes behind', number: true, value: ({ lagBytes }) => bytes(lagBytes) },
+    { title: 'Time behind', number: true, value: ({ lagSeconds }) => seconds(lagSeconds) },
+    { title: 'Timeline', number: true, value: ({ timeline }) => timeline },
+    { title: 'Conflicts', number: true, value: ({ conflicts }) => conflicts },
+  ];
+  const slotColumns = [
+    { title: 'Slot', value: ({ name }) => name },
+    { title: 'In use', value: ({ active }) => (active ? 'yes' : 'no') },
+    { title: 'WAL held back', number: true, value: ({ retainedBytes }) => bytes(retainedBytes) },
+    { title: 'State', value: ({ status }) => status },
+  ];
+  const tables = [table('', columns, nodes)];
+  if (slots.length > 0) tables.push(table('Replication slots', slotColumns, slots));
+  fill('replication', ...tables);
+}
+
+export function drawErrors({ rates, services, registry, redis }) {
+  const watched = [...services, { name: 'schema registry', ...registry }, ...(redis === null ? [] : [{ name: 'Redis', ...redis }])];
+  const columns = [
+    { title: 'Part', value: ({ name }) => name },
+    { title: 'State', value: ({ up, detail }) => tag(up ? 'up' : `down: ${detail}`, up ? 'ok' : 'bad') },
+    { title: 'Answers in', number: true, value: ({ latencySeconds }) => (latencySeconds === null ? '' : seconds(latencySeconds)) },
+  ];
+  fill(
+    'errors',
+    rateCard('Database errors by type', rates.errors),
+    rateCard('Retries by code', { ...rates.retries, deadlocks: rates.deadlocks ?? 0 }),
+    rateCard('Rejections by reason', rates.rejections),
+    make('div', { class: 'card' }, make('h3', {}, 'Parts around it'), table('', columns, watched)),
+  );
+}
+
+function rateCard(title, rates) {
+  const entries = Object.entries(rates).sort(([, left], [, right]) => right - left);
+  const rows = entries.length === 0 ? [make('dt', {}, 'none')] : entries.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, rate(value))]);
+  return make('div', { class: 'card' }, make('h3', {}, title), make('dl', {}, ...rows));
+}
+
+export function drawParked({ records, keys, byReason }) {
+  if (records === null) return fill('parked', make('p', {}, 'unknown'));
+  if (records === 0) return fill('parked', make('p', { class: 'quiet' }, 'No record is set aside.'));
+  const columns = [
+    { title: 'Reason', value: ({ reason }) => reason },
+    { title: 'Records', number: true, value: ({ count }) => count },
+    { title: 'Oldest', number: true, value: ({ oldestSeconds }) => seconds(oldestSeconds) },
+  ];
+  fill('parked', make('p', {}, `${number(records)} records; commands of ${number(keys)} keys wait behind one.`), table('', columns, byReason));
+}
+
+export function time(text) {
+  return new Date(text).toLocaleTimeString('en', { hour12: false });
+}
