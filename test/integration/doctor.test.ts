@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { examine, type Finding, type PartEndpoints } from '@tradestream/cli';
 import { topicsWithPrefix } from '@tradestream/contracts';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -68,6 +69,15 @@ test('a part that is away is a failure, and the others are looked at all the sam
     expect(failuresOf(findings, part)).toContainEqual(expect.objectContaining({ check: 'reachable' }));
   }
   expect(failuresOf(findings, 'kafka')).toEqual([]);
+});
+
+test('a Redis that may evict jobs is a failure', async () => {
+  await askRedis('CONFIG SET maxmemory-policy allkeys-lru');
+  const findings = await look();
+  await askRedis('CONFIG SET maxmemory-policy noeviction');
+  expect(failuresOf(findings, 'redis')).toEqual([
+    expect.objectContaining({ check: 'maxmemory-policy', found: 'allkeys-lru' }),
+  ]);
 });
 
 test('a node that is no standby is named among the replicas', async () => {
@@ -163,6 +173,17 @@ async function look(overrides: Partial<PartEndpoints> = {}, prefix = world.group
 
 function failuresOf(findings: readonly Finding[], part: string): readonly Finding[] {
   return findings.filter((finding) => finding.part === part && finding.status === 'FAIL');
+}
+
+/** Sends one command; resolves when it was accepted. */
+async function askRedis(command: string): Promise<void> {
+  const { hostname, port, password } = new URL(endpoints().redisUrl);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.write(`AUTH ${password}\r\n${command}\r\nQUIT\r\n`);
+  let answer = '';
+  socket.on('data', (chunk) => (answer += chunk));
+  await once(socket, 'close');
+  expect(answer).toBe('+OK\r\n+OK\r\n+OK\r\n');
 }
 
 function databaseName(): string {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type Verification, verifyInstallation } from '@tradestream/cli';
 import { decodeEvent, encodeEvent, frame } from '@tradestream/contracts';
@@ -54,6 +55,28 @@ test('every record, event and published event of a world at rest is checked and 
   const records = (await world.admin.ranges(world.topics.commands)).reduce((sum, { end }) => sum + end, 0);
   expect(verification.checked).toEqual({ records, ...sums });
   expect(records).toBeGreaterThan(1_500);
+});
+
+test('the command prints what was checked and ends with 0; with a contradiction it names it and ends with 1', async () => {
+  const whole = await runVerify();
+  expect(whole).toMatchObject({ exitCode: 0, printed: { ok: true, conservation: true, firstContradiction: null } });
+  await world.rows(`UPDATE ledger.partitions SET event_seq = event_seq + 1 WHERE partition = ${QUIET}`);
+  const broken = await runVerify();
+  await saved.restore();
+  expect(broken.exitCode).toBe(1);
+  expect(broken.printed).toMatchObject({
+    ok: false,
+    firstContradiction: expect.stringContaining(`sequence: partition ${QUIET} stands at`),
+  });
+  expect(broken.stderr).toContain(`tradestream: sequence: partition ${QUIET} stands at seq`);
+});
+
+test('a log that is read again from its start holds, and is said', async () => {
+  await world.rows('UPDATE ledger.partitions SET next_offset = 0, last_hash = NULL');
+  const { ok, notes } = await verify();
+  await saved.restore();
+  expect(ok).toBe(true);
+  expect(notes).toContainEqual(expect.stringContaining(`${world.topics.commands}/0 is being read again from offset 0`));
 });
 
 describe('what is broken by hand is named', () => {
@@ -204,6 +227,30 @@ async function verify(): Promise<Verification> {
   const { endpoints, url } = world.database;
   const signal = AbortSignal.timeout(60_000);
   return await verifyInstallation({ ...endpoints, databaseUrl: url }, { signal, topicPrefix: world.group('') });
+}
+
+/** The command itself, as a process. */
+async function runVerify(): Promise<{
+  readonly exitCode: number | null;
+  readonly printed: unknown;
+  readonly stderr: string;
+}> {
+  const { endpoints, url } = world.database;
+  const child = spawn(process.execPath, ['packages/cli/bin/tradestream.mjs', 'verify', '-o', 'json'], {
+    env: {
+      PATH: process.env['PATH'],
+      KAFKA_BROKERS: endpoints.kafkaBrokers,
+      DATABASE_URL: url,
+      TRADESTREAM_TOPIC_PREFIX: world.group(''),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const [exitCode] = await once(child, 'close');
+  return { exitCode, printed: JSON.parse(stdout), stderr };
 }
 
 /** Rewrites the payload of the first event of a type. */

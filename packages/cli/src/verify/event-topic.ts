@@ -1,5 +1,6 @@
 import type { LogAdmin, LogReader, LogRecord, PartitionRange } from '@tradestream/messaging';
 import { Contradiction, expectHolds } from './contradiction.ts';
+import { idHeaderOf } from './id-header.ts';
 import { loadAhead, loadRows } from './pages.ts';
 import type { LedgerPartition, Snapshot } from './snapshot.ts';
 
@@ -104,7 +105,7 @@ function checkBytes(
   record: LogRecord,
   { seq, row }: { readonly seq: number; readonly row: EventRow | undefined },
 ): void {
-  const { value, key, headers, partition } = record;
+  const { value, key, partition } = record;
   const event = `event ${partition}/${seq}`;
   if (row === undefined)
     throw new Contradiction('topic', `${nameOf(record)} is ${event}, which is not in ledger.events`);
@@ -120,7 +121,7 @@ function checkBytes(
     key?.toString('utf8') === row.key,
     () => `${nameOf(record)} is ${event}, with the key ${key?.toString('utf8')} instead of ${row.key}`,
   );
-  const id = headers['ce_id']?.toString();
+  const id = idHeaderOf(record);
   expectHolds(
     'topic',
     id === `${row.timeline}/${partition}/${seq}`,

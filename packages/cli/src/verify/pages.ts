@@ -1,6 +1,6 @@
 import type { Session, Statement } from '@tradestream/database';
 
-const PAGE_ROWS = 5_000;
+const PAGE_ROWS = 1_000;
 let cursors = 0;
 
 /**

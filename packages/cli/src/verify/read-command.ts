@@ -1,7 +1,6 @@
 import {
   ContractError,
   decodeCommand,
-  headerText,
   payloadHash,
   readFrame,
   resolveCommandId,
@@ -9,6 +8,7 @@ import {
 } from '@tradestream/contracts';
 import type { LogRecord } from '@tradestream/messaging';
 import type { TradeCommand } from '@tradestream/trading';
+import { idHeaderOf } from './id-header.ts';
 import { keyOf } from './model/asked-by.ts';
 
 /** A record of the commands topic: the command that it is, or why it is none. */
@@ -28,7 +28,7 @@ export function readCommand(
   options: { readonly schemas: ReadonlyMap<number, WriterSchema>; readonly clusterId: string },
 ): ReadRecord {
   const none = (why: string): ReadRecord => ({ commandId: null, why });
-  const { value, key, headers, topic, partition, offset, timestampMs } = record;
+  const { value, key, topic, partition, offset, timestampMs } = record;
   if (value === null) return none('it has no value');
   try {
     const { schemaId, payload } = readFrame(value);
@@ -39,7 +39,7 @@ export function readCommand(
     if (wrong !== null) return none(`its ${wrong} is malformed`);
     if (key?.toString('utf8') !== keyOf(command)) return none(`its key is not ${keyOf(command)}`);
     const place = { clusterId: options.clusterId, topic, partition, offset, timestampMs };
-    const id = resolveCommandId({ commandId: given, ceId: headerText(headers, 'ce_id'), command, record: place });
+    const id = resolveCommandId({ commandId: given, ceId: idHeaderOf(record), command, record: place });
     return id.ok ? { commandId: id.commandId, hash: payloadHash(command) } : none(`its ${id.field} is not ${id.rule}`);
   } catch (error) {
     if (error instanceof ContractError && error.retry === 'never') return none(error.code);
