@@ -99,6 +99,7 @@ export class Installation implements Closeable {
       ...endpoints,
       gatewayUrl: this.urlOf('gateway'),
       monitorUrl: this.urlOf('monitor'),
+      metricsUrls: Object.fromEntries(this.#services.flatMap(({ name, url }) => (url === null ? [] : [[name, url]]))),
       pids: { ...Object.fromEntries(running), ...pids },
       tokens,
     };

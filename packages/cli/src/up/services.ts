@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { endpointsOfService, type ServiceName, type Stack } from '@tradestream/stack';
+import { endpointsFilePath, endpointsOfService, type ServiceName, type Stack } from '@tradestream/stack';
 import { codeRoot } from '../project-root.ts';
 
 /** How one process of a service is started. */
@@ -42,6 +42,7 @@ function planOf(stack: Stack, service: ServiceName, name: string): ServicePlan {
   if (service === 'monitor') {
     if (replicas !== '') env[`${own}DATABASE_REPLICA_URLS`] = replicas;
     env['REDIS_URL'] = endpoints.redisUrl;
+    env[`${own}SERVICES_FILE`] = endpointsFilePath(projectRoot());
     env[`${own}READER_TOKEN`] = tokens.reader;
     env[`${own}OPERATOR_TOKEN`] = tokens.operator;
     env[`${own}ADMIN_TOKEN`] = tokens.admin;

@@ -8,6 +8,8 @@ import type { AccessTokens, Endpoints } from '../stack.ts';
 export type EndpointsFile = Endpoints & {
   readonly gatewayUrl: string;
   readonly monitorUrl: string;
+  /** Where each service shows `/metrics`, by the name of its process. */
+  readonly metricsUrls?: Readonly<Record<string, string>>;
   /** `gateway`, `monitor`, `worker-1`, `projector-1`, and the parts of the stack by their names. */
   readonly pids: Readonly<Record<string, number>>;
   readonly tokens: AccessTokens;
