@@ -107,6 +107,47 @@ test('a gateway that starts before its registry and its broker listens, says wha
   expect((await post(`${early.url}/v1/commands?wait=applied&timeoutMs=60000`, deposit('early'))).status).toBe(200);
 }, 120_000);
 
+test('reads go on while replicas are frozen, late or gone, and come back to them', async () => {
+  const reader = await world.startGateway({ TRADESTREAM_GATEWAY_LAG_MS_MAX: '1000' });
+  await ready(reader);
+  const served = async () => {
+    const answers = await Promise.all(Array.from({ length: 30 }, () => call(`${reader.url}/v1/orders`)));
+    for (const answer of answers) expect(answer.status, answer.text).toBe(200);
+    return [...new Set(answers.map(({ headers }) => headers.get('x-served-by') ?? ''))].toSorted((a, b) =>
+      a.localeCompare(b),
+    );
+  };
+  const servedSoon = (nodes: readonly string[]) =>
+    eventually(async () => JSON.stringify(await served()) === JSON.stringify(nodes), {
+      withinMs: 30_000,
+      everyMs: 300,
+    });
+  const all = ['replica-1', 'replica-2', 'replica-3'];
+  await servedSoon(all);
+
+  stack.signalPart('replica-1', 'SIGSTOP');
+  try {
+    await servedSoon(['replica-2', 'replica-3']);
+  } finally {
+    stack.signalPart('replica-1', 'SIGCONT');
+  }
+  await servedSoon(all);
+
+  await stack.pauseReplay('replica-2');
+  try {
+    await world.ledger.rows('CREATE TABLE written_meanwhile (n integer)');
+    await servedSoon(['replica-1', 'replica-3']);
+  } finally {
+    await stack.resumeReplay('replica-2');
+  }
+  await servedSoon(all);
+
+  await Promise.all([stack.stopPart('replica-1'), stack.stopPart('replica-2'), stack.stopPart('replica-3')]);
+  await servedSoon(['primary']);
+  await Promise.all([stack.startPart('replica-1'), stack.startPart('replica-2'), stack.startPart('replica-3')]);
+  await servedSoon(all);
+}, 180_000);
+
 test('with the primary away receipts are 503 and what was published is applied once it is back', async () => {
   const commandId = newCommandId();
   const receipt = `${gateway.url}/v1/receipts/${commandId}`;

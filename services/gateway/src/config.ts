@@ -35,6 +35,12 @@ export const GATEWAY_SPEC = {
     fallback: '',
   }),
   TRADESTREAM_GATEWAY_POOL_MAX: int({ doc: 'connections to each node', min: 1, max: 100, fallback: 8 }),
+  TRADESTREAM_GATEWAY_LAG_MS_MAX: int({
+    doc: 'a replica that shows what the primary had longer ago, ms, is asked only when no other answers',
+    min: 100,
+    max: 3_600_000,
+    fallback: 5_000,
+  }),
   TRADESTREAM_GATEWAY_OUTSTANDING_MAX: int({
     doc: 'commands given to the broker and not acknowledged; beyond it 503 OVERLOADED',
     min: 1,

@@ -68,7 +68,8 @@ export function openDatabase(
   const open = async () => {
     const connection = new Scope();
     const sessionsMax = config.TRADESTREAM_GATEWAY_POOL_MAX;
-    const nodes = connection.use(new DatabaseNodes(databases, { sessionsMax, log }));
+    const lagMsMax = config.TRADESTREAM_GATEWAY_LAG_MS_MAX;
+    const nodes = connection.use(new DatabaseNodes(databases, { sessionsMax, lagMsMax, log }));
     const store = new ReceiptStore((statement) => nodes.primary.query(statement), topics.commands);
     try {
       await store.loadReceipts([]);

@@ -23,7 +23,7 @@ export type ViewAnswer = { readonly rows: readonly TextRow[]; readonly servedBy:
 
 /** Pause before the nodes are asked again, ms: replay and projection catch up within tens of them. */
 const PAUSE_MS = 10;
-/** Time in which only the preferred nodes are asked, ms; after it the primary is, too. */
+/** Time in which only the preferred nodes are asked, ms; after it the primary is, too, and last those that are late. */
 const PREFERRED_MS = 150;
 
 type PositionRow = { readonly partition: number; readonly seq: string };
@@ -32,7 +32,8 @@ type Look = { readonly rows: readonly TextRow[]; readonly seqs: Readonly<Record<
 /**
  * Reads a view on the first node that shows what the token has seen. Position and rows come from one
  * snapshot, so the node itself proves it; no clock and no lag figure is trusted. The nodes of the
- * preference come first; when none of them is fresh in time, the primary is asked.
+ * preference come first, near the primary and least busy; when none of them is fresh in time, the
+ * primary is asked.
  * @throws {HttpProblem} 503 NOT_YET_VISIBLE when no node is fresh within the time, 503
  * DATABASE_UNAVAILABLE when none answers, 400 for a token that is none
  */
@@ -45,12 +46,12 @@ export async function queryView(
   const startedMs = performance.now();
   for (;;) {
     const waitedMs = performance.now() - startedMs;
-    const { preferred, primary } = parts.nodes().choose(limits.preference);
+    const { preferred, others } = parts.nodes().choose(limits.preference);
     const isEarly = preferred.length > 0 && waitedMs < Math.min(PREFERRED_MS, limits.timeoutMs);
-    const asked = new Set(isEarly ? preferred : [...preferred, primary]);
+    const asked = isEarly ? preferred : [...preferred, ...others];
     const { answer, failure } = await askInTurn(asked, query, { seen, log: parts.log });
     if (answer !== null) return answer;
-    if (performance.now() - startedMs + PAUSE_MS > limits.timeoutMs && asked.has(primary)) {
+    if (performance.now() - startedMs + PAUSE_MS > limits.timeoutMs && !isEarly) {
       throw (
         failure ??
         unavailable('NOT_YET_VISIBLE', 'no node shows yet what the token has seen', {

@@ -13,6 +13,6 @@ export interface ReadNode {
 
 /** The nodes and which of them to ask. */
 export interface ReadNodes {
-  /** The nodes to ask, best first, and the primary as the last resort. */
-  choose(preference: ReadPreference): { readonly preferred: readonly ReadNode[]; readonly primary: ReadNode };
+  /** The nodes to ask, best first, and those to ask when none of them answers in time. */
+  choose(preference: ReadPreference): { readonly preferred: readonly ReadNode[]; readonly others: readonly ReadNode[] };
 }

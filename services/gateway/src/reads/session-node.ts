@@ -1,5 +1,5 @@
-import { openSession, type Session, type Statement } from '@tradestream/database';
-import { type Closeable, errorOf, type Logger } from '@tradestream/runtime';
+import { DatabaseError, openSession, type Session, type SessionOptions, type Statement } from '@tradestream/database';
+import { type Closeable, errorOf, type Logger, waitFor } from '@tradestream/runtime';
 import type { ReadNode } from './read-nodes.ts';
 
 export type SessionNodeOptions = {
@@ -22,15 +22,19 @@ const DOWN_MS = 1_000;
 
 /**
  * A node with a few pipelined connections. A snapshot is one round trip: its statements are sent
- * behind one another and the connection's own order keeps those of two readers apart.
+ * behind one another and the connection's own order keeps those of two readers apart. While the node
+ * is marked down, whoever waits for it is told so at once.
  */
 export class SessionNode implements ReadNode, Closeable {
   readonly name: string;
   readonly #options: SessionNodeOptions;
   readonly #sessions: (Promise<Session> | null)[];
   readonly #closing = new AbortController();
+  #down = new AbortController();
   #turn = 0;
   #downUntilMs = 0;
+  #inFlight = 0;
+  #lagMs = 0;
 
   constructor(options: SessionNodeOptions) {
     this.name = options.name;
@@ -38,26 +42,66 @@ export class SessionNode implements ReadNode, Closeable {
     this.#sessions = Array.from({ length: options.sessionsMax }, () => null);
   }
 
-  /** False for a moment after a connection failed: other nodes are asked first. */
+  /** False while it is marked down, and for a moment after a connection failed. */
   get isUp(): boolean {
-    return performance.now() >= this.#downUntilMs;
+    return !this.#down.signal.aborted && performance.now() >= this.#downUntilMs;
+  }
+
+  /** Questions that wait for an answer. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** How late it was when it was last asked, milliseconds. */
+  get lagMs(): number {
+    return this.#lagMs;
+  }
+
+  /** What a session to this node is opened with. */
+  get connection(): Pick<SessionOptions, 'url' | 'applicationName' | 'settings'> {
+    return { url: this.#options.url, applicationName: 'tradestream-gateway', settings: SETTINGS };
+  }
+
+  markUp(lagMs: number): void {
+    this.#lagMs = lagMs;
+    if (!this.#down.signal.aborted) return;
+    this.#down = new AbortController();
+    this.#options.log.info({ node: this.name }, 'node_up');
+  }
+
+  /** Its connections are given up; what waits on them fails as if they had broken. */
+  markDown(error: Error): void {
+    if (this.#down.signal.aborted) return;
+    this.#options.log.warn({ error, node: this.name }, 'node_down');
+    this.#down.abort(error);
+    for (const [slot, session] of this.#sessions.entries()) {
+      this.#sessions[slot] = null;
+      void session?.then(
+        (opened) => opened.close(),
+        () => undefined,
+      );
+    }
   }
 
   async query<Row extends object>(statement: Statement): Promise<readonly Row[]> {
-    const session = await this.#session();
-    return (await session.query<Row>(statement)).rows;
+    return await this.#ask(async () => {
+      const session = await this.#session();
+      return (await session.query<Row>(statement)).rows;
+    });
   }
 
   async snapshot(statements: readonly Statement[]): Promise<readonly (readonly object[])[]> {
-    const session = await this.#session();
-    const begun = session.query({ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' });
-    const answers = statements.map((statement) => session.query<object>(statement));
-    const ended = session.query({ text: 'ROLLBACK' });
-    const [, , ...results] = await Promise.all([begun, ended, ...answers]).catch(async (error: unknown) => {
-      await Promise.allSettled([begun, ended, ...answers]);
-      throw error;
+    return await this.#ask(async () => {
+      const session = await this.#session();
+      const begun = session.query({ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' });
+      const answers = statements.map((statement) => session.query<object>(statement));
+      const ended = session.query({ text: 'ROLLBACK' });
+      const [, , ...results] = await Promise.all([begun, ended, ...answers]).catch(async (error: unknown) => {
+        await Promise.allSettled([begun, ended, ...answers]);
+        throw error;
+      });
+      return results.map((result) => result.rows);
     });
-    return results.map((result) => result.rows);
   }
 
   async close(): Promise<void> {
@@ -66,35 +110,49 @@ export class SessionNode implements ReadNode, Closeable {
     await Promise.all(opened.map(async (session) => (await session.catch(() => null))?.close()));
   }
 
+  async #ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
+    const { signal } = this.#down;
+    this.#inFlight += 1;
+    try {
+      signal.throwIfAborted();
+      return await waitFor(question(), { signal, stage: `ask ${this.name}` });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new DatabaseError('DB_CONNECTION_LOST', { cause: signal.reason, context: { node: this.name } });
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
   #session(): Promise<Session> {
     this.#closing.signal.throwIfAborted();
     this.#turn = (this.#turn + 1) % this.#options.sessionsMax;
     const slot = this.#turn;
     const known = this.#sessions[slot] ?? null;
     if (known !== null) return known;
-    const opening = this.#open(slot);
+    const opening = this.#open();
     this.#sessions[slot] = opening;
+    const forget = () => {
+      if (this.#sessions[slot] === opening) this.#sessions[slot] = null;
+    };
+    opening.then(({ closed }) => {
+      if (closed.aborted) forget();
+      else closed.addEventListener('abort', forget, { once: true });
+    }, forget);
     return opening;
   }
 
-  async #open(slot: number): Promise<Session> {
-    const { url, name, log } = this.#options;
-    const forget = () => {
-      this.#sessions[slot] = null;
-    };
+  async #open(): Promise<Session> {
+    const { name, log } = this.#options;
     try {
       const session = await openSession({
-        url,
-        applicationName: 'tradestream-gateway',
+        ...this.connection,
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
-        settings: SETTINGS,
         signal: this.#closing.signal,
       });
-      session.closed.addEventListener('abort', forget, { once: true });
       this.#downUntilMs = 0;
       return session;
     } catch (error) {
-      forget();
       this.#downUntilMs = performance.now() + DOWN_MS;
       log.warn({ error: errorOf(error), node: name }, 'node_unreachable');
       throw error;
