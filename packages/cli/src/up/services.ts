@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { endpointsFilePath, endpointsOfService, type ServiceName, type Stack } from '@tradestream/stack';
-import { codeRoot } from '../project-root.ts';
+import { codeRoot, projectRoot } from '../project-root.ts';
 
 /** How one process of a service is started. */
 export type ServicePlan = {
