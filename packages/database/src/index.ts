@@ -10,6 +10,10 @@ export {
   DatabaseError,
   type DatabaseErrorCode,
 } from './errors.ts';
+export { DatabaseManager, type GetConnectionOptions } from './manager/database-manager.ts';
+export type { Figures } from './manager/figures.ts';
+export type { DatabaseEvent, DatabaseManagerConfig, ReplicationSettings } from './manager/manager-config.ts';
+export type { DatabaseResult, QueryOptions } from './manager/query-runner.ts';
 export { type MigrateOptions, migrate } from './migrations/migrate.ts';
 export type { StatementInput } from './placeholders.ts';
 export {
@@ -26,6 +30,10 @@ export type { InsertBuilder } from './query/insert-builder.ts';
 export { QueryBuilder, type Subquery } from './query/query-builder.ts';
 export type { BuiltQuery, Schema } from './query/types.ts';
 export type { UpdateBuilder } from './query/update-builder.ts';
+export type { ReadPreference } from './replication/choose-readers.ts';
+export type { NodeStatus } from './replication/cluster-node.ts';
+export type { ReplicationConfig, ReplicationOptions } from './replication/replication-config.ts';
+export type { ReplicationStatus } from './replication/replication-status.ts';
 export type { Rows, Session, Statement } from './session.ts';
 export type { DeadlockParty, DeadlockReport } from './transaction/deadlock-report.ts';
 export type { LongRunningFinding, LongRunningPolicy, RunningTransaction } from './transaction/long-running.ts';

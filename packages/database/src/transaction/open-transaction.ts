@@ -3,6 +3,7 @@ import type { QueryResult } from '../connection.ts';
 import { DatabaseError } from '../errors.ts';
 import { type StatementInput, toStatement } from '../placeholders.ts';
 import type { BorrowedConnection } from '../pool/borrowed-connection.ts';
+import type { PoolSession } from '../session.ts';
 import type { Transaction, TransactionScope } from './transaction.ts';
 import {
   beginText,
@@ -24,6 +25,8 @@ export type OpenTransactionOptions = {
   readonly connection: BorrowedConnection;
   readonly config: ResolvedTransaction;
   readonly settle: Settle;
+  /** Sent behind COMMIT, in the same flight. Must not throw. */
+  readonly afterCommit?: ((session: PoolSession) => Promise<void>) | undefined;
   /** Called once, when the transaction no longer uses its connection. */
   readonly ended: (transaction: OpenTransaction) => void;
 };
@@ -160,9 +163,12 @@ export class OpenTransaction implements Transaction {
       throw new DatabaseError('DB_CONNECTION_LOST', { cause: connection.closed.reason, detail: 'before COMMIT' });
     }
     try {
-      await connection.session.commit({
-        timeoutMs: Math.max(1, config.timeout - (performance.now() - this.startedMs)),
-      });
+      const { session } = connection;
+      const timeoutMs = Math.max(1, config.timeout - (performance.now() - this.startedMs));
+      const committing = session.commit({ timeoutMs });
+      const following = this.#options.afterCommit?.(session);
+      await committing;
+      await following;
       await this.#end('committed');
     } catch (thrown) {
       const error =

@@ -2,6 +2,7 @@ import { type Closeable, invariant, sleep } from '@tradestream/runtime';
 import type { Connection } from '../connection.ts';
 import { DatabaseError } from '../errors.ts';
 import { BorrowedConnection } from '../pool/borrowed-connection.ts';
+import type { PoolSession } from '../session.ts';
 import type { DeadlockReport } from './deadlock-report.ts';
 import { decideRetry, RetryBudget } from './decide-retry.ts';
 import { explainDeadlock } from './explain-deadlock.ts';
@@ -28,6 +29,8 @@ import {
 /** Whoever lends connections to the primary: a ConnectionManager, or a DatabaseManager. */
 export interface ConnectionSource {
   getConnection(options?: { readonly timeoutMs?: number }): Promise<Connection>;
+  /** Told of each COMMIT as it is sent, to ask behind it where the log stands. Must not throw. */
+  afterCommit?(session: PoolSession): Promise<void>;
 }
 
 export type TransactionEvent =
@@ -226,6 +229,7 @@ export class TransactionManager implements Closeable {
       connection,
       config,
       settle: (commit) => this.#settle(commit, config),
+      afterCommit: config.readOnly ? undefined : (session) => this.#source.afterCommit?.(session) ?? Promise.resolve(),
       ended: (ended) => {
         if (this.#active.get(ended.backendPid) === ended) this.#active.delete(ended.backendPid);
       },
