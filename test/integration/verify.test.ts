@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type Verification, verifyInstallation } from '@tradestream/cli';
+import type { Verification } from '@tradestream/cli';
 import { decodeEvent, encodeEvent, frame } from '@tradestream/contracts';
 import type { EventEnvelope } from '@tradestream/trading';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
@@ -9,6 +9,7 @@ import { makeFaultyLoad } from '../support/faulty-load.ts';
 import { BREAKS, QUIET } from '../support/ledger-breaks.ts';
 import { type LedgerWorld, openLedgerWorld } from '../support/ledger-world.ts';
 import { POISON } from '../support/poison-records.ts';
+import { verifyWorld } from '../support/verify-world.ts';
 
 const load = makeFaultyLoad({ seed: 17, count: 1_500, users: 40 });
 let world: LedgerWorld;
@@ -224,9 +225,7 @@ describe('what is on trade-events is what is in the ledger', () => {
 });
 
 async function verify(): Promise<Verification> {
-  const { endpoints, url } = world.database;
-  const signal = AbortSignal.timeout(60_000);
-  return await verifyInstallation({ ...endpoints, databaseUrl: url }, { signal, topicPrefix: world.group('') });
+  return await verifyWorld(world);
 }
 
 /** The command itself, as a process. */

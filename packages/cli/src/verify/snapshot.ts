@@ -26,6 +26,8 @@ const SETTINGS = {
   cursor_tuple_fraction: '1.0',
   work_mem: '64MB',
   statement_timeout: '0',
+  // Between two pages of a log nothing is asked of the database.
+  idle_in_transaction_session_timeout: '0',
 } as const;
 
 export async function openSnapshot(options: {
