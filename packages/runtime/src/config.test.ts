@@ -81,6 +81,11 @@ test('a secret that is refused is not shown', () => {
   expect(problems).toEqual(['APP_TOKEN: must be at least 8 characters; it is not (its value is not shown)']);
 });
 
+test('a secret has its least length or more', () => {
+  const setting = secret({ doc: '', charactersMin: 3 });
+  expect(['ab', 'abc', 'abcd'].map((given) => valueOf(setting, given))).toEqual(['refused', 'abc', 'abcd']);
+});
+
 test('a long value is shown by its beginning', () => {
   expect(problemsOf({ APP_NAME: 'A'.repeat(500) })[0]?.length).toBeLessThan(160);
 });
