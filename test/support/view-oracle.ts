@@ -38,7 +38,7 @@ export function expectedView(name: ViewName, events: readonly EventEnvelope[]): 
 }
 
 /** The views as they stand. */
-export async function storedViews(world: LedgerWorld): Promise<ViewLines> {
+export async function storedViews(world: Pick<LedgerWorld, 'rows'>): Promise<ViewLines> {
   const read = async (columns: string, table: string) =>
     lines(
       (await world.rows<{ line: string }>(`SELECT concat_ws(' ', ${columns}) AS line FROM views.${table}`)).map(
@@ -65,7 +65,7 @@ export async function storedViews(world: LedgerWorld): Promise<ViewLines> {
 }
 
 /** Every event of the ledger, in its place. */
-export async function ledgerEvents(world: LedgerWorld): Promise<EventEnvelope[]> {
+export async function ledgerEvents(world: Pick<LedgerWorld, 'rows'>): Promise<EventEnvelope[]> {
   const rows = await world.rows<{ payload: Buffer }>('SELECT payload FROM ledger.events ORDER BY partition, seq');
   return rows.map(({ payload }) => decodeEvent(payload));
 }

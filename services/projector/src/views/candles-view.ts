@@ -1,7 +1,7 @@
 import { arrays, type Statement } from '@tradestream/database';
 import type { Amount, EventEnvelope } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
-import type { ViewDefinition } from './view.ts';
+import { sumsColumn, type ViewDefinition } from './view.ts';
 
 /** Where a trade stands among those of its minute: by time, then partition, then sequence. */
 export type TradePlace = { readonly executedAt: number; readonly partition: number; readonly seq: number };
@@ -67,11 +67,13 @@ const IS_LATER = `(excluded.closed_at, excluded.closed_partition, excluded.close
 
 /** Open and close with their places, each as one: that of the earlier opening and of the later close. */
 const UPSERT = `
-  INSERT INTO views.candles AS c (symbol, minute, open, high, low, close, volume, quote_volume, count,
-    opened_at, opened_partition, opened_seq, closed_at, closed_partition, closed_seq)
-  SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[],
-    $7::numeric[], $8::numeric[], $9::bigint[], $10::timestamptz[], $11::int[], $12::bigint[],
-    $13::timestamptz[], $14::int[], $15::bigint[])
+  INSERT INTO views.candles AS c (symbol, minute, open, high, low, close, count,
+    opened_at, opened_partition, opened_seq, closed_at, closed_partition, closed_seq, volume, quote_volume)
+  SELECT symbol, minute, open, high, low, close, count, at1, partition1, seq1, at2, partition2, seq2,
+    volume::numeric, quote_volume::numeric
+  FROM unnest($1::text[], $2::timestamptz[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::bigint[],
+    $8::timestamptz[], $9::int[], $10::bigint[], $11::timestamptz[], $12::int[], $13::bigint[], $14::text[], $15::text[])
+    AS made (symbol, minute, open, high, low, close, count, at1, partition1, seq1, at2, partition2, seq2, volume, quote_volume)
   ON CONFLICT (symbol, minute) DO UPDATE SET
     open = CASE WHEN ${IS_EARLIER} THEN excluded.open ELSE c.open END,
     opened_at = CASE WHEN ${IS_EARLIER} THEN excluded.opened_at ELSE c.opened_at END,
@@ -98,8 +100,6 @@ function upsertCandles(rows: readonly CandleRow[]): Statement {
       arrays.numeric18(rows.map((row) => row.high)),
       arrays.numeric18(rows.map((row) => row.low)),
       arrays.numeric18(rows.map((row) => row.close)),
-      arrays.numeric18(rows.map((row) => row.volume)),
-      arrays.numeric18(rows.map((row) => row.quoteVolume)),
       arrays.int8(rows.map((row) => row.count)),
       arrays.timestamptzMicros(rows.map((row) => row.opened.executedAt)),
       arrays.int4(rows.map((row) => row.opened.partition)),
@@ -107,6 +107,8 @@ function upsertCandles(rows: readonly CandleRow[]): Statement {
       arrays.timestamptzMicros(rows.map((row) => row.closed.executedAt)),
       arrays.int4(rows.map((row) => row.closed.partition)),
       arrays.int8(rows.map((row) => row.closed.seq)),
+      sumsColumn(rows.map((row) => row.volume)),
+      sumsColumn(rows.map((row) => row.quoteVolume)),
     ],
   };
 }

@@ -1,7 +1,7 @@
 import { arrays, type Statement } from '@tradestream/database';
 import { type Amount, divideHalfUp18, type EventEnvelope, type Order } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
-import type { ViewDefinition } from './view.ts';
+import { sumsColumn, type ViewDefinition } from './view.ts';
 
 /** What the fills of one order add up to. */
 export type TradeRow = Pick<Order, 'orderId' | 'userId' | 'symbol' | 'side'> & {
@@ -32,9 +32,10 @@ function addFills(rows: Map<string, TradeRow>, { event }: EventEnvelope): void {
 
 /** `div` is the exact whole quotient, so the price is rounded once, half up, as `divideHalfUp18` does it. */
 const UPSERT = `
-  INSERT INTO views.trades AS t (order_id, user_id, symbol, side, quantity, cost, price, timestamp)
-  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[],
-    $8::timestamptz[])
+  INSERT INTO views.trades AS t (order_id, user_id, symbol, side, timestamp, price, quantity, cost)
+  SELECT id, user_id, symbol, side, time, price, quantity::numeric, cost::numeric
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::numeric[], $7::text[], $8::text[])
+    AS made (id, user_id, symbol, side, time, price, quantity, cost)
   ON CONFLICT (order_id) DO UPDATE SET
     quantity = t.quantity + excluded.quantity,
     cost = t.cost + excluded.cost,
@@ -51,10 +52,10 @@ function upsertTrades(rows: readonly TradeRow[]): Statement {
       arrays.text(rows.map((row) => row.userId)),
       arrays.text(rows.map((row) => row.symbol)),
       arrays.text(rows.map((row) => row.side)),
-      arrays.numeric18(rows.map((row) => row.quantity)),
-      arrays.numeric18(rows.map((row) => row.cost)),
-      arrays.numeric18(rows.map((row) => divideHalfUp18(row.cost, row.quantity))),
       arrays.timestamptzMicros(rows.map((row) => row.timestamp)),
+      arrays.numeric18(rows.map((row) => divideHalfUp18(row.cost, row.quantity))),
+      sumsColumn(rows.map((row) => row.quantity)),
+      sumsColumn(rows.map((row) => row.cost)),
     ],
   };
 }

@@ -1,5 +1,5 @@
-import type { Statement } from '@tradestream/database';
-import type { EventEnvelope } from '@tradestream/trading';
+import { arrays, type Statement } from '@tradestream/database';
+import { type Amount, type EventEnvelope, formatAmount } from '@tradestream/trading';
 
 /**
  * One projection: a pure fold, and the SQL that joins what it folded with the rows that stand. Those
@@ -42,6 +42,11 @@ export function foldRows<Row>(definition: ViewDefinition<Row>, envelopes: Iterab
   const rows = new Map<string, Row>();
   for (const envelope of envelopes) definition.add(rows, envelope);
   return sortedByKey(rows);
+}
+
+/** Sums of amounts as text, to be cast: they have no bound, the binary form of an amount has one. */
+export function sumsColumn(sums: readonly Amount[]): Buffer {
+  return arrays.text(sums.map(formatAmount));
 }
 
 /** Byte order, as the collation "C" of the keys: every id is ASCII. */
