@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto';
-import { frame } from '@tradestream/contracts';
+import { frame, openSchemas } from '@tradestream/contracts';
+import type { LogRecord } from '@tradestream/messaging';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { type LedgerWorld, openLedgerWorld } from '../support/ledger-world.ts';
-import { deposit, encodeRaw, POISON } from '../support/poison-records.ts';
+import { deposit, encodeRaw, foreignId, POISON, type PoisonRecord } from '../support/poison-records.ts';
+
+/** Every record carries these; names and values that JSON and text would not keep among them. */
+const HEADERS = { 'x-trace': ['one', 'two'], '\\u0000': 'a name of six characters', bytes: Buffer.from([0, 255, 7]) };
+
+type Poison = PoisonRecord & { readonly headers?: Readonly<Record<string, string>> };
+type Placed = Poison & { readonly place: string; readonly sha256: string | null };
 
 let world: LedgerWorld;
+const placed: Placed[] = [];
 
 beforeAll(async () => {
   world = await openLedgerWorld(inject('endpoints'), 'poison', 2);
@@ -14,50 +23,116 @@ afterAll(async () => {
 });
 
 test('each poisoned record is parked whole, with a command behind it that is applied', async () => {
-  const poison = POISON(world.commandSchemaId);
-  const expected: { readonly name: string; readonly sha256: string | null; readonly reason: string }[] = [];
-  for (const [index, { name, reason, key, value }] of poison.entries()) {
-    const behind = deposit(`user-${index}`, '1');
-    const at = { partition: index % 2 };
-    await world.producer.send(world.topics.commands, [
-      { ...at, key, value },
-      { ...at, key: `user:user-${index}`, value: frame(world.commandSchemaId, encodeRaw(behind)) },
+  const poison = await allPoison();
+  for (const [index, record] of poison.entries()) {
+    const { key, value, headers } = record;
+    const partition = index % 2;
+    const behind = {
+      key: `user:user-${index}`,
+      value: frame(world.commandSchemaId, encodeRaw(deposit(`user-${index}`, '1'))),
+    };
+    const [place] = await world.producer.send(world.topics.commands, [
+      { partition, key, value, headers: { ...HEADERS, ...headers } },
+      { partition, ...behind },
     ]);
-    expected.push({ name, reason, sha256: value === null ? null : createHash('sha256').update(value).digest('hex') });
+    placed.push({ ...record, place: `${partition}/${place?.offset}`, sha256: sha256(value) });
   }
   world.startWorker();
   await world.applied(30_000);
-  const parked = await world.rows<{ sha256: string | null; stored: string | null; reason: string }>(
-    `SELECT encode(sha256, 'hex') AS sha256, encode(sha256(value), 'hex') AS stored, reason FROM ledger.parked
-     ORDER BY record_time, "offset", partition`,
+  const parked = await world.rows<{ place: string }>(
+    `SELECT partition || '/' || "offset" AS place, encode(sha256, 'hex') AS sha256, encode(sha256(value), 'hex') AS stored,
+            encode(key, 'hex') AS key, reason
+     FROM ledger.parked WHERE topic = $1 AND NOT blocks_key AND status = 'parked'`,
+    [world.topics.commands],
   );
-  for (const { name, sha256, reason } of expected) {
-    const found = parked.find((row) => row.sha256 === sha256);
-    expect(found, name).toBeDefined();
-    expect(found?.stored, name).toBe(sha256);
-    expect(found?.reason, name).toBe(reason);
-  }
-  expect(parked).toHaveLength(expected.length);
-  const [applied] = await world.rows<{ count: string }>(
-    `SELECT count(*)::text AS count FROM ledger.receipts WHERE outcome = 'applied'`,
+  expect(new Map(parked.map((row) => [row.place, row]))).toEqual(
+    new Map(
+      placed.map(({ place, sha256: whole, key, reason }) => [
+        place,
+        { place, sha256: whole, stored: whole, key: hex(key), reason },
+      ]),
+    ),
   );
-  expect(Number(applied?.count)).toBe(expected.length);
+  const [applied] = await world.rows(
+    `SELECT count(*)::int AS count, count(DISTINCT user_id)::int AS users FROM ledger.receipts JOIN ledger.events USING (command_id)
+     JOIN ledger.balances ON 'user:' || user_id = key WHERE outcome = 'applied' AND available = 1`,
+  );
+  expect(applied).toEqual({ count: poison.length, users: poison.length });
 });
 
-test('a copy of each is on the dead letter topic, its bytes and place unchanged', async () => {
-  const [parked] = await world.rows<{ count: string }>('SELECT count(*)::text AS count FROM ledger.parked');
-  const reader = await world.kafka.openReader();
-  const copies: string[] = [];
-  for (const { partition, start, end } of await world.admin.ranges(world.topics.deadLetters)) {
-    for await (const records of reader.read({ topic: world.topics.deadLetters, partition, from: start, to: end })) {
-      for (const record of records) {
-        copies.push(String(record.headers['original-topic']));
-        expect(record.headers['reason']).toBeDefined();
-        expect(record.headers['original-offset']).toBeDefined();
-      }
+test('a copy of each is on the dead letter topic: key, value and headers as they were, with place and reason', async () => {
+  await eventually(async () => expect(await copies()).toHaveLength(placed.length), { withinMs: 30_000 });
+  const byPlace = new Map((await copies()).map((copy) => [placeIn(copy), copy]));
+  for (const { name, place, key, value, reason, headers } of placed) {
+    const copy = byPlace.get(place);
+    expect(copy?.key?.toString('utf8') ?? null, name).toBe(key);
+    expect(sha256(copy?.value ?? null), name).toBe(sha256(value));
+    expect(copy?.value === null, name).toBe(value === null);
+    expect(text(copy, 'original-topic'), name).toBe(world.topics.commands);
+    expect(text(copy, 'reason'), name).toBe(reason);
+    expect(text(copy, 'message').length, name).toBeGreaterThan(0);
+    expect(Math.abs(Date.now() - Number(text(copy, 'original-timestamp'))), name).toBeLessThan(600_000);
+    for (const [header, given] of Object.entries({ ...HEADERS, ...headers })) {
+      expect(values(copy?.headers[header]), `${name}: ${header}`).toEqual(values(given));
     }
   }
-  await reader.close();
-  expect(copies).toHaveLength(Number(parked?.count));
-  expect(new Set(copies)).toEqual(new Set([world.topics.commands]));
 });
+
+async function allPoison(): Promise<readonly Poison[]> {
+  const { topics, log } = world;
+  const schemas = await openSchemas({ url: inject('endpoints').schemaRegistryUrl, log, timeoutMs: 5_000, topics });
+  const { eventSchemaId } = await schemas.register();
+  const good = encodeRaw(deposit('eve', '1'));
+  return [
+    ...POISON(world.commandSchemaId),
+    {
+      name: 'a schema id of another subject',
+      reason: 'WRITER_SCHEMA_UNREADABLE',
+      key: 'user:eve',
+      value: frame(eventSchemaId, good),
+    },
+    {
+      name: 'a schema id beyond every registry',
+      reason: 'SCHEMA_UNKNOWN',
+      key: 'user:eve',
+      value: frame(2 ** 32 - 1, good),
+    },
+    { name: 'a ce_id of another command', reason: 'MALFORMED', key: 'user:eve', ...foreignId(world.commandSchemaId) },
+  ];
+}
+
+async function copies(): Promise<readonly LogRecord[]> {
+  const found: LogRecord[] = [];
+  const topic = world.topics.deadLetters;
+  const reader = await world.kafka.openReader();
+  for (const { partition, start, end } of await world.admin.ranges(topic)) {
+    for await (const records of reader.read({ topic, partition, from: start, to: end })) found.push(...records);
+  }
+  await reader.close();
+  return found;
+}
+
+function placeIn(copy: LogRecord): string {
+  return `${text(copy, 'original-partition')}/${text(copy, 'original-offset')}`;
+}
+
+function text(copy: LogRecord | undefined, header: string): string {
+  return values(copy?.headers[header])
+    .map((value) => Buffer.from(value, 'hex').toString('utf8'))
+    .join();
+}
+
+/** A header's values as hexadecimal digits: one name may have several. */
+function values(header: LogRecord['headers'][string]): readonly string[] {
+  if (header === undefined) return [];
+  const all = typeof header === 'string' || Buffer.isBuffer(header) ? [header] : header;
+  return all.map((value) => Buffer.from(value).toString('hex'));
+}
+
+function hex(key: string | null): string | null {
+  return key === null ? null : Buffer.from(key).toString('hex');
+}
+
+function sha256(value: Buffer | null): string | null {
+  return value === null ? null : createHash('sha256').update(value).digest('hex');
+}

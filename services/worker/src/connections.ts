@@ -63,14 +63,16 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
     }),
   );
   const owner = `worker-${process.pid}-${randomUUID()}`;
+  let connected = false;
   const kafka = await openKafka({
     brokers: config.KAFKA_BROKERS,
     clientId: owner,
     log,
     onReachable: (part, reachable, detail) => {
-      // These two are always at work; the others would not find out that the broker is back.
+      // These two are always at work; the others find out only when they are next asked that the broker is back.
       const name = ['consumer', 'producer'].find((each) => part.startsWith(each));
       if (name !== undefined) readiness.set(`broker: ${name}`, reachable, detail);
+      else if (!connected) readiness.set('broker', reachable, detail);
     },
   });
   // Whatever it still waits for from a broker that is away is worth nothing by then.
@@ -82,6 +84,7 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
   const reader = await kafka.openReader();
   const producer = await kafka.openProducer({ clientId: `${owner}-relay` });
   const clusterId = await waiting('broker', () => admin.clusterId());
+  connected = true;
   readiness.set('broker', true);
   await link.reopen();
   return { owner, topics, link, kafka, admin, reader, producer, clusterId, schemas, ...ids, waiting };
