@@ -5,15 +5,41 @@ export type { DatabaseConfig } from './database-config.ts';
 export { openSession, type SessionOptions } from './driver/open-session.ts';
 export { DatabaseErrorType } from './error-entry.ts';
 export {
+  DatabaseErrorHandler,
+  type DatabaseErrorHandlerConfig,
+  type ErrorContext,
+  type HandledError,
+  type Recoverable,
+  type Recoveries,
+} from './error-handler.ts';
+export {
   DATABASE_ERROR_TABLE,
   DATABASE_ERRORS,
   DatabaseError,
   type DatabaseErrorCode,
 } from './errors.ts';
+export {
+  type HealthCheck,
+  HealthChecker,
+  type HealthCheckerConfig,
+  type HealthCheckName,
+  type HealthReport,
+  type HealthResult,
+} from './health/health-checker.ts';
 export { DatabaseManager, type GetConnectionOptions } from './manager/database-manager.ts';
 export type { Figures } from './manager/figures.ts';
 export type { DatabaseEvent, DatabaseManagerConfig, ReplicationSettings } from './manager/manager-config.ts';
+export type { Observed } from './manager/observed.ts';
 export type { DatabaseResult, QueryOptions } from './manager/query-runner.ts';
+export {
+  type AlertThresholds,
+  DatabaseMetrics,
+  type DatabaseMetricsConfig,
+  type MetricAlert,
+  type MetricName,
+  type PerformanceMetrics,
+} from './metrics/database-metrics.ts';
+export type { HistoryPoint } from './metrics/metric-history.ts';
 export { type MigrateOptions, migrate } from './migrations/migrate.ts';
 export type { StatementInput } from './placeholders.ts';
 export {
