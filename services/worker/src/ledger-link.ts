@@ -15,9 +15,15 @@ export type LinkOptions = {
   readonly signal: AbortSignal;
 };
 
-/** Longest wait for a lock and an idle transaction, so that a frozen worker cannot hold others up. */
+/**
+ * The longest wait for a lock and in an idle transaction, so that a frozen worker cannot hold others
+ * up. And plans that lock rows in the order of their keys: one for an array of any length, driven by
+ * the sorted array, or for a small table by the index of the same keys; never in the table's order.
+ */
 export const SESSION_SETTINGS = {
   plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
   lock_timeout: '10s',
   idle_in_transaction_session_timeout: '15s',
   jit: 'off',
