@@ -2,10 +2,16 @@ import { problemAnswer, publishedAnswer, receiptAnswer } from '@tradestream/cont
 import { z } from 'zod';
 import { routeSchema } from '../http/openapi.ts';
 
-const amount = z.string().meta({ description: 'decimal with at most 18 digits after the point', example: '39432.48' });
+const amount = z
+  .string()
+  .regex(/^-?[0-9]+(\.[0-9]{1,18})?$/)
+  .meta({ description: 'decimal with at most 18 digits after the point', example: '39432.48' });
 const name = z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/);
 const asset = z.string().regex(/^[A-Z0-9]{2,12}$/);
-const symbol = z.string().min(1).max(64).meta({ example: 'BTC-USD' });
+const symbol = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,64}$/)
+  .meta({ example: 'BTC-USD' });
 const id = { commandId: z.uuid().optional().meta({ description: 'made here when absent' }) };
 
 /** For readers and generated clients; the door itself reads commands with the contract's own parser. */

@@ -30,7 +30,7 @@ export function count(options: {
     .refine((text) => Number(text) >= min && Number(text) <= max, { error: rule })
     .optional()
     .transform((text) => (text === undefined ? fallback : Number(text)))
-    .meta({ description: `${doc}; ${min} to ${max}, default ${fallback}` });
+    .meta({ description: `${doc}; default ${fallback}`, type: 'integer', minimum: min, maximum: max });
 }
 
 /** Text of a form. */

@@ -24,7 +24,10 @@ const ID = /^[A-Za-z0-9._:-]{1,64}$/;
 const SYMBOL = /^[\x20-\x7e]{1,64}$/;
 const TIME_RULE = 'ISO 8601 with Z or an offset, at most milliseconds, from 1970 to 2200';
 
-const id = (doc: string) => matching(ID, '1 to 64 of A-Z a-z 0-9 . _ : -', doc).optional();
+const ID_RULE = '1 to 64 of A-Z a-z 0-9 . _ : -';
+const ONE_ID = z.string().regex(ID);
+
+const id = (doc: string) => matching(ID, ID_RULE, doc).optional();
 const symbol = matching(SYMBOL, '1 to 64 printable characters', 'as BTC-USD');
 const time = (doc: string) =>
   z
@@ -32,7 +35,7 @@ const time = (doc: string) =>
     .refine((text) => parseTime(text) !== null, { error: TIME_RULE })
     .transform((text) => parseTime(text) ?? 0)
     .optional()
-    .meta({ description: doc });
+    .meta({ description: doc, format: 'date-time' });
 const timeoutMs = count({
   min: 1,
   max: 60_000,
@@ -124,7 +127,7 @@ function addList(app: FastifyInstance, parts: ViewParts, { view, query: schema, 
 }
 
 function addOrder(app: FastifyInstance, parts: ViewParts): void {
-  const params = z.object({ orderId: z.string() });
+  const params = z.object({ orderId: ONE_ID });
   const answers = { 200: json(orderAnswer) };
   const problems = { ...PROBLEMS, 404: 'ORDER_NOT_FOUND' };
   const doc = routeSchema({ ...COMMON, summary: 'One order', query: ONE, params, answers, problems });
@@ -145,7 +148,7 @@ function addOrder(app: FastifyInstance, parts: ViewParts): void {
 }
 
 function addBalances(app: FastifyInstance, parts: ViewParts): void {
-  const params = z.object({ userId: z.string() });
+  const params = z.object({ userId: ONE_ID });
   const answers = { 200: json(balancesAnswer) };
   const doc = routeSchema({
     ...COMMON,
@@ -189,6 +192,6 @@ function served(reply: FastifyReply, { servedBy, token }: ViewAnswer): FastifyRe
 
 function idIn(request: FastifyRequest, name: 'orderId' | 'userId'): string {
   const given = (request.params as Readonly<Record<string, string>>)[name] ?? ''; // the route names it
-  if (!ID.test(given)) throw badRequest('INVALID_PARAMETER', name, '1 to 64 of A-Z a-z 0-9 . _ : -');
+  if (!ID.test(given)) throw badRequest('INVALID_PARAMETER', name, ID_RULE);
   return given;
 }
