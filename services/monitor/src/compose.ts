@@ -6,14 +6,11 @@ import { AlertStore } from './alerts/alert-store.ts';
 import { RULES } from './alerts/rules.ts';
 import { Canary } from './canary/canary.ts';
 import { type MonitorConfig, nodesOf } from './config.ts';
-import { addPageRoutes } from './dashboard/page-routes.ts';
 import { openReceivers } from './delivery/open-receivers.ts';
 import { FigureGauges } from './figures/figure-gauges.ts';
 import { History } from './history/history.ts';
-import { authorizeBy, requireRoles } from './http/access.ts';
-import { addCommandRoutes } from './http/command-routes.ts';
-import { addReadRoutes } from './http/routes.ts';
-import { addSilenceRoutes } from './http/silence-routes.ts';
+import { authorizeBy } from './http/access.ts';
+import { addRoutes } from './http/add-routes.ts';
 import { NodeLinks } from './sources/node-links.ts';
 import { EventStream } from './stream/event-stream.ts';
 import { openSamplers } from './watch/open-samplers.ts';
@@ -59,21 +56,23 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
   scope.use(new Ticker({ watch, gauges, history, alerts: alertBook, store, receivers, stream, intervalMs, log }));
   const http = scope.use(openServer(config, context));
   scope.use(stream);
-  addReadRoutes(http.app, { watch, alerts: alertBook, history, stream });
-  addCommandRoutes(http.app, {
+  addRoutes(http.app, {
+    watch,
+    alerts: alertBook,
+    history,
+    stream,
+    store,
+    topics: watch.topics,
     primary: () => links.watcher(watch.replication.primaryName ?? 'primary'),
     replica: () => links.watcher(watch.replication.healthyReplicaName ?? ''),
-    topics: watch.topics,
   });
-  addPageRoutes(http.app);
-  addSilenceRoutes(http.app, { alerts: alertBook, store });
   log.info({ url: await http.listen() }, 'http_listening');
   return scope;
 }
 
 function openServer(config: MonitorConfig, { log, metrics, readiness }: ServiceContext): HttpServer {
   const host = config.TRADESTREAM_MONITOR_HTTP_HOST;
-  const http = openHttp({
+  return openHttp({
     host,
     port: config.TRADESTREAM_MONITOR_HTTP_PORT,
     log,
@@ -89,8 +88,6 @@ function openServer(config: MonitorConfig, { log, metrics, readiness }: ServiceC
       },
     }),
   });
-  requireRoles(http.app);
-  return http;
 }
 
 async function openCanary(parts: {

@@ -9,11 +9,10 @@ const MINUTES_MAX = 7 * 24 * 60;
 const TEXT_CHARACTERS_MAX = 500;
 const MATCHERS_MAX = 20;
 
+export type SilenceRoutesOptions = { readonly alerts: AlertBook; readonly store: AlertStore };
+
 /** Silences: made and ended by an operator, each with an audit row in the same statement. */
-export function addSilenceRoutes(
-  app: FastifyInstance,
-  { alerts, store }: { readonly alerts: AlertBook; readonly store: AlertStore },
-): void {
+export function addSilenceRoutes(app: FastifyInstance, { alerts, store }: SilenceRoutesOptions): void {
   app.post('/v1/silences', OPERATOR, async (request, reply) => {
     const { matchers, minutes, why } = silenceOf(request.body);
     const id = randomUUID();
