@@ -4,6 +4,7 @@ import { openKafka } from '@tradestream/messaging';
 import { type Closeable, errorOf, openHttp, retry, Scope, type ServiceContext } from '@tradestream/runtime';
 import { Bell } from './bell.ts';
 import { databaseUrlOf, type ProjectorConfig } from './config.ts';
+import { Deference } from './deference.ts';
 import { EventReader } from './event-reader.ts';
 import { PositionWatch } from './position-watch.ts';
 import { Projector } from './projector.ts';
@@ -76,6 +77,13 @@ export async function composeProjector(config: ProjectorConfig, context: Service
     queueRecordsMax: config.TRADESTREAM_PROJECTOR_QUEUE_RECORDS_MAX,
     commitTimeoutMs: config.TRADESTREAM_PROJECTOR_COMMIT_TIMEOUT_MS,
     bell,
+    deference: new Deference({
+      admin,
+      commandsTopic: topics.commands,
+      workerGroup: `${config.TRADESTREAM_GROUP_PREFIX}transaction-worker`,
+      factor: config.TRADESTREAM_PROJECTOR_DEFERENCE_FACTOR,
+      log,
+    }),
     metrics: figures,
     readiness,
     log,

@@ -3,6 +3,7 @@ import type { LogAdmin, RecordBatch, Subscription, SubscriptionHandler } from '@
 import { AppError, errorOf, type Logger, type Readiness, RuntimeError, sleep } from '@tradestream/runtime';
 import type { Bell } from './bell.ts';
 import { chooseStarts } from './choose-starts.ts';
+import type { Deference } from './deference.ts';
 import { BatchFailure, type Blame, ProjectorError } from './errors.ts';
 import type { EventReader } from './event-reader.ts';
 import { Inbox } from './inbox.ts';
@@ -25,6 +26,7 @@ export type ProjectorOptions = {
   readonly queueRecordsMax: number;
   readonly commitTimeoutMs: number;
   readonly bell: Bell;
+  readonly deference: Deference;
   readonly metrics: ProjectorMetrics;
   readonly readiness: Readiness;
   readonly log: Logger;
@@ -81,7 +83,9 @@ export class Projector implements SubscriptionHandler {
   }
 
   async records(batch: RecordBatch): Promise<void> {
-    this.#options.metrics.sawEnd(batch.partition, batch.highWatermark);
+    const { metrics, deference } = this.#options;
+    metrics.sawEnd(batch.partition, batch.highWatermark);
+    deference.saw(batch.records.at(-1)?.timestampMs ?? 0);
     await this.#share?.inbox.push(batch.partition, batch.records);
   }
 
@@ -108,14 +112,17 @@ export class Projector implements SubscriptionHandler {
   }
 
   async #step(): Promise<void> {
-    const { bell } = this.#options;
+    const { bell, deference } = this.#options;
     try {
       const share = this.#share;
       if (share === null) return await bell.heard();
       if (this.#mustLoad || !this.#options.link.isOpen) await this.#loadAgain(share);
       this.#resumeStopped(share);
       if (share.inbox.waiting > 0) {
+        const startedMs = performance.now();
         await share.batches.projectWaiting(this.#countMax);
+        const nowMs = performance.now();
+        this.#pausedUntilMs = nowMs + deference.pauseAfter(nowMs - startedMs);
         this.#countMax = Math.min(this.#options.batchRecordsMax, this.#countMax * 2);
       } else if (share.batches.busy) {
         await Promise.race([share.batches.landed(), bell.heard()]);

@@ -1,0 +1,58 @@
+import { createMemoryLog } from '@tradestream/messaging';
+import { createLogger } from '@tradestream/runtime';
+import { expect, test } from 'vitest';
+import { Deference } from './deference.ts';
+
+const WORKER = 'transaction-worker';
+
+/** A commands topic on which workers have done `committed` of `sent`. */
+async function deferenceAt(options: { readonly sent: number; readonly factor: number }) {
+  const log = createMemoryLog();
+  const admin = await log.openAdmin();
+  await admin.createTopics([{ topic: 'commands', partitions: 1 }]);
+  const producer = await log.openProducer({ clientId: 'test' });
+  const records = Array.from({ length: options.sent }, () => ({ key: 'k', value: null }));
+  await producer.send('commands', records);
+  const clock = { ms: 1_000_000 };
+  const deference = new Deference({
+    admin,
+    commandsTopic: 'commands',
+    workerGroup: WORKER,
+    factor: options.factor,
+    log: createLogger({ service: 'test', level: 'silent' }),
+    now: () => clock.ms,
+  });
+  return { deference, clock };
+}
+
+/** The pause after the answer to its first look has come. */
+async function settledPause(deference: Deference, batchMs: number): Promise<number> {
+  deference.pauseAfter(batchMs);
+  await new Promise((resolve) => setImmediate(resolve));
+  return deference.pauseAfter(batchMs);
+}
+
+test('behind workers with a backlog it rests for a multiple of its batch, within a bound', async () => {
+  const { deference } = await deferenceAt({ sent: 30_000, factor: 3 });
+  deference.saw(0);
+  expect(await settledPause(deference, 100)).toBe(300);
+  expect(deference.pauseAfter(5_000)).toBe(2_000);
+});
+
+test('old events alone, as in a rebuild, make it rest for nobody', async () => {
+  const { deference } = await deferenceAt({ sent: 100, factor: 3 });
+  deference.saw(0);
+  expect(await settledPause(deference, 100)).toBe(0);
+});
+
+test('while events are shown in time it does not even look', async () => {
+  const { deference, clock } = await deferenceAt({ sent: 30_000, factor: 3 });
+  deference.saw(clock.ms - 500);
+  expect(await settledPause(deference, 100)).toBe(0);
+});
+
+test('a factor of zero never rests', async () => {
+  const { deference } = await deferenceAt({ sent: 30_000, factor: 0 });
+  deference.saw(0);
+  expect(await settledPause(deference, 100)).toBe(0);
+});
