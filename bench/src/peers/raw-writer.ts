@@ -2,6 +2,7 @@ import { openSession, type Session } from '@tradestream/database';
 import type { Closeable } from '@tradestream/runtime';
 import { decide, evolve } from '@tradestream/trading';
 import type { LoadCommand } from '../load.ts';
+import { settleTables } from '../measure/settle-tables.ts';
 import { readWal, walBytesPerCommand } from '../measure/wal-figures.ts';
 import { makeRawBatch, RawPosition } from './raw-batches.ts';
 import { bigSql, pipelinedSql, type RawColumns } from './raw-statements.ts';
@@ -63,7 +64,7 @@ export class RawWriter implements Closeable {
     for (let at = 0; at < commands.length; at += cell.batchCount) {
       batches.push(makeRawBatch(this.state, this.position, commands.slice(at, at + cell.batchCount)));
     }
-    await this.#session.query({ text: 'CHECKPOINT' });
+    await settleTables(this.#session);
     const wal = await readWal(this.#session);
     const startedMs = performance.now();
     for (const batch of batches) {

@@ -1,5 +1,6 @@
 import type { LoadCommand } from '../load.ts';
 import { cpuMicros, type ProcessNumbers, perCommand, resetRssMax, rssBytesMax } from '../measure/process-figures.ts';
+import { settleTables } from '../measure/settle-tables.ts';
 import { readWal, walBytesPerCommand } from '../measure/wal-figures.ts';
 import type { Rig } from './rig.ts';
 
@@ -19,7 +20,7 @@ export async function drainBacklog(rig: Rig, commands: readonly LoadCommand[]): 
   rig.holdWorker();
   try {
     await rig.publish(commands);
-    await rig.session.query({ text: 'CHECKPOINT' });
+    await settleTables(rig.session);
   } catch (error) {
     rig.releaseWorker();
     throw error;

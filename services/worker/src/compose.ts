@@ -15,6 +15,8 @@ import { WorkerMetrics } from './worker-metrics.ts';
 import { WorkingState } from './working-state.ts';
 
 const RECEIPTS_KEPT = 50_000;
+/** What was fetched lives until its last record is applied: small answers are let go of sooner. */
+const FETCH_BYTES_MAX = 2 * 1024 * 1024;
 const SAMPLE_MS = 1_000;
 /** How often an idle worker asks whether it still owns what it waits for. */
 const WATCH_MS = 2_000;
@@ -52,6 +54,7 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
       topic: bench.topic,
       clientId: connections.owner,
       sessionTimeoutMs: config.TRADESTREAM_WORKER_SESSION_TIMEOUT_MS,
+      fetchBytesMax: FETCH_BYTES_MAX,
     },
     worker,
   );

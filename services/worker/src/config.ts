@@ -45,7 +45,7 @@ export const WORKER_SPEC = {
     doc: 'records held in memory for each partition before its fetching pauses',
     min: 100,
     max: 200_000,
-    fallback: 10_000,
+    fallback: 3_000,
   }),
   TRADESTREAM_WORKER_RECORD_BYTES_MAX: int({
     doc: 'largest value of a record, bytes; a larger one is parked',
@@ -54,7 +54,7 @@ export const WORKER_SPEC = {
     fallback: 65_536,
   }),
   TRADESTREAM_WORKER_CACHE_ENTRIES_MAX: int({
-    doc: 'balances and, separately, orders kept in memory between batches; each costs about 300 bytes',
+    doc: 'balances kept in memory between batches, of each asset; each costs about 300 bytes; of orders an eighth',
     min: 1_000,
     max: 5_000_000,
     fallback: 400_000,

@@ -19,6 +19,13 @@ export type TouchedByBatch = {
 };
 
 /**
+ * Most orders are closed soon and then not asked for again; a trade is asked for again only by a
+ * duplicate, which the unique index finds all the same. A batch's own must fit in any case.
+ */
+const ENTRIES_MIN = 50_000;
+const ORDERS_SHARE = 8;
+
+/**
  * The state that commands are decided on: values kept from batch to batch, and a record of what
  * the present batch read or wrote. Kept values are guesses; the versions that go with each write
  * make them safe with several workers. A value that is not here is named in `missing`, and the batch
@@ -46,13 +53,16 @@ export class WorkingState implements MutableState {
 
   constructor(options: { readonly entriesMax: number }) {
     this.#entriesMax = options.entriesMax;
-    this.#orders = new GenerationMap(options.entriesMax);
-    this.#trades = new GenerationMap(options.entriesMax);
+    this.#orders = new GenerationMap(Math.max(ENTRIES_MIN, Math.floor(options.entriesMax / ORDERS_SHARE)));
+    this.#trades = new GenerationMap(ENTRIES_MIN);
   }
 
   /** Starts a batch on what the last one left. */
   begin(): void {
     this.#mark += 1;
+    // What they were before is of use to their own batch alone, and would double what is kept.
+    for (const entry of this.#balances) entry.before = entry.current;
+    for (const entry of this.#touchedOrders) entry.before = entry.current;
     this.#balances = [];
     this.#touchedOrders = [];
     this.#newTrades = [];
