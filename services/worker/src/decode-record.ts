@@ -35,15 +35,13 @@ export type DecodedRecord = DecodedCommand | PoisonRecord;
 
 export type DecodeOptions = {
   readonly schemas: SchemaBook;
-  /** Ids that neither ledger nor registry knows. */
-  readonly unknownIds: ReadonlySet<number>;
   readonly clusterId: string;
   readonly recordBytesMax: number;
 };
 
 /**
  * A record of the log as a command, or as poison with the reason. Every schema id must have been
- * learned before. Never throws for what a record holds.
+ * learned before: what is unknown then is known to nobody. Never throws for what a record holds.
  */
 export function decodeRecord(record: LogRecord, options: DecodeOptions): DecodedRecord {
   const poison = (reason: string, message: string): PoisonRecord => ({ kind: 'poison', record, reason, message });

@@ -58,10 +58,9 @@ export async function decodeRecords(
     const id = schemaIdOf(record);
     if (id !== null && bench.schemas.get(id) === undefined) ids.add(id);
   }
-  const unknownIds = ids.size === 0 ? NO_IDS : await bench.schemas.learn(ids, session);
+  if (ids.size > 0) await bench.schemas.learn(ids, session);
   const options = {
     schemas: bench.schemas,
-    unknownIds,
     clusterId: bench.clusterId,
     recordBytesMax: bench.recordBytesMax,
   };
@@ -207,5 +206,3 @@ function moveAll(
   }
   return moves;
 }
-
-const NO_IDS: ReadonlySet<number> = new Set();

@@ -24,13 +24,12 @@ export class SchemaBook {
   }
 
   /**
-   * Finds out about ids. Those that nobody knows are returned: their records are poison.
+   * Finds out about ids. One that is not at hand afterwards is known to nobody: its records are poison.
    * @throws {ContractError} REGISTRY_UNAVAILABLE: nothing was found out, wait and ask again.
    */
-  async learn(ids: ReadonlySet<number>, session: Session): Promise<ReadonlySet<number>> {
-    const unknown = new Set([...ids].filter((id) => id > SCHEMA_ID_MAX));
-    const open = [...ids].filter((id) => !this.#known.has(id) && !unknown.has(id));
-    if (open.length === 0) return unknown;
+  async learn(ids: ReadonlySet<number>, session: Session): Promise<void> {
+    const open = [...ids].filter((id) => !this.#known.has(id) && id <= SCHEMA_ID_MAX);
+    if (open.length === 0) return;
     const { rows } = await session.query<{ id: number; schema: string }>({
       text: 'SELECT id, schema FROM ledger.schemas WHERE id = ANY ($1::int[])',
       values: [open],
@@ -39,10 +38,8 @@ export class SchemaBook {
     for (const id of open) {
       if (this.#known.has(id)) continue;
       const text = await this.#schemas.schemaText(id);
-      if (text === null) unknown.add(id);
-      else this.#remember(id, text, false);
+      if (text !== null) this.#remember(id, text, false);
     }
-    return unknown;
   }
 
   /** Schemas of this batch that the ledger does not hold yet. */
