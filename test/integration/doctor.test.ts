@@ -43,6 +43,28 @@ test('the stack as it is started has no failure, and every part is looked at', a
   );
 });
 
+test('the schemas of this release are found registered, and one that is not is told', async () => {
+  expect(await look()).toContainEqual(
+    expect.objectContaining({
+      part: 'registry',
+      check: `${world.topics.commands}-value`,
+      status: 'OK',
+      found: `registered, id ${world.commandSchemaId}`,
+    }),
+  );
+  const elsewhere = await look({}, uniquePrefix('doctor-nowhere'));
+  expect(
+    elsewhere.filter(({ part, status }) => part === 'registry' && status === 'WARN').map(({ found }) => found),
+  ).toContain('this schema is not registered yet');
+});
+
+test('a check that fails in the middle names what was not looked at', async () => {
+  await world.rows('ALTER TABLE views.migrations RENAME COLUMN sha256 TO sha');
+  const failures = failuresOf(await look(), 'primary');
+  await world.rows('ALTER TABLE views.migrations RENAME COLUMN sha TO sha256');
+  expect(failures).toEqual([expect.objectContaining({ check: 'examined', found: expect.stringContaining('sha256') })]);
+});
+
 test('what is not well is told with how to mend it, and the exit code is 3', async () => {
   await world.rows(`ALTER DATABASE ${databaseName()} SET synchronous_commit = 'off'`);
   const { exitCode, findings, stderr } = await runDoctor();

@@ -47,7 +47,12 @@ export async function examinePart(
   try {
     await examine(findings);
   } catch (error) {
-    findings.fail('reachable', errorOf(error).message, mendReach);
+    // A part that has answered something can be reached.
+    const isAway = findings.lines.length === 0;
+    const mend = isAway
+      ? mendReach
+      : 'mend what the message names and run this again: the checks behind it were not made';
+    findings.fail(isAway ? 'reachable' : 'examined', errorOf(error).message, mend);
   }
   return findings.lines;
 }
