@@ -252,6 +252,33 @@ test('a server that cannot be reached is told as such, by the deadline', async (
   await expect(refused.query('SELECT 1')).rejects.toThrow(expect.objectContaining({ code: '28P01', retryable: false }));
 });
 
+test('a query over a network that swallows packets returns by its deadline, and finds the way back', async () => {
+  const { proxy, url } = await TcpProxy.before(database.url);
+  await using _proxy = proxy;
+  await using db = new DatabaseManager({ database: url, pool: { ...PATIENT, queryTimeout: 30_000 } });
+  await db.query('SELECT 1');
+  proxy.mode = 'drop';
+  const late = async (text: string) => {
+    const startedMs = performance.now();
+    const error = await db.query(text, [], { timeoutMs: 1_000 }).catch((thrown: unknown) => thrown);
+    expect(performance.now() - startedMs).toBeLessThan(1_100 + 500);
+    return error;
+  };
+  const errors = await Promise.all([
+    late('SELECT 1'),
+    late('INSERT INTO notes VALUES (700)'),
+    ...[1, 2, 3, 4, 5].map(() => late('SELECT 2')),
+  ]);
+  for (const error of errors) {
+    expect(error).toMatchObject({
+      code: expect.stringMatching(/^DB_(STATEMENT_TIMEOUT|OUTCOME_UNKNOWN|CONNECTION_FAILED|POOL_TIMEOUT)$/),
+    });
+  }
+  proxy.resetAll();
+  proxy.mode = 'pass';
+  await eventually(async () => (await db.query('SELECT 3 AS three')).rowCount === 1, WITHIN);
+});
+
 test('a closed manager does nothing', async () => {
   const db = new DatabaseManager({ database: database.url });
   await db.query('SELECT 1');

@@ -30,6 +30,11 @@ export function toStatement(input: StatementInput, values?: readonly unknown[]):
   return { text, values: bound };
 }
 
+/** A text with `?` as the server reads it: with `$1`. For what is looked at without its values. */
+export function numberMarks(text: string): string {
+  return translated(text).text;
+}
+
 function translated(text: string): Translated {
   const known = kept.get(text);
   if (known !== undefined) return known;

@@ -5,8 +5,9 @@ import type { TransactionOutcome, UnknownCommit } from './transaction-config.ts'
 const POLL_MS = 25;
 const STEP_MS = 2_000;
 
-const STATUS = `SELECT pg_xact_status($1::xid8) AS status,
-  ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int AS timeline`;
+// On another timeline the id may be of another transaction, or of none yet, which the server refuses.
+const STATUS = `SELECT timeline, CASE WHEN timeline = $2 THEN pg_xact_status($1::xid8) END AS status
+  FROM (SELECT ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int AS timeline) AS here`;
 
 // Never one that waits for a standby: ending it would show to others what is on no standby. The id
 // proves that the process is still the one that we lost.
@@ -44,9 +45,13 @@ async function ask(
   let connection: BorrowedConnection | null = null;
   try {
     connection = await acquire({ timeoutMs });
-    const { rows } = await connection.execute<{ status: string | null; timeline: number }>(STATUS, [commit.xid], {
-      timeoutMs,
-    });
+    const { rows } = await connection.execute<{ status: string | null; timeline: number }>(
+      STATUS,
+      [commit.xid, commit.timeline],
+      {
+        timeoutMs,
+      },
+    );
     const { status, timeline } = rows[0] ?? { status: null, timeline: 0 };
     if (timeline !== commit.timeline || status === null) return 'unknown';
     if (status === 'aborted') return 'rolled back';
