@@ -70,10 +70,6 @@ export function markStandby(install: PostgresInstall, dataFolder: string): void 
   giveTo(install.user, signalFile);
 }
 
-export function isStandby(dataFolder: string): boolean {
-  return existsSync(join(dataFolder, 'standby.signal'));
-}
-
 export function writeSettings(install: PostgresInstall, dataFolder: string, settings: string): void {
   const file = join(dataFolder, SETTINGS_FILE);
   writeFileSync(file, settings, { mode: 0o600 });
