@@ -32,6 +32,7 @@ export type LogLine = {
   readonly event: string;
   readonly level: string;
   readonly url?: string;
+  readonly partitions?: readonly { readonly partition: number; readonly nextOffset: number }[];
   readonly error?: { readonly code?: string };
 };
 

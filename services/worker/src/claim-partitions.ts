@@ -159,6 +159,7 @@ function positionOf(row: ClaimRow, parked: Pick<Position, 'blockedKeys' | 'parke
   return {
     partition: row.partition,
     epoch: Number(row.epoch),
+    claimedOffset: committed.offset,
     nextOffset: committed.offset,
     seq: committed.seq,
     lastHash: committed.hash,

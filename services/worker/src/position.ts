@@ -5,6 +5,8 @@
 export type Position = {
   readonly partition: number;
   readonly epoch: number;
+  /** Where the claim found it: a record that ends its process is met here from its second time on. */
+  readonly claimedOffset: number;
   /** Offset of the next record to take up; runs ahead of the database by the batch in flight. */
   nextOffset: number;
   /** Sequence of the last event; runs ahead like the offset. */

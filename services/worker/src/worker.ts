@@ -184,7 +184,8 @@ export class Worker implements SubscriptionHandler {
     intake.putBack([record]); // before anything can fail: a record that left the intake would be skipped
     const position = bench.positions.get(record.partition);
     const place = placeOf(record);
-    if (position !== undefined && record.offset < position.singlyUntil && this.#markedSingle !== place) {
+    const suspect = position?.claimedOffset === record.offset && record.offset < position.singlyUntil;
+    if (suspect && this.#markedSingle !== place) {
       const attempts = await markSingle(link.loads(), bench.topic, position, record.offset);
       this.#markedSingle = place;
       if (attempts > SINGLE_ATTEMPTS_MAX) bench.setAside.set(place, KILLER);
