@@ -66,6 +66,18 @@ export const DATABASE_ERRORS = {
     advice:
       'mend the call that the message names: names are checked, values are parameters, an expression is an `sql` piece',
   },
+  DB_QUERY_TOO_LONG: {
+    type: 'QUERY_ERROR',
+    retry: 'never',
+    summary: 'the statement is longer than is analysed',
+    advice: 'raise maxQueryLength of the QueryOptimizer, or send values as parameters',
+  },
+  DB_INDEX_REFUSED: {
+    type: 'QUERY_ERROR',
+    retry: 'never',
+    summary: 'the index is not changed',
+    advice: 'see what the message names; `force` drops an index that enforces something or is in use',
+  },
   DB_TRANSACTION_CONTROL: {
     type: 'QUERY_ERROR',
     retry: 'never',

@@ -41,6 +41,21 @@ export {
 } from './metrics/database-metrics.ts';
 export type { HistoryPoint } from './metrics/metric-history.ts';
 export { type MigrateOptions, migrate } from './migrations/migrate.ts';
+export type {
+  Complexity,
+  CostlyNode,
+  Finding,
+  FindingRule,
+  IndexAdvice,
+  PlanSummary,
+  QueryAnalysis,
+  QuerySuggestions,
+  RepeatedStatement,
+  SequentialScan,
+  Suggestion,
+} from './optimizer/query-analysis.ts';
+export { QueryOptimizer, type QueryOptimizerConfig } from './optimizer/query-optimizer.ts';
+export type { Rewriting } from './optimizer/rewrite.ts';
 export type { StatementInput } from './placeholders.ts';
 export {
   ConnectionManager,

@@ -35,6 +35,11 @@ export function quoteTable(table: string): string {
   return alias === undefined ? quotePath(path) : `${quotePath(path)} AS ${quoteName(alias)}`;
 }
 
+/** A name as the server's catalog has it, quoted: nothing is folded, and a quote in it is a part of it. */
+export function quoteIdentifier(exact: string): string {
+  return `"${exact.replaceAll('"', '""')}"`;
+}
+
 /** The words of a short text, without an `AS` between two of them. */
 export function words(text: string): readonly string[] {
   const found = text.match(/"(?:[^"]|"")*"(?:\."(?:[^"]|"")*"|\.[^\s"]+)*|[^\s"]+(?:"(?:[^"]|"")*"|[^\s"]+)*/g) ?? [];
