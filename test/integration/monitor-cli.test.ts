@@ -49,5 +49,14 @@ test('the command line shows lag by group and partition, fails over a limit, and
   expect(health.exitCode).toBe(3);
   expect(health.out).toMatch(/node primary +ok/);
   expect(health.out).toMatch(new RegExp(`group ${group} +NOT OK +STALL`));
+
+  const alerts = await eventually(
+    async () => {
+      const ran = await run(monitor.url, 'alerts', '-o', 'json');
+      return ran.out.includes(group) ? ran : false;
+    },
+    { withinMs: WITHIN_MS },
+  );
+  expect(alerts).toMatchObject({ exitCode: 3, err: expect.stringMatching(/\d+ alerts fire/) });
   await consumer.close();
 });

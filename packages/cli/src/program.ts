@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { CliContext } from './cli-context.ts';
+import { alertsCommand } from './commands/alerts.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
@@ -58,6 +59,7 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   candlesCommand,
   lagCommand,
   healthCommand,
+  alertsCommand,
   verifyCommand,
   doctorCommand,
   configCommand,

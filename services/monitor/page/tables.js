@@ -102,8 +102,9 @@ export function drawErrors({ rates, services, registry, redis }) {
 
 function rateCard(title, rates) {
   const entries = Object.entries(rates).sort(([, left], [, right]) => right - left);
-  const rows = entries.length === 0 ? [make('dt', {}, 'none')] : entries.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, rate(value))]);
-  return make('div', { class: 'card' }, make('h3', {}, title), make('dl', {}, ...rows));
+  const rows = entries.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, rate(value))]);
+  const list = rows.length === 0 ? make('p', { class: 'quiet' }, 'none') : make('dl', {}, ...rows);
+  return make('div', { class: 'card' }, make('h3', {}, title), list);
 }
 
 export function drawParked({ records, keys, byReason }) {

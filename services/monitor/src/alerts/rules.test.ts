@@ -1,0 +1,42 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { FIGURES } from '../figures/figure.ts';
+import { prometheusRules } from './prometheus-rules.ts';
+import { RULES } from './rules.ts';
+
+describe('the rules', () => {
+  test('each has a name of its own and a page that says what to do and names it', () => {
+    expect(new Set(RULES.map(({ name }) => name)).size).toBe(RULES.length);
+    for (const { name, runbook } of RULES) {
+      const page = `docs/operations/${runbook}.md`;
+      expect(existsSync(page), page).toBe(true);
+      expect(readFileSync(page, 'utf8'), page).toContain(name);
+    }
+  });
+
+  test('each reads a figure by labels that the figure has', () => {
+    for (const { name, metric, where = {}, summary } of RULES) {
+      const labels: readonly string[] = FIGURES[metric].labels;
+      const named = [...summary.matchAll(/\{(\w+)\}/g)]
+        .map(([, label = '']) => label)
+        .filter((each) => each !== 'value');
+      for (const label of [...Object.keys(where), ...named]) expect(labels, `${name} ${label}`).toContain(label);
+    }
+  });
+
+  test('what clears a rule lies on its quiet side', () => {
+    for (const { name, is, value, clear = value } of RULES) {
+      if (is === 'above') expect(clear, name).toBeLessThanOrEqual(value);
+      if (is === 'below') expect(clear, name).toBeGreaterThanOrEqual(value);
+    }
+  });
+
+  test('one is inhibited by rules that there are', () => {
+    const names = RULES.map(({ name }) => name);
+    for (const { inhibitedBy = [] } of RULES) for (const cause of inhibitedBy) expect(names).toContain(cause);
+  });
+
+  test('the shipped Prometheus rules are these', () => {
+    expect(readFileSync('docs/monitoring/prometheus-rules.yml', 'utf8')).toBe(prometheusRules(RULES));
+  });
+});
