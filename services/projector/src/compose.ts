@@ -52,7 +52,14 @@ export async function composeProjector(config: ProjectorConfig, context: Service
   };
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
   const clientId = `projector-${process.pid}-${randomUUID()}`;
-  const kafka = scope.use(await openKafka({ brokers: config.KAFKA_BROKERS, clientId, log }));
+  const kafka = scope.use(
+    await openKafka({
+      brokers: config.KAFKA_BROKERS,
+      clientId,
+      log,
+      onReachable: (part, isReachable, detail) => readiness.set(`broker: ${part.split(' ')[0]}`, isReachable, detail),
+    }),
+  );
   const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
   const reader = new EventReader(schemas);
   await waiting('registry', async () => await reader.learn((await schemas.register()).eventSchemaId));

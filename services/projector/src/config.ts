@@ -46,7 +46,7 @@ export const PROJECTOR_SPEC = {
     doc: 'most events of one transaction; fewer cost rate, more cost memory and latency under load',
     min: 1,
     max: 20_000,
-    fallback: 5_000,
+    fallback: 2_500,
   }),
   TRADESTREAM_PROJECTOR_AHEAD_RECORDS_MIN: int({
     doc: 'events that must wait before the next batch is built while one commits; below it the next batch gathers',
@@ -58,7 +58,7 @@ export const PROJECTOR_SPEC = {
     doc: 'records held in memory for each partition before its fetching pauses',
     min: 100,
     max: 200_000,
-    fallback: 5_000,
+    fallback: 1_000,
   }),
   TRADESTREAM_PROJECTOR_DEFERENCE_FACTOR: int({
     doc: 'while the workers have a backlog of 20,000 commands or more, rest after each batch, in times of what it took; 0 never rests: views are sooner there, applying is slower',
