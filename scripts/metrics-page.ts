@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FIGURES } from '@tradestream/monitor';
 
 const SERVICES = ['worker', 'projector', 'gateway', 'monitor'] as const;
 /** A metric as the code declares it: its kind, and the object literal that describes it. */
@@ -10,6 +11,7 @@ export function metricsPage(root: string, note: string): string {
   const parts = SERVICES.map((service) => {
     const rows = sourcesOf(join(root, 'services', service, 'src'))
       .flatMap(declarations)
+      .concat(service === 'monitor' ? figures() : [])
       .toSorted();
     return `## ${service}\n\n| metric | kind | labels | what it says |\n| --- | --- | --- | --- |\n${rows.join('\n')}`;
   });
@@ -40,4 +42,11 @@ function declarations(source: string): readonly string[] {
     const labels = /labels:\s*\[([^\]]*)\]/.exec(body)?.[1] ?? '';
     return [`| \`${name}\` | ${kind} | ${labels.replaceAll("'", '').trim()} | ${help[1] ?? help[2] ?? ''} |`];
   });
+}
+
+/** The monitor declares what it measures as a table of its own. */
+function figures(): readonly string[] {
+  return Object.entries(FIGURES).map(
+    ([name, { help, labels }]) => `| \`${name}\` | gauge | ${labels.join(', ')} | ${help} |`,
+  );
 }

@@ -96,7 +96,7 @@ export function drawErrors({ rates, services, registry, redis }) {
     rateCard('Database errors by type', rates.errors),
     rateCard('Retries by code', { ...rates.retries, deadlocks: rates.deadlocks ?? 0 }),
     rateCard('Rejections by reason', rates.rejections),
-    make('div', { class: 'card' }, make('h3', {}, 'Parts around it'), table('', columns, watched)),
+    make('div', { class: 'card' }, make('h3', {}, 'Parts around it'), scrolling('Parts around it', table('', columns, watched))),
   );
 }
 
@@ -115,7 +115,12 @@ export function drawParked({ records, keys, byReason }) {
     { title: 'Records', number: true, value: ({ count }) => count },
     { title: 'Oldest', number: true, value: ({ oldestSeconds }) => seconds(oldestSeconds) },
   ];
-  fill('parked', make('p', {}, `${number(records)} records; commands of ${number(keys)} keys wait behind one.`), table('', columns, byReason));
+  fill('parked', make('p', {}, `${number(records)} records; commands of ${number(keys)} keys wait behind one.`), scrolling('Parked records by reason', table('', columns, byReason)));
+}
+
+/** What is wider than a phone scrolls by itself, by keyboard too. */
+function scrolling(label, content) {
+  return make('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label }, content);
 }
 
 export function time(text) {
