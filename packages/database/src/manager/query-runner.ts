@@ -36,6 +36,7 @@ export type DatabaseResult<Row extends object = Record<string, unknown>> = Query
 const ATTEMPTS_MAX = 5;
 const CATALOG_MS = 60_000;
 const DOUBT_MS = 1_000;
+const KINDS_MAX = 1_000;
 const INSERT_LSN = 'SELECT pg_current_wal_insert_lsn()::text AS lsn';
 const IS_FRESH = 'SELECT pg_is_in_recovery() AND pg_last_wal_replay_lsn() >= $1::pg_lsn AS fresh';
 
@@ -67,6 +68,8 @@ export class QueryRunner {
   readonly #readYourWrites: boolean;
   #catalog: Promise<NameCatalog> | null = null;
   #catalogMs = 0;
+  /** Of statements of which the present catalog leaves no doubt. */
+  readonly #kinds = new Map<string, StatementKind>();
   #floor: ConsistencyPoint | null = null;
 
   constructor(
@@ -83,8 +86,7 @@ export class QueryRunner {
     const allowedMs = (config?.acquireTimeout ?? 0) + (config?.queryTimeout ?? 0);
     const deadlineMs = performance.now() + (options.timeoutMs ?? allowedMs);
     const preference = options.readPreference ?? this.#preference;
-    await loadParser();
-    const kind = await this.#classify(statement.text, deadlineMs);
+    const kind = this.#knownKind(statement.text) ?? (await this.#classify(statement.text, deadlineMs));
     switch (kind) {
       case 'control':
         throw new DatabaseError('DB_TRANSACTION_CONTROL');
@@ -94,7 +96,7 @@ export class QueryRunner {
         try {
           return await this.#write<Row>(statement, deadlineMs);
         } finally {
-          if (changesCatalog(surveyStatement(statement.text))) this.#catalogMs = 0;
+          if (changesCatalog(surveyStatement(statement.text))) this.#forgetCatalog();
         }
     }
   }
@@ -114,18 +116,32 @@ export class QueryRunner {
     }
   }
 
+  #knownKind(text: string): StatementKind | undefined {
+    return performance.now() - this.#catalogMs > CATALOG_MS ? undefined : this.#kinds.get(text);
+  }
+
   async #classify(text: string, deadlineMs: number): Promise<StatementKind> {
+    await loadParser();
     const survey = surveyStatement(text);
     const catalog = await this.#freshCatalog(CATALOG_MS, deadlineMs);
     const first = classifyStatement(survey, catalog);
-    if (!first.doubtful) return first.kind;
+    if (!first.doubtful) {
+      if (catalog !== MISTRUSTING && this.#kinds.size < KINDS_MAX) this.#kinds.set(text, first.kind);
+      return first.kind;
+    }
     return classifyStatement(survey, await this.#freshCatalog(DOUBT_MS, deadlineMs)).kind;
+  }
+
+  #forgetCatalog(): void {
+    this.#catalogMs = 0;
+    this.#kinds.clear();
   }
 
   async #freshCatalog(maxAgeMs: number, deadlineMs: number): Promise<NameCatalog> {
     const nowMs = performance.now();
     if (this.#catalog === null || this.#catalogMs === 0 || nowMs - this.#catalogMs > maxAgeMs) {
       this.#catalogMs = nowMs;
+      this.#kinds.clear();
       const loading = this.#loadCatalog(deadlineMs);
       this.#catalog = loading;
       loading.catch(() => {
@@ -158,7 +174,8 @@ export class QueryRunner {
   ): Promise<DatabaseResult<Row>> {
     const asked = options.token === undefined ? null : parseToken(options.token);
     const floor = laterPoint(asked, this.#readYourWrites ? this.#floor : null);
-    const nodes = await this.#cluster.readers(options.readPreference ?? this.#preference, leftMs(deadlineMs));
+    const preference = options.readPreference ?? this.#preference;
+    const nodes = preference === 'primary' ? [] : await this.#cluster.readers(preference, leftMs(deadlineMs));
     for (const node of nodes) {
       if (node.name === this.#cluster.primaryName) break;
       if (floor !== null && !this.#canJudge(floor)) break;
@@ -232,7 +249,8 @@ export class QueryRunner {
   /** At whoever is primary; where that has changed and nothing has run, at the new one. */
   async #atPrimary<T>(deadlineMs: number, work: (node: ClusterNode, session: PoolSession) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
-      const node = await this.#cluster.primary(Math.min(leftMs(deadlineMs), this.#acquireTimeout()));
+      const node =
+        this.#cluster.confirmed ?? (await this.#cluster.primary(Math.min(leftMs(deadlineMs), this.#acquireTimeout())));
       try {
         const lent = await node.pool.acquire({
           timeoutMs: Math.min(leftMs(deadlineMs), node.pool.config.acquireTimeout),

@@ -10,11 +10,18 @@ export type Return =
   | { readonly kind: 'rolled back' }
   | { readonly kind: 'lost' | 'broken'; readonly error: Error };
 
+export const CLEAN: Return = { kind: 'clean' };
+
+/** As nearly all come back: nothing has to be waited for. */
+export function isClean(session: PoolSession): boolean {
+  return !session.closed.aborted && session.outstanding === 0 && session.transactionStatus === 'idle';
+}
+
 /** Brings a connection into the state in which it may be lent: outside of a transaction, nothing outstanding. */
 export async function cleanReturn(session: PoolSession): Promise<Return> {
   if (session.closed.aborted) return { kind: 'lost', error: new Error('the connection was lost') };
   if (session.outstanding > 0) return { kind: 'broken', error: new Error('it came back with answers outstanding') };
-  if (session.transactionStatus === 'idle') return { kind: 'clean' };
+  if (session.transactionStatus === 'idle') return CLEAN;
   session.takeNotices();
   try {
     await waitFor(session.query({ text: 'ROLLBACK' }), { timeoutMs: CLEAN_MS, stage: 'roll back what was left open' });

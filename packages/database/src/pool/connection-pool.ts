@@ -2,7 +2,7 @@ import { AppError, type Closeable, errorOf, waitFor } from '@tradestream/runtime
 import type { NodeAddress } from '../database-config.ts';
 import { DatabaseError } from '../errors.ts';
 import type { PoolSession } from '../session.ts';
-import { cleanReturn } from './clean-return.ts';
+import { CLEAN, cleanReturn, isClean } from './clean-return.ts';
 import { type Lent, newLent, stackOf } from './lent.ts';
 import { Opener } from './opener.ts';
 import type { ResolvedPool } from './pool-config.ts';
@@ -83,7 +83,7 @@ export class ConnectionPool implements Closeable {
     for (;;) {
       this.#refuseWhenShut();
       const lent = this.#takeIdle(startedMs) ?? (await this.#wait(deadlineMs, options.signal));
-      if (!(await this.#isUsable(lent, deadlineMs))) continue;
+      if (!this.#isFresh(lent) && !(await this.#isUsable(lent, deadlineMs))) continue;
       const nowMs = performance.now();
       lent.busySinceMs = nowMs;
       lent.borrower = options.borrower ?? null;
@@ -99,7 +99,7 @@ export class ConnectionPool implements Closeable {
   async release(lent: Lent): Promise<void> {
     if (lent.state !== 'busy') return;
     this.meter.uses.observe(performance.now() - lent.busySinceMs);
-    const returned = await cleanReturn(lent.session);
+    const returned = isClean(lent.session) ? CLEAN : await cleanReturn(lent.session);
     switch (returned.kind) {
       case 'lost':
         return this.discard(lent, 'lost', returned.error);
@@ -224,15 +224,18 @@ export class ConnectionPool implements Closeable {
     return { node: this.address.name, total, active, idle, waiting };
   }
 
+  #isFresh(lent: Lent): boolean {
+    if (lent.session.closed.aborted) return false;
+    return performance.now() - Math.max(lent.idleSinceMs, lent.checkedMs) < FRESH_MS;
+  }
+
   /** Asks a connection that rested for a sign of life; a silent one is closed with all that rested as long. */
   async #isUsable(lent: Lent, deadlineMs: number): Promise<boolean> {
     if (lent.session.closed.aborted) {
       this.#forget(lent, 'lost');
       return false;
     }
-    const nowMs = performance.now();
-    if (nowMs - Math.max(lent.idleSinceMs, lent.checkedMs) < FRESH_MS) return true;
-    return await this.#isAlive(lent, Math.min(this.config.healthCheck.timeout, deadlineMs - nowMs));
+    return await this.#isAlive(lent, Math.min(this.config.healthCheck.timeout, deadlineMs - performance.now()));
   }
 
   /** Takes one that rests out of the lending for the moment of the check. */

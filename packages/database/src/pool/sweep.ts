@@ -1,10 +1,21 @@
-import type { ConnectionPool } from './connection-pool.ts';
 import { type Lent, stackOf } from './lent.ts';
+import type { ResolvedPool } from './pool-config.ts';
 import type { PoolListener } from './pool-events.ts';
+import type { CloseReason, PoolMeter } from './pool-meter.ts';
+
+/** What a look at a pool needs of it. */
+export interface SweptPool {
+  readonly address: { readonly name: string };
+  readonly config: ResolvedPool;
+  readonly meter: PoolMeter;
+  readonly counts: { readonly total: number };
+  discard(lent: Lent, reason: CloseReason, error: Error): void;
+  checkIdle(lent: Lent): Promise<void>;
+}
 
 /** One look at every connection: leaks are reported, old and long idle ones closed, resting ones asked for a sign of life. */
 export function sweepPool(options: {
-  readonly pool: ConnectionPool;
+  readonly pool: SweptPool;
   readonly lent: readonly Lent[];
   /** Least recently used first. */
   readonly idle: readonly Lent[];
@@ -27,7 +38,7 @@ export function sweepPool(options: {
 
 function reportLeak(
   lent: Lent,
-  options: { readonly pool: ConnectionPool; readonly nowMs: number; readonly tell: PoolListener },
+  options: { readonly pool: SweptPool; readonly nowMs: number; readonly tell: PoolListener },
 ): void {
   const { pool, nowMs, tell } = options;
   const heldMs = Math.round(nowMs - lent.busySinceMs);

@@ -71,6 +71,11 @@ export class Cluster implements Closeable {
     return this.#primary?.name ?? null;
   }
 
+  /** The primary when the last look leaves no doubt about it. */
+  get confirmed(): ClusterNode | null {
+    return this.#closing === null && this.#done > this.#doubtedAt ? this.#primary : null;
+  }
+
   /** Whether a standby confirms the primary's commits; null when no primary is known or the role may not see it. */
   get isConfirmed(): boolean | null {
     const standbys = this.#primary?.reading?.standbys;
@@ -91,7 +96,8 @@ export class Cluster implements Closeable {
     const deadlineMs = performance.now() + timeoutMs;
     for (;;) {
       if (this.#closing !== null) throw new DatabaseError('DB_POOL_CLOSED');
-      if (this.#primary !== null && this.#done > this.#doubtedAt) return this.#primary;
+      const { confirmed } = this;
+      if (confirmed !== null) return confirmed;
       const refusal = this.nodes.find((node) => node.failure?.retry === 'never')?.failure ?? null;
       if (this.#done > 0 && this.#primary === null && refusal !== null) throw refusal;
       const leftMs = deadlineMs - performance.now();
