@@ -9,9 +9,16 @@ import { runB1 } from './scenarios/b1.ts';
 import { runB2 } from './scenarios/b2.ts';
 import { runB3 } from './scenarios/b3.ts';
 import type { Report, Scenario } from './scenarios/scenario.ts';
+import { runToolkit } from './scenarios/toolkit.ts';
 import { TOPOLOGIES } from './scenarios/topology.ts';
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { B0: runB0, B1: runB1, B2: runB2, B3: runB3 };
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  B0: runB0,
+  B1: runB1,
+  B2: runB2,
+  B3: runB3,
+  toolkit: runToolkit,
+};
 
 const USAGE = 2;
 
