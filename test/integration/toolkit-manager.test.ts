@@ -163,9 +163,9 @@ test('a write is read by whoever wrote it, and by whoever has its token', async 
   );
 });
 
-test('transactions are not steered by single queries', async () => {
+test('transactions and sessions are not steered by single queries', async () => {
   await using db = new DatabaseManager({ pool: PATIENT, database: database.url });
-  for (const text of ['BEGIN', 'SELECT 1; COMMIT', 'SAVEPOINT a']) {
+  for (const text of ['BEGIN', 'SELECT 1; COMMIT', 'SAVEPOINT a', 'SET search_path = a', 'LISTEN news']) {
     await expect(db.query(text)).rejects.toThrow(expect.objectContaining({ code: 'DB_TRANSACTION_CONTROL' }));
   }
 });

@@ -159,6 +159,17 @@ test('a transaction left open is rolled back, reported, and never met by the nex
   expect(pool.manager.metrics.meter.dirtyReturns).toBe(1);
 });
 
+test('what a borrower set in his session is not met by the next one', async () => {
+  await using pool = open({ pool: { maxSize: 1 } });
+  const first = await pool.manager.getConnection();
+  await first.execute('SET search_path = elsewhere');
+  await first.execute('SELECT pg_advisory_lock(7)');
+  await first.release();
+  await using second = await pool.manager.getConnection();
+  expect((await second.execute('SHOW search_path')).rows).toEqual([{ search_path: '"$user", public' }]);
+  expect((await second.execute('SELECT pg_try_advisory_lock(7) AS free')).rows).toEqual([{ free: true }]);
+});
+
 test('a connection given back cannot be used, and giving it back twice does nothing', async () => {
   await using pool = open({ pool: { maxSize: 1 } });
   const connection = await pool.manager.getConnection();

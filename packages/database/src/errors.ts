@@ -81,8 +81,8 @@ export const DATABASE_ERRORS = {
   DB_TRANSACTION_CONTROL: {
     type: 'QUERY_ERROR',
     retry: 'never',
-    summary: 'a transaction cannot be steered by a pooled query',
-    advice: 'use beginTransaction or transaction: the next query may run on another connection',
+    summary: 'a transaction or a session cannot be steered by a pooled query',
+    advice: 'use beginTransaction, transaction or getConnection: the next query may run on another connection',
   },
   DB_POOL_TIMEOUT: {
     type: 'CONNECTION_ERROR',

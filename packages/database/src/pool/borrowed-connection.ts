@@ -2,6 +2,7 @@ import type { Connection, ExecuteOptions, QueryResult } from '../connection.ts';
 import { DatabaseError } from '../errors.ts';
 import { type StatementInput, toStatement } from '../placeholders.ts';
 import type { PoolSession } from '../session.ts';
+import { altersSession } from './alters-session.ts';
 import type { AcquireOptions, ConnectionPool } from './connection-pool.ts';
 import type { Lent } from './lent.ts';
 import { runStatement } from './run-statement.ts';
@@ -44,6 +45,7 @@ export class BorrowedConnection implements Connection {
     const lent = this.#lent;
     if (lent === null) throw new DatabaseError('DB_CONNECTION_RELEASED', { context: { backendPid: this.backendPid } });
     lent.statement = statement.text;
+    lent.altered ||= altersSession(statement.text);
     const timeoutMs = options.timeoutMs ?? this.#pool.config.queryTimeout;
     return await runStatement<Row>({ session: lent.session, meter: this.#pool.meter, statement, timeoutMs });
   }

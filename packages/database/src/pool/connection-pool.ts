@@ -113,6 +113,7 @@ export class ConnectionPool implements Closeable {
         break;
     }
     lent.borrower = null;
+    if (lent.altered) return this.discard(lent, 'altered', new Error('its session was altered'));
     this.#put(lent);
   }
 

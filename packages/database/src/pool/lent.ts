@@ -17,6 +17,8 @@ export type Lent = {
   borrower: Error | null;
   leakReported: boolean;
   statement: string;
+  /** Its session has settings, locks or tables of its borrower: it is closed when it comes back. */
+  altered: boolean;
 };
 
 const JITTER = 0.1;
@@ -34,6 +36,7 @@ export function newLent(session: PoolSession, maxLifetimeMs: number, nowMs: numb
     borrower: null,
     leakReported: false,
     statement: '',
+    altered: false,
   };
 }
 

@@ -1,7 +1,7 @@
 import { Histogram } from '../metrics/histogram.ts';
 
 /** Why a connection was closed. */
-export type CloseReason = 'idle' | 'lifetime' | 'lost' | 'unhealthy' | 'broken' | 'fenced' | 'closed';
+export type CloseReason = 'idle' | 'lifetime' | 'lost' | 'unhealthy' | 'broken' | 'altered' | 'fenced' | 'closed';
 
 /** What a pool counts. Durations in milliseconds; all only grow. */
 export class PoolMeter {
@@ -25,6 +25,7 @@ export class PoolMeter {
     lost: 0,
     unhealthy: 0,
     broken: 0,
+    altered: 0,
     fenced: 0,
     closed: 0,
   };

@@ -20,6 +20,18 @@ export type Classified = {
 const READ: Classified = { kind: 'read', doubtful: false };
 const WRITE: Classified = { kind: 'write', doubtful: false };
 const CONTROL: Classified = { kind: 'control', doubtful: false };
+const CONTROLLING_KINDS: ReadonlySet<string> = new Set([
+  'TransactionStmt',
+  'VariableSetStmt',
+  'ListenStmt',
+  'UnlistenStmt',
+  'PrepareStmt',
+  'ExecuteStmt',
+  'DeallocateStmt',
+  'DiscardStmt',
+  'DeclareCursorStmt',
+  'LoadStmt',
+]);
 const READING_KINDS: ReadonlySet<string> = new Set(['SelectStmt', 'ExplainStmt']);
 
 /**
@@ -28,7 +40,7 @@ const READING_KINDS: ReadonlySet<string> = new Set(['SelectStmt', 'ExplainStmt']
  */
 export function classifyStatement(survey: StatementSurvey | null, catalog: NameCatalog): Classified {
   if (survey === null) return WRITE;
-  if (survey.kinds.includes('TransactionStmt')) return CONTROL;
+  if (survey.kinds.some((each) => CONTROLLING_KINDS.has(each))) return CONTROL;
   const [kind, ...others] = survey.kinds;
   if (kind === undefined || others.length > 0 || !READING_KINDS.has(kind)) return WRITE;
   if (survey.changesData || survey.locksRows || survey.makesTable) return WRITE;
