@@ -61,12 +61,18 @@ export async function compareWithDenominators(options: CompareOptions): Promise<
     if (other !== null) {
       otherRates.push((await drainBacklog(other.rig, [...other.own.commands(commandCount)])).rate);
     }
-    drains.push(await drainBacklog(main.rig, [...main.own.commands(commandCount)]));
+    const drain = await drainBacklog(main.rig, [...main.own.commands(commandCount)]);
+    note(`${topology}: ${drain.rate}/s, projected ${drain.projectedRate}/s`);
+    drains.push(drain);
     note(`${topology}: round ${round + 1}, raw SQL (${best.style}, ${best.batchCount} a batch)`);
-    raws.push(await denominators.measureRaw(best, commandCount));
+    const raw = await denominators.measureRaw(best, commandCount);
+    note(`${topology}: raw ${raw.rate}/s`);
+    raws.push(raw);
     const connections = round === 0 ? 1 : 8;
     note(`${topology}: naive worker, ${connections} connections`);
-    naiveRates.push(await denominators.measureNaive(connections));
+    const naive = await denominators.measureNaive(connections);
+    note(`${topology}: naive ${naive}/s`);
+    naiveRates.push(naive);
   }
   await denominators.assertRows();
   return {
