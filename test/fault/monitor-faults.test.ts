@@ -69,7 +69,11 @@ function countOf(alertname: string, status: string): number {
 }
 
 /** Does harm, waits until each alert was told, heals, and waits until each was told to be over. */
-async function named(alerts: readonly string[], harm: () => Promise<void>, heal: () => Promise<void>): Promise<void> {
+async function expectNamed(
+  alerts: readonly string[],
+  harm: () => Promise<void>,
+  heal: () => Promise<void>,
+): Promise<void> {
   const before = new Map(alerts.map((name) => [name, countOf(name, 'firing')]));
   const startedMs = performance.now();
   await harm();
@@ -93,7 +97,7 @@ test('while all is well nothing is told', () => {
 
 test('replica, registry and Redis that are dead are named', async () => {
   const parts = ['replica-3', 'registry', 'redis'] as const;
-  await named(
+  await expectNamed(
     ['ReplicaDown', 'RegistryDown', 'RedisDown'],
     async () => {
       await Promise.all(parts.map((part) => stack.stopPart(part, 'SIGKILL')));
@@ -106,7 +110,7 @@ test('replica, registry and Redis that are dead are named', async () => {
 }, 180_000);
 
 test('a worker that is frozen, and a projector that is dead, are named', async () => {
-  await named(
+  await expectNamed(
     ['ProjectorGone', 'PipelineStopped'],
     async () => {
       worker.kill('SIGSTOP');
@@ -120,7 +124,7 @@ test('a worker that is frozen, and a projector that is dead, are named', async (
 }, 180_000);
 
 test('a worker that is dead is named', async () => {
-  await named(
+  await expectNamed(
     ['WorkerGone'],
     async () => await end(worker),
     async () => {
@@ -137,7 +141,7 @@ test('connections that run out, deadlocks and a flood of poison are named', asyn
     await openSession({ url, applicationName: 'harm', connectTimeoutMs: 10_000, settings }).catch(() => null);
   await world.rows('CREATE TABLE public.harm (id integer PRIMARY KEY, value integer NOT NULL)');
   await world.rows('INSERT INTO public.harm VALUES (1, 0), (2, 0)');
-  await named(
+  await expectNamed(
     ['ConnectionUsage', 'DeadlockStorm', 'PoisonFlood', 'RecordsParked'],
     async () => {
       while (sessions.length < CONNECTIONS_MAX) {
@@ -170,7 +174,7 @@ async function deadlock(first: Session, second: Session): Promise<void> {
 
 test('a broker that is dead is named, alone, and the pipeline goes on when it is back', async () => {
   const before = countOf('PipelineStopped', 'firing');
-  await named(
+  await expectNamed(
     ['BrokerDown'],
     async () => await stack.stopPart('kafka', 'SIGKILL'),
     async () => await stack.startPart('kafka'),

@@ -58,8 +58,17 @@ export async function startNewProtocolConsumer(
   const child = spawn(
     'java',
     [
-      ...['-Xmx128m', '-cp', await kafkaToolsClassPath(), tool, '--bootstrap-server', brokers],
-      ...['--topic', topic, '--group', group, ...settings.flatMap((each) => ['--consumer-property', each])],
+      '-Xmx128m',
+      '-cp',
+      await kafkaToolsClassPath(),
+      tool,
+      '--bootstrap-server',
+      brokers,
+      '--topic',
+      topic,
+      '--group',
+      group,
+      ...settings.flatMap((each) => ['--consumer-property', each]),
     ],
     { stdio: 'ignore' },
   );
