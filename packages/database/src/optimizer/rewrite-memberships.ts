@@ -1,4 +1,4 @@
-import type { Rewrite } from './rewrite.ts';
+import type { Rewrite } from './rewrite-edit.ts';
 import type { ParsedStatement } from './statement.ts';
 import { allOf, type Body, bodyOf, isBody, itemsOf, lastNameOf, locationOf, namesOf } from './syntax.ts';
 import { TokenReader } from './token-reader.ts';

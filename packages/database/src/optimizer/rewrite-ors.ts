@@ -1,4 +1,4 @@
-import type { Rewrite } from './rewrite.ts';
+import type { Rewrite } from './rewrite-edit.ts';
 import type { ParsedStatement } from './statement.ts';
 import { allOf, type Body, bodyOf, columnOf, itemsOf, locationOf, namesOf, shapeOf } from './syntax.ts';
 import { TokenReader } from './token-reader.ts';

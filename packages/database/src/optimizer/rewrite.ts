@@ -1,20 +1,9 @@
 import { DatabaseError } from '../errors.ts';
-import type { FindingRule } from './query-analysis.ts';
+import type { Edit, Rewrite } from './rewrite-edit.ts';
 import { rewriteMemberships } from './rewrite-memberships.ts';
 import { rewriteOrs } from './rewrite-ors.ts';
 import { rewriteSelects } from './rewrite-selects.ts';
 import { type ParsedStatement, parseStatement } from './statement.ts';
-
-/** A piece of the text, in bytes, and what stands there instead. */
-export type Edit = { readonly start: number; readonly end: number; readonly text: string };
-
-export type RewriteRule = Extract<
-  FindingRule,
-  'or-chain' | 'keyset-or' | 'count-to-exists' | 'redundant-distinct' | 'redundant-order'
->;
-
-/** Edits that belong together: all are made, or none. */
-export type Rewrite = { readonly rule: RewriteRule; readonly did: string; readonly edits: readonly Edit[] };
 
 export type Rewriting = {
   readonly text: string;
