@@ -163,7 +163,7 @@ export class QueryRunner {
         runStatement({ session: lent.session, meter: node.pool.meter, statement, timeoutMs: leftMs(deadlineMs) }),
       );
     } finally {
-      await node.pool.release(lent);
+      if (!node.pool.takeBack(lent)) await node.pool.release(lent);
     }
   }
 
@@ -216,7 +216,7 @@ export class QueryRunner {
       ]);
       return isFresh ? { ...rows, servedBy: node.name, token: null } : null;
     } finally {
-      await node.pool.release(lent);
+      if (!node.pool.takeBack(lent)) await node.pool.release(lent);
     }
   }
 
@@ -258,7 +258,7 @@ export class QueryRunner {
         try {
           return await work(node, lent.session);
         } finally {
-          await node.pool.release(lent);
+          if (!node.pool.takeBack(lent)) await node.pool.release(lent);
         }
       } catch (thrown) {
         const error = errorOf(thrown);
@@ -270,14 +270,14 @@ export class QueryRunner {
     }
   }
 
-  async #execute<Row extends object>(
+  #execute<Row extends object>(
     node: ClusterNode,
     session: PoolSession,
     options: { readonly statement: Statement; readonly deadlineMs: number },
   ): Promise<QueryResult<Row>> {
     const { meter, config } = node.pool;
     const timeoutMs = Math.min(config.queryTimeout, leftMs(options.deadlineMs));
-    return await runStatement<Row>({ session, meter, statement: options.statement, timeoutMs });
+    return runStatement<Row>({ session, meter, statement: options.statement, timeoutMs });
   }
 
   #acquireTimeout(): number {

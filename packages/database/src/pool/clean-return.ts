@@ -10,7 +10,7 @@ export type Return =
   | { readonly kind: 'rolled back' }
   | { readonly kind: 'lost' | 'broken'; readonly error: Error };
 
-export const CLEAN: Return = { kind: 'clean' };
+const CLEAN: Return = { kind: 'clean' };
 
 /** As nearly all come back: nothing has to be waited for. */
 export function isClean(session: PoolSession): boolean {

@@ -2,7 +2,7 @@ import { AppError, type Closeable, errorOf, waitFor } from '@tradestream/runtime
 import type { NodeAddress } from '../database-config.ts';
 import { DatabaseError } from '../errors.ts';
 import type { PoolSession } from '../session.ts';
-import { CLEAN, cleanReturn, isClean } from './clean-return.ts';
+import { cleanReturn, isClean } from './clean-return.ts';
 import { type Lent, newLent, stackOf } from './lent.ts';
 import { Opener } from './opener.ts';
 import type { ResolvedPool } from './pool-config.ts';
@@ -95,11 +95,20 @@ export class ConnectionPool implements Closeable {
     }
   }
 
+  /** Takes back at once what nothing has to be done for; false when `release` has to look at it. */
+  takeBack(lent: Lent): boolean {
+    if (lent.state !== 'busy' || lent.altered || !isClean(lent.session)) return false;
+    this.meter.uses.observe(performance.now() - lent.busySinceMs);
+    lent.borrower = null;
+    this.#put(lent);
+    return true;
+  }
+
   /** Takes a connection back. One inside a transaction is rolled back first, and reported. */
   async release(lent: Lent): Promise<void> {
-    if (lent.state !== 'busy') return;
+    if (this.takeBack(lent) || lent.state !== 'busy') return;
     this.meter.uses.observe(performance.now() - lent.busySinceMs);
-    const returned = isClean(lent.session) ? CLEAN : await cleanReturn(lent.session);
+    const returned = await cleanReturn(lent.session);
     switch (returned.kind) {
       case 'lost':
         return this.discard(lent, 'lost', returned.error);

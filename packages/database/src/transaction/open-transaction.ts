@@ -230,8 +230,9 @@ export class OpenTransaction implements Transaction {
   #failed(thrown: unknown): Error {
     const error = errorOf(thrown);
     const late = performance.now() - this.startedMs >= this.#options.config.timeout;
-    if (this.#expired || (late && error instanceof DatabaseError && error.code === '57014')) {
-      this.#expired = true;
+    // The server has the same deadline, and may be the first to say so.
+    if (late && error instanceof DatabaseError && error.code === '57014') this.#expire();
+    if (this.#expired) {
       return new DatabaseError('DB_TRANSACTION_TIMEOUT', { cause: error, context: this.#figures() });
     }
     // A statement that was never sent leaves the transaction as it was.
@@ -242,6 +243,7 @@ export class OpenTransaction implements Transaction {
   #expire(): void {
     if (this.#outcome !== 'open' || this.#committing) return;
     this.#expired = true;
+    clearTimeout(this.#timer);
     const error = new DatabaseError('DB_TRANSACTION_TIMEOUT', { context: this.#figures() });
     this.#outcome = 'rolled back';
     this.#options.connection.discard(error);
