@@ -121,6 +121,8 @@ test('a worker that is frozen, and a projector that is dead, are named', async (
       projector = world.startProjector();
     },
   );
+  // The ledger stood still because of the worker, whatever the projector did.
+  expect(receiver.of('PipelineStopped', 'ledger')).toEqual(['firing', 'resolved']);
 }, 180_000);
 
 test('a worker that is dead is named', async () => {

@@ -93,17 +93,17 @@ export function drawErrors({ rates, services, registry, redis }) {
   ];
   fill(
     'errors',
-    rateCard('Database errors by type', rates.errors),
+    rateCard('Database errors by type', rates.errors, 'not measured: no service counts them'),
     rateCard('Retries by code', { ...rates.retries, deadlocks: rates.deadlocks ?? 0 }),
     rateCard('Rejections by reason', rates.rejections),
     make('div', { class: 'card' }, make('h3', {}, 'Parts around it'), scrolling('Parts around it', table('', columns, watched))),
   );
 }
 
-function rateCard(title, rates) {
+function rateCard(title, rates, absent = 'none') {
   const entries = Object.entries(rates).sort(([, left], [, right]) => right - left);
   const rows = entries.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, rate(value))]);
-  const list = rows.length === 0 ? make('p', { class: 'quiet' }, 'none') : make('dl', {}, ...rows);
+  const list = rows.length === 0 ? make('p', { class: 'quiet' }, absent) : make('dl', {}, ...rows);
   return make('div', { class: 'card' }, make('h3', {}, title), list);
 }
 

@@ -14,7 +14,7 @@ const COUNTERS = {
   errors: { metric: 'tradestream_database_errors_total', label: 'type' },
 } as const;
 type Counter = keyof typeof COUNTERS;
-/** The guide's four types: each is there, at 0 as well. */
+/** The guide's four types: each is there, at 0 as well, once a service counts its errors. */
 const ERROR_TYPES = ['CONNECTION_ERROR', 'QUERY_ERROR', 'TRANSACTION_ERROR', 'REPLICATION_ERROR'] as const;
 const READINGS = 5;
 
@@ -39,7 +39,10 @@ export class ServiceBook {
       commands: {},
       rejections: {},
       retries: {},
-      errors: Object.fromEntries(ERROR_TYPES.map((type) => [type, 0])),
+      // A type without errors is 0 only where somebody counts them.
+      errors: all.some(({ name }) => name === COUNTERS.errors.metric)
+        ? Object.fromEntries(ERROR_TYPES.map((type) => [type, 0]))
+        : {},
     };
     for (const [kind, { metric, label }] of Object.entries(COUNTERS) as [Counter, (typeof COUNTERS)[Counter]][]) {
       for (const { service, labels, value } of all.filter(({ name }) => name === metric)) {
