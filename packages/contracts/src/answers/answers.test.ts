@@ -68,18 +68,40 @@ test('the answers of the documented shapes are of these shapes', () => {
 });
 
 test('what the monitor does not know is null, never absent', () => {
-  const partition = { topic: 't', partition: 0, committed: null, end: 5, lag: null, lagSeconds: null, state: 'STOP' };
-  expect(
-    lagAnswer.parse({
-      groups: [{ group: 'g', state: 'Empty', totalLag: null, maxLagSeconds: null, partitions: [partition] }],
-    }),
-  ).toBeDefined();
-  const { lag: _, ...without } = partition;
-  expect(
-    lagAnswer.safeParse({
-      groups: [{ group: 'g', state: 'Empty', totalLag: 0, maxLagSeconds: 0, partitions: [without] }],
-    }).success,
-  ).toBe(false);
+  const partition = {
+    topic: 't',
+    partition: 0,
+    committed: null,
+    start: null,
+    end: 5,
+    lag: null,
+    lagSeconds: null,
+    state: 'STOP',
+    lost: null,
+    secondsUntilLoss: null,
+    memberId: null,
+    clientId: null,
+    host: null,
+  };
+  const lagOf = (of: object) => ({
+    sampledAt: time,
+    groups: [
+      {
+        group: 'g',
+        state: 'Empty',
+        protocol: 'classic',
+        members: null,
+        verdict: 'STOP',
+        totalLag: null,
+        maxLagSeconds: null,
+        partitions: [of],
+      },
+    ],
+    database: [],
+  });
+  expect(lagAnswer.parse(lagOf(partition))).toBeDefined();
+  for (const field of ['committed', 'lag', 'lagSeconds', 'lost', 'host'])
+    expect(lagAnswer.safeParse(lagOf({ ...partition, [field]: undefined })).success, field).toBe(false);
   const node = {
     name: 'replica-1',
     role: 'replica',
@@ -87,8 +109,14 @@ test('what the monitor does not know is null, never absent', () => {
     lagBytes: 0,
     lagSeconds: null,
     healthy: true,
+    problem: '',
+    timeline: null,
+    replayPaused: null,
+    streaming: null,
+    conflicts: null,
   };
-  expect(replicationAnswer.parse({ nodes: [node] })).toBeDefined();
+  expect(replicationAnswer.parse({ nodes: [node], slots: [] })).toBeDefined();
+  expect(replicationAnswer.safeParse({ nodes: [{ ...node, lagSeconds: undefined }], slots: [] }).success).toBe(false);
   expect(
     alertAnswer.parse({
       name: 'a',
