@@ -1,15 +1,16 @@
 import { quoteIdentifier } from '../query/identifiers.ts';
-import { type CandidateScan, candidateScans, type IndexColumn } from './index-candidates.ts';
+import { type CandidateIndex, type CandidateScan, candidateScans, type IndexColumn } from './index-candidates.ts';
 import { costlyNodes, type PlanNode } from './plan.ts';
 import type { Planner } from './planner.ts';
 import type { IndexAdvice } from './query-analysis.ts';
 import type { ParsedStatement } from './statement.ts';
-import type { Facts } from './table-facts.ts';
+import type { Facts, TableFacts } from './table-facts.ts';
 
 /** An index that saves less is not worth what it costs each write. */
 const GAIN_MIN = 0.3;
 // As the planner has them where nobody has changed them.
 const RANDOM_PAGE_COST = 4;
+const NEXT_PAGE_COST = 1;
 const ROW_COST = 0.0225;
 const DESCENT_COST = 8;
 
@@ -25,11 +26,12 @@ export async function adviseIndexes(options: {
   const advised: IndexAdvice[] = [];
   for (const candidate of candidateScans(plan, facts, largeTableRows)) {
     const priced: IndexAdvice[] = [];
-    for (const columns of candidate.columns) {
+    for (const index of candidate.indexes) {
+      const { columns } = index;
       const sql = indexSql(candidate, columns);
       const costAfter = planner.hasHypotheticalIndexes
         ? (await planner.planWith(options.statement, sql)).totalCost
-        : estimate(plan, candidate, columns);
+        : estimate(plan, candidate, index);
       priced.push({
         table: candidate.facts.table,
         columns: columns.map(({ name, descending }) => (descending ? `${name} DESC` : name)),
@@ -54,14 +56,26 @@ function indexSql({ facts }: CandidateScan, columns: readonly IndexColumn[]): st
 }
 
 /** The plan's cost with the scan, and the sort where the index gives the order, exchanged for lookups. */
-function estimate(plan: PlanNode, candidate: CandidateScan, columns: readonly IndexColumn[]): number {
-  const { scan, facts, loops, limit } = candidate;
+function estimate(plan: PlanNode, candidate: CandidateScan, { columns, isOrdered }: CandidateIndex): number {
+  const { scan, facts, loops } = candidate;
+  const limit = isOrdered ? candidate.limit : null;
   const values = columns.map(({ name }) => Math.max(1, facts.distinct[name] ?? 1));
   const found = scan.filter === null ? facts.rows / Math.max(...values) : scan.rows;
-  const perLoop = limit === null ? found : Math.min(found, limit);
-  const rows = perLoop * loops;
-  const lookups = loops * DESCENT_COST + Math.min(rows, facts.pages) * RANDOM_PAGE_COST + rows * ROW_COST;
+  const rows = (limit === null ? found : Math.min(found, limit)) * loops;
+  const [first, second] = columns;
+  const correlation = second === undefined && first !== undefined ? (facts.correlation[first.name] ?? 0) : 0;
+  const lookups = loops * DESCENT_COST + rows * ROW_COST + pagesCost(facts, rows, correlation);
   const sorts = limit === null ? [] : costlyNodes(plan).filter(({ node }) => node === 'Sort');
   const saved = scan.totalCost + sorts.reduce((sum, { ownCost }) => sum + ownCost, 0);
   return Math.max(0, plan.totalCost - saved) + lookups;
+}
+
+/** As the planner reckons: rows that lie together share pages, and many pages are read almost in order. */
+function pagesCost({ pages, rows: tableRows }: TableFacts, rows: number, correlation: number): number {
+  const all = Math.max(1, pages);
+  const scattered = Math.min(all, (2 * all * rows) / (2 * all + rows));
+  const perPage = RANDOM_PAGE_COST - (RANDOM_PAGE_COST - NEXT_PAGE_COST) * Math.sqrt(scattered / all);
+  const together = RANDOM_PAGE_COST + Math.ceil((all * rows) / Math.max(1, tableRows)) * NEXT_PAGE_COST;
+  const share = correlation ** 2;
+  return share * Math.min(together, scattered * perPage) + (1 - share) * scattered * perPage;
 }

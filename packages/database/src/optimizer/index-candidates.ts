@@ -4,6 +4,13 @@ import type { Facts, TableFacts } from './table-facts.ts';
 
 export type IndexColumn = { readonly name: string; readonly descending: boolean };
 
+export type CandidateIndex = {
+  /** The more selective ones first. */
+  readonly columns: readonly IndexColumn[];
+  /** Its order is that of the rows wanted. */
+  readonly isOrdered: boolean;
+};
+
 /** A scan of a whole table, and what an index would have to serve instead of it. */
 export type CandidateScan = {
   readonly scan: PlanNode;
@@ -12,8 +19,8 @@ export type CandidateScan = {
   readonly limit: number | null;
   /** How often the index would be asked: once for each row of the other side of a join. */
   readonly loops: number;
-  /** Column lists to try, the more selective columns first. */
-  readonly columns: readonly (readonly IndexColumn[])[];
+  /** To be tried. */
+  readonly indexes: readonly CandidateIndex[];
 };
 
 /** Above it the planner reads the whole table, and is right. */
@@ -53,21 +60,18 @@ function candidateFor(scan: PlanNode, above: Above, facts: TableFacts): Candidat
   const order = above.limit === null ? null : sortColumns(above.sort, scan);
   const equal = asked.equal.map((name) => ({ name, descending: false }));
   const isSelective = scan.filter !== null && scan.rows <= FRACTION_MAX * facts.rows;
-  const lists: (readonly IndexColumn[])[] = [];
-  if (order !== null && order.length > 0 && (scan.filter === null || equal.length > 0))
-    lists.push([...equal, ...order]);
-  if (isSelective && asked.range.length > 0) lists.push([...equal, ...asked.range.slice(0, 1).map(ascending)]);
-  if (isSelective && equal.length > 0) lists.push(equal);
-  const joined = scan.filter === null && above.join !== null ? joinColumn(scan, above.join, facts) : null;
-  if (joined !== null) lists.push([ascending(joined.column)]);
-  if (lists.length === 0) return null;
-  return {
-    scan,
-    facts,
-    limit: order === null ? null : above.limit,
-    loops: joined?.loops ?? 1,
-    columns: lists.map((list) => list.slice(0, COLUMNS_MAX)),
+  const indexes: CandidateIndex[] = [];
+  const add = (columns: readonly IndexColumn[], isOrdered = false) => {
+    indexes.push({ columns: columns.slice(0, COLUMNS_MAX), isOrdered });
   };
+  const isSorted = order !== null && order.length > 0;
+  if (isSorted && (scan.filter === null || equal.length > 0)) add([...equal, ...order], true);
+  if (isSelective && asked.range.length > 0) add([...equal, ...asked.range.slice(0, 1).map(ascending)]);
+  if (isSelective && equal.length > 0) add(equal);
+  const joined = scan.filter === null && above.join !== null ? joinColumn(scan, above.join, facts) : null;
+  if (joined !== null) add([ascending(joined.column)]);
+  if (indexes.length === 0) return null;
+  return { scan, facts, limit: above.limit, loops: joined?.loops ?? 1, indexes };
 }
 
 const ascending = (name: string): IndexColumn => ({ name, descending: false });

@@ -2,7 +2,7 @@ import { DatabaseError } from '../errors.ts';
 import type { DatabaseManager } from '../manager/database-manager.ts';
 import type { RepeatedStatement } from './query-analysis.ts';
 import { parseStatement } from './statement.ts';
-import { type Body, bodyOf, columnOf, conjunctsOf, isBody, isParameter, itemsOf, lastNameOf } from './syntax.ts';
+import { allOf, type Body, bodyOf, columnOf, conjunctsOf, isBody, isParameter, itemsOf, lastNameOf } from './syntax.ts';
 
 /** Fewer calls are not worth a change. */
 const CALLS_MIN = 50;
@@ -18,6 +18,11 @@ const HISTORY = `SELECT query, sum(calls)::float8 AS calls, sum(rows)::float8 AS
   WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query IS NOT NULL
   GROUP BY query ORDER BY sum(calls) DESC LIMIT ${STATEMENTS_MAX}`;
 
+const COLUMNS = `SELECT relname::text AS table, array_agg(attname::text) AS names FROM pg_attribute
+  JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+  WHERE relkind IN ('r', 'p', 'v', 'm') AND attnum > 0 AND NOT attisdropped
+    AND nspname NOT IN ('pg_catalog', 'information_schema') GROUP BY relname`;
+
 type History = { readonly query: string; readonly calls: number; readonly rows: number };
 type Lookup = History & { readonly table: string; readonly key: string };
 
@@ -27,18 +32,21 @@ type Lookup = History & { readonly table: string; readonly key: string };
  */
 export async function findRepeated(database: DatabaseManager): Promise<readonly RepeatedStatement[]> {
   const { rows } = await database.query<History>(HISTORY, [], { readPreference: 'primary' });
-  return repeatedIn(rows);
+  const columns = await database.query<{ table: string; names: readonly string[] }>(COLUMNS);
+  return repeatedIn(rows, new Map(columns.rows.map(({ table, names }) => [table, names])));
 }
 
-/** @throws never: what cannot be read is left out */
-export function repeatedIn(history: readonly History[]): readonly RepeatedStatement[] {
+type Columns = ReadonlyMap<string, readonly string[]>;
+
+function repeatedIn(history: readonly History[], columns: Columns): readonly RepeatedStatement[] {
   const lists = history.filter(({ query, calls, rows }) => rows / calls > 1 && /^\s*(select|with)\b/i.test(query));
   return history.flatMap((statement) => {
     const lookup = statement.calls < CALLS_MIN ? null : readLookup(statement);
     if (lookup === null) return [];
     const parents = lists.filter((list) => {
       const isOften = lookup.calls / list.calls >= RATIO_MIN;
-      return list !== statement && isOften && Math.abs(list.rows - lookup.calls) <= AGREEMENT * lookup.calls;
+      const agrees = Math.abs(list.rows - lookup.calls) <= AGREEMENT * lookup.calls;
+      return list !== statement && isOften && agrees && givesKey(list.query, lookup, columns);
     });
     if (parents.length === 0) return [];
     const { query, calls, rows, table, key } = lookup;
@@ -67,6 +75,22 @@ function readLookup(statement: History): Lookup | null {
   });
   const [key] = keys;
   return keys.length === 1 && key !== null && key !== undefined ? { ...statement, table, key } : null;
+}
+
+/** Whether its rows have the key in them: by the same name, or by `<table>_<key>`. */
+function givesKey(query: string, { table, key }: Lookup, columns: Columns): boolean {
+  const select = selectOf(query);
+  if (select === null) return false;
+  const tables = allOf(select, 'RangeVar').flatMap(({ relname }) => (typeof relname === 'string' ? [relname] : []));
+  const names = itemsOf(select['targetList']).flatMap((target) => {
+    const value = bodyOf(target, 'ResTarget')?.['val'];
+    const isStar = bodyOf(itemsOf(bodyOf(value, 'ColumnRef')?.['fields']).at(-1), 'A_Star') !== null;
+    return isStar ? tables.flatMap((each) => columns.get(each) ?? []) : [columnOf(value)];
+  });
+  const wanted = new Set([`${table}_${key}`, `${table.replace(/s$/, '')}_${key}`]);
+  // Every table has an `id`: that of another one is no key of this.
+  if (key !== 'id' || tables.includes(table)) wanted.add(key);
+  return names.some((name) => name !== null && wanted.has(name));
 }
 
 function selectOf(query: string): Body | null {

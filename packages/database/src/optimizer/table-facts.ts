@@ -13,6 +13,8 @@ export type TableFacts = {
   readonly types: Readonly<Record<string, string>>;
   /** Column to how many values it has. */
   readonly distinct: Readonly<Record<string, number>>;
+  /** Column to how far the order of its values is that of the rows on disk, 0 to 1. */
+  readonly correlation: Readonly<Record<string, number>>;
   /** What its indexes on expressions hold, a list of expressions for each. */
   readonly expressions: readonly string[];
 };
@@ -33,6 +35,8 @@ const TABLES = `SELECT nspname AS schema, relname AS table, reltuples::float8 AS
     (SELECT coalesce(jsonb_object_agg(attname, CASE WHEN n_distinct < 0 THEN -n_distinct * greatest(reltuples, 1)
          ELSE n_distinct END), '{}') FROM pg_stats
        WHERE schemaname = nspname AND tablename = relname AND NOT inherited) AS distinct,
+    (SELECT coalesce(jsonb_object_agg(attname, abs(coalesce(correlation, 0))), '{}') FROM pg_stats
+       WHERE schemaname = nspname AND tablename = relname AND NOT inherited) AS correlation,
     (SELECT coalesce(jsonb_agg(pg_get_expr(indexprs, indrelid)), '[]') FROM pg_index
        WHERE indrelid = pg_class.oid AND indexprs IS NOT NULL AND indisvalid) AS expressions
   FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
