@@ -52,6 +52,7 @@ export {
   EventPack,
   type EventPlace,
   encodeEvent,
+  type JoinedEvents,
 } from './avro/event-codec.ts';
 export { frame, readFrame } from './avro/wire-frame.ts';
 export { parseWriterSchema, type WriterSchema } from './avro/writer-schema.ts';

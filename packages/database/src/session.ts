@@ -1,4 +1,7 @@
-/** A statement; `name` makes it prepared once per session. Buffers travel as binary parameters. */
+/**
+ * A statement; `name` makes it prepared once per session. Buffers travel as binary parameters, and
+ * must not change before the answer: large ones are sent from where they are.
+ */
 export type Statement = {
   readonly text: string;
   readonly values?: readonly unknown[];

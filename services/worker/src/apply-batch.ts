@@ -13,7 +13,7 @@ import {
   revertPositions,
   type Workbench,
 } from './prepare-batch.ts';
-import { writeBatch } from './write-batch.ts';
+import { type WrittenEvents, writeBatch } from './write-batch.ts';
 import { lockPartitions } from './write-statements.ts';
 
 export type ApplyOptions = {
@@ -24,7 +24,7 @@ export type ApplyOptions = {
   readonly commitTimeoutMs: number;
   readonly aheadCommandsMin: number;
   /** Called once a batch is durable. */
-  readonly onCommitted: (batch: Batch, startedMs: number) => void;
+  readonly onCommitted: (batch: Batch, written: WrittenEvents | null, startedMs: number) => void;
 };
 
 /** A batch whose transaction is under way. `failure` never rejects; null means durable. */
@@ -104,8 +104,7 @@ export class BatchApplier {
     try {
       const batch = await this.#prepareLocked(records);
       if (batch === null) return;
-      await this.#write(batch, true);
-      this.#options.onCommitted(batch, startedMs);
+      this.#options.onCommitted(batch, await this.#write(batch, true), startedMs);
     } catch (error) {
       await link
         .apply()
@@ -160,8 +159,8 @@ export class BatchApplier {
 
   #send(batch: Batch, startedMs: number): void {
     const failure = this.#write(batch, false).then(
-      () => {
-        this.#options.onCommitted(batch, startedMs);
+      (written) => {
+        this.#options.onCommitted(batch, written, startedMs);
         return null;
       },
       (error: unknown) => errorOf(error),
@@ -169,10 +168,15 @@ export class BatchApplier {
     this.#inFlight = { batch, failure };
   }
 
-  async #write(batch: Batch, begun: boolean): Promise<void> {
+  async #write(batch: Batch, begun: boolean): Promise<WrittenEvents | null> {
     const { link, eventSchemaId, commitTimeoutMs } = this.#options;
     try {
-      await writeBatch(link.apply(), batch.plan, { timeline: link.timeline, eventSchemaId, commitTimeoutMs, begun });
+      return await writeBatch(link.apply(), batch.plan, {
+        timeline: link.timeline,
+        eventSchemaId,
+        commitTimeoutMs,
+        begun,
+      });
     } catch (error) {
       if (begun) batch.forget();
       throw error;

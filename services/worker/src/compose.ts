@@ -143,10 +143,11 @@ function makeWorker(
     eventSchemaId,
     commitTimeoutMs,
     aheadCommandsMin: Math.min(config.TRADESTREAM_WORKER_AHEAD_COMMANDS_MIN, batchCommandsMax),
-    onCommitted: (batch, startedMs) => {
+    onCommitted: (batch, written, startedMs) => {
       noteCommitted(bench, batch);
-      figures.committed(batch.plan.decided, (performance.now() - startedMs) / 1_000);
-      relay.notify(batch.plan.decided.parked.length > 0);
+      relay.committed(written);
+      figures.committed(batch.plan.counts, (performance.now() - startedMs) / 1_000);
+      relay.notify(batch.plan.parked.length > 0);
     },
   });
   const pauses = new Pauses({ readiness, retryDeadlineMs: config.TRADESTREAM_WORKER_RETRY_DEADLINE_MS, signal });
@@ -159,7 +160,7 @@ function makeWorker(
     applicationName: APPLICATION_NAME,
     claimTimeoutMs: config.TRADESTREAM_WORKER_CLAIM_TIMEOUT_MS,
     commitTimeoutMs,
-    onOwned: () => relay.notify(true),
+    onOwned: () => relay.claimed(),
   });
   return new Worker({ ...shared, applier, ownership, stopMs: config.TRADESTREAM_WORKER_DRAIN_MS / 4 });
 }
@@ -173,7 +174,7 @@ function noteCommitted(bench: Workbench, batch: Batch): void {
     position.markedSeq = Math.max(position.markedSeq, move.publishedSeq);
   }
   bench.schemas.stored(batch.plan.schemas);
-  for (const { from } of batch.plan.decided.parked) {
+  for (const { from } of batch.plan.parked) {
     if (from.kind === 'command') bench.failing.delete(from.commandId);
     else bench.setAside.delete(`${from.record.partition}/${from.record.offset}`);
   }

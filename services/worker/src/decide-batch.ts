@@ -10,6 +10,7 @@ export type KnownReceipt = { readonly hash: string; readonly partition: number; 
 
 export interface ReceiptBook {
   get(commandId: string): KnownReceipt | undefined;
+  set(commandId: string, receipt: KnownReceipt): unknown;
 }
 
 export type NewReceipt = {
@@ -41,7 +42,7 @@ export type NewConflict = { readonly from: DecodedCommand; readonly firstHash: s
 export type Decided = {
   readonly receipts: readonly NewReceipt[];
   readonly events: readonly NewEvent[];
-  /** Their Avro records but for their place, which holds the batch number; in the same order. */
+  /** Their Avro records but for the batch number; in the same order. */
   readonly encoded: EventPack;
   readonly parked: readonly NewParked[];
   readonly conflicts: readonly NewConflict[];
@@ -70,21 +71,24 @@ export class CommandDefect extends Error {
 export function decideBatch(options: {
   readonly records: readonly DecodedRecord[];
   readonly state: WorkingState;
+  /** Holds the batch's own receipts afterwards, also when it throws. */
   readonly receipts: ReceiptBook;
+  /** Told of each of them. */
+  readonly onReceipt: (commandId: string) => void;
   readonly positions: Positions;
   /** Commands to set aside without deciding them, by id, with the reason: they failed alone. */
   readonly failing: ReadonlyMap<string, string>;
 }): Decided {
   const { state, positions } = options;
-  const draft = new Draft(options.receipts);
+  const draft = new Draft(options);
   for (const record of options.records) {
     if (record.kind === 'poison') {
       draft.setAside(record, positions);
       continue;
     }
-    if (draft.seenBefore(record)) continue;
     const position = positions.get(record.record.partition);
     if (position === undefined) continue;
+    if (draft.seenBefore(record)) continue;
     const failure = options.failing.get(record.commandId);
     if (failure !== undefined || position.blockedKeys.has(record.key)) {
       position.blockedKeys.add(record.key);
@@ -127,19 +131,21 @@ class Draft implements Decided {
   readonly absentTrades: { symbol: string; tradeId: string }[] = [];
   duplicates = 0;
   readonly #known: ReceiptBook;
-  readonly #inBatch = new Map<string, KnownReceipt>();
+  readonly #onReceipt: (commandId: string) => void;
   #index = 0;
 
-  constructor(known: ReceiptBook) {
-    this.#known = known;
+  constructor(options: { readonly receipts: ReceiptBook; readonly onReceipt: (commandId: string) => void }) {
+    this.#known = options.receipts;
+    this.#onReceipt = options.onReceipt;
   }
 
   /** A command id that has its receipt: this record adds at most a conflict. */
   seenBefore(from: DecodedCommand): boolean {
-    const first = this.#inBatch.get(from.commandId) ?? this.#known.get(from.commandId);
+    const first = this.#known.get(from.commandId);
     const { partition, offset } = from.record;
     if (first === undefined) {
-      this.#inBatch.set(from.commandId, { hash: from.hash, partition, offset });
+      this.#known.set(from.commandId, { hash: from.hash, partition, offset });
+      this.#onReceipt(from.commandId);
       return false;
     }
     // Read again at the place of its own receipt: that outcome stands.
@@ -167,7 +173,8 @@ class Draft implements Decided {
   settle(from: DecodedCommand, decided: { event: TradeEvent; decision: Decision }, seq: number): void {
     const { event, decision } = decided;
     const index = this.#index++;
-    this.encoded.add({ commandId: from.commandId, occurredAt: from.record.timestampMs * 1_000, event });
+    const { partition, timestampMs } = from.record;
+    this.encoded.add({ partition, seq }, { commandId: from.commandId, occurredAt: timestampMs * 1_000, event });
     this.events.push({ from, index, seq, type: event.type });
     this.receipts.push({
       from,

@@ -98,7 +98,7 @@ export async function loadTrades(
 export async function loadReceipts(
   session: Session,
   commandIds: readonly string[],
-): Promise<ReadonlyMap<string, KnownReceipt>> {
+): Promise<Map<string, KnownReceipt>> {
   const { rows } = await session.query<{ command_id: string; payload_hash: Buffer; partition: number; place: string }>({
     name: 'load_receipts',
     text: `SELECT r.command_id, r.payload_hash, r.partition, r."offset"::text AS place
@@ -121,7 +121,7 @@ export async function loadLocked(
   session: Session,
   state: WorkingState,
   batch: { readonly decoded: readonly DecodedRecord[]; readonly toDecide: readonly DecodedCommand[] },
-): Promise<ReadonlyMap<string, KnownReceipt>> {
+): Promise<Map<string, KnownReceipt>> {
   const ids = batch.decoded.flatMap((record) => (record.kind === 'command' ? [record.commandId] : []));
   const receipts = await loadReceipts(session, [...new Set(ids)].toSorted());
   // What has its receipt touches nothing, not even by a row of zero.

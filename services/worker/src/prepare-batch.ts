@@ -14,7 +14,7 @@ import type { GenerationMap } from './generation-map.ts';
 import { loadBalances, loadOrders } from './load-state.ts';
 import { type Position, type Positions, revertPosition } from './position.ts';
 import type { SchemaBook } from './schema-book.ts';
-import type { WorkingState } from './working-state.ts';
+import type { TouchedByBatch, WorkingState } from './working-state.ts';
 import { planWrite, type WritePlan } from './write-batch.ts';
 import type { PartitionMove } from './write-statements.ts';
 
@@ -113,55 +113,71 @@ export function decideOnce(
   input: {
     readonly records: readonly LogRecord[];
     readonly decoded: readonly DecodedRecord[];
-    readonly receipts: ReceiptBook;
+    readonly receipts: TransientReceipts;
   },
 ): Batch | null {
-  const { state, positions, receipts: kept } = bench;
+  const { state, positions } = bench;
+  const { records, decoded, receipts } = input;
   const before = new Map([...positions.values()].map((position) => [position.partition, snapshot(position)]));
-  const restore = () => {
+  const commandIds: string[] = [];
+  const takeBack = () => {
     for (const [partition, values] of before) Object.assign(positions.get(partition) ?? {}, values);
+    for (const commandId of commandIds) receipts.delete(commandId);
   };
   state.begin();
   let decided: Decided;
   try {
     decided = decideBatch({
-      records: input.decoded,
+      records: decoded,
       state,
-      receipts: input.receipts,
+      receipts,
+      onReceipt: (commandId) => commandIds.push(commandId),
       positions,
       failing: bench.failing,
     });
   } catch (error) {
     state.undo();
-    restore();
+    takeBack();
     throw error;
   }
   if (state.missingBalances.size + state.missingOrders.size > 0) {
-    restore();
+    takeBack();
     return null;
   }
-  const moves = moveAll(bench, input.decoded, before);
-  const { balances, orders, trades } = state.touched();
-  const schemaIds = new Set(input.decoded.map((record) => schemaIdOf(record.record) ?? -1));
-  const plan = planWrite({
-    topic: bench.topic,
-    moves,
-    decided,
-    balances,
-    orders,
-    schemas: bench.schemas.unstored(schemaIds),
-  });
-  for (const { from } of decided.receipts) {
-    kept.set(from.commandId, { hash: from.hash, partition: from.record.partition, offset: from.record.offset });
-  }
+  for (const commandId of commandIds) keepReceipt(bench, receipts, commandId);
+  const moves = moveAll(bench, decoded, before);
+  const touched = state.touched();
+  const schemaIds = new Set(decoded.map((record) => schemaIdOf(record.record) ?? -1));
+  const { topic } = bench;
+  const plan = planWrite({ topic, moves, decided, touched, schemas: bench.schemas.unstored(schemaIds) });
+  return makeBatch(bench, { records, plan, touched, commandIds });
+}
+
+/** On its own, so that what the batch was decided from is garbage as soon as its plan is made. */
+function makeBatch(
+  bench: Workbench,
+  made: {
+    readonly records: readonly LogRecord[];
+    readonly plan: WritePlan;
+    readonly touched: TouchedByBatch;
+    readonly commandIds: readonly string[];
+  },
+): Batch {
+  const { records, plan, touched, commandIds } = made;
   return {
-    records: input.records,
+    records,
     plan,
     forget: () => {
-      state.forget({ balances, orders, trades });
-      for (const { from } of decided.receipts) kept.delete(from.commandId);
+      bench.state.forget(touched);
+      for (const commandId of commandIds) bench.receipts.delete(commandId);
     },
   };
+}
+
+/** What was decided on receipts loaded afresh is kept like the rest. */
+function keepReceipt(bench: Workbench, receipts: TransientReceipts, commandId: string): void {
+  const receipt = receipts === bench.receipts ? undefined : receipts.get(commandId);
+  if (receipt !== undefined) bench.receipts.set(commandId, receipt);
 }
 
 /** Takes every position back to what the database holds. */
@@ -172,6 +188,8 @@ export function revertPositions(positions: Positions): void {
 export function placeOf(record: { readonly partition: number; readonly offset: number }): string {
   return `${record.partition}/${record.offset}`;
 }
+
+type TransientReceipts = ReceiptBook & { delete(commandId: string): unknown };
 
 type PositionValues = Pick<Position, 'nextOffset' | 'seq' | 'lastHash'>;
 

@@ -7,7 +7,9 @@ import { copyDeadLetters } from './copy-dead-letters.ts';
 import { WorkerError } from './errors.ts';
 import type { LedgerLink } from './ledger-link.ts';
 import type { Position, Positions } from './position.ts';
+import { type PublishedEvent, RecentEvents } from './recent-events.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
+import type { WrittenEvents } from './write-batch.ts';
 
 export type RelayOptions = {
   readonly link: LedgerLink;
@@ -36,17 +38,21 @@ type EventRow = {
 /** `ce_source` of every event. */
 const SOURCE = '/tradestream/worker';
 const PAUSE_MAX_MS = 5_000;
+/** Committed events are kept for so many sends; a relay further behind reads the table. */
+const RECENT_SENDS = 3;
 /** An idle owner marks what it has published after this pause; a busy one's next batch carries it. */
 const MARK_PAUSE_MS = 200;
 
 /**
  * Publishes the events of owned partitions, in (partition, seq) order, one batch outstanding. Only
  * what a COMMIT has answered as durable is published: the quorum of standbys has flushed it. Killed
- * between publish and mark it publishes again, and readers drop what they have; it never skips.
+ * between publish and mark it publishes again, and readers drop what they have; it never skips. What was
+ * committed a moment ago comes from memory, everything else from the table.
  */
 export class EventRelay {
   readonly #options: RelayOptions;
   readonly #stopping = new AbortController();
+  readonly #recent: RecentEvents;
   #session: Session | null = null;
   #wake: PromiseWithResolvers<void> | null = null;
   #notified = false;
@@ -57,6 +63,18 @@ export class EventRelay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#recent = new RecentEvents(options.eventsMax * RECENT_SENDS);
+  }
+
+  /** Events that are durable now. */
+  committed(written: WrittenEvents | null): void {
+    if (written !== null) this.#recent.add(eventsOf(written));
+  }
+
+  /** Ownership has changed, or what is durable was asked for anew: nothing that was kept is relied on. */
+  claimed(): void {
+    this.#recent.clear();
+    this.notify(true);
   }
 
   /** There may be something to publish. `deadLetters`: records were parked, or partitions claimed. */
@@ -95,27 +113,30 @@ export class EventRelay {
       (position) => position.publishedSeq < position.committed.seq && !this.#broken.has(position),
     );
     if (behind.length === 0) return 0;
-    const session = await this.#open();
     const share = Math.max(1, Math.floor(eventsMax / behind.length));
-    const loaded = await Promise.all(
-      behind.map(async (position) => ({
-        position,
-        rows: this.#unbroken(position, await loadEvents(session, position, share)),
-      })),
+    const next = await Promise.all(
+      behind.map(async (position) => ({ position, events: await this.#next(position, share) })),
     );
-    const records = loaded.flatMap(({ position, rows }) => rows.map((row) => recordOf(position.partition, row)));
+    const records = next.flatMap(({ position, events }) => events.map((event) => recordOf(position.partition, event)));
     await producer.send(eventsTopic, records, { signal: this.#stopping.signal });
-    for (const { position, rows } of loaded) {
-      position.publishedSeq = Math.max(position.publishedSeq, Number(rows.at(-1)?.seq ?? position.publishedSeq));
+    for (const { position, events } of next) {
+      position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? position.publishedSeq);
     }
     metrics.published(records.length);
     return records.length;
   }
 
+  /** What comes next, from memory or else from the table. */
+  async #next(position: Position, countMax: number): Promise<readonly PublishedEvent[]> {
+    const range = { fromSeq: position.publishedSeq + 1, toSeq: position.committed.seq, countMax };
+    const kept = this.#recent.next(position.partition, range);
+    return kept.length > 0 ? kept : this.#unbroken(position, await loadEvents(await this.#open(), position, countMax));
+  }
+
   /** The events up to the first that is missing. A partition that misses its next one stops: nothing is skipped. */
-  #unbroken(position: Position, rows: readonly EventRow[]): readonly EventRow[] {
-    const missing = rows.findIndex((row, index) => Number(row.seq) !== position.publishedSeq + index + 1);
-    if (missing > 0 || (missing < 0 && rows.length > 0)) return missing < 0 ? rows : rows.slice(0, missing);
+  #unbroken(position: Position, events: readonly PublishedEvent[]): readonly PublishedEvent[] {
+    const missing = events.findIndex((event, index) => event.seq !== position.publishedSeq + index + 1);
+    if (missing > 0 || (missing < 0 && events.length > 0)) return missing < 0 ? events : events.slice(0, missing);
     const { log, readiness } = this.#options;
     const { partition } = position;
     const error = new WorkerError('EVENTS_MISSING', { context: { partition, seq: position.publishedSeq + 1 } });
@@ -206,7 +227,7 @@ export class EventRelay {
 }
 
 /** The next events of a partition, by their place and up to what is durable. */
-async function loadEvents(session: Session, position: Position, countMax: number): Promise<readonly EventRow[]> {
+async function loadEvents(session: Session, position: Position, countMax: number): Promise<readonly PublishedEvent[]> {
   const { rows } = await session.query<EventRow>({
     name: 'load_events',
     text: `SELECT e.seq::text AS seq, e.key, e.type, e.schema_id, e.payload, e.timeline, e.traceparent,
@@ -214,23 +235,37 @@ async function loadEvents(session: Session, position: Position, countMax: number
            FROM ledger.events AS e WHERE e.partition = $1 AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4`,
     values: [position.partition, position.publishedSeq, position.committed.seq, countMax],
   });
-  return rows;
+  return rows.map((row) => ({
+    seq: Number(row.seq),
+    key: row.key,
+    type: row.type,
+    schemaId: row.schema_id,
+    timeline: row.timeline,
+    timestampMs: Number(row.occurred_at),
+    traceparent: row.traceparent,
+    payload: row.payload,
+  }));
 }
 
-function recordOf(partition: number, row: EventRow): OutgoingRecord {
-  return {
+function* eventsOf(written: WrittenEvents): Iterable<readonly [number, PublishedEvent]> {
+  const { heads, joined, timeline, schemaId } = written;
+  for (const [index, head] of heads.entries()) {
+    const { partition, seq, key, type, timestampMs, traceparent } = head;
+    const payload = joined.payload(index);
+    yield [partition, { seq, key, type, timestampMs, traceparent, timeline, schemaId, payload }];
+  }
+}
+
+function recordOf(partition: number, event: PublishedEvent): OutgoingRecord {
+  const { seq, key, type, schemaId, timeline, timestampMs, traceparent, payload } = event;
+  const headers = eventHeaders({
     partition,
-    key: row.key,
-    value: frame(row.schema_id, row.payload),
-    headers: eventHeaders({
-      partition,
-      seq: Number(row.seq),
-      timeline: row.timeline,
-      type: row.type,
-      source: SOURCE,
-      timeMs: Number(row.occurred_at),
-      traceparent: row.traceparent ?? undefined,
-    }),
-    timestampMs: Number(row.occurred_at),
-  };
+    seq,
+    timeline,
+    type,
+    source: SOURCE,
+    timeMs: timestampMs,
+    traceparent: traceparent ?? undefined,
+  });
+  return { partition, key, value: frame(schemaId, payload), headers, timestampMs };
 }

@@ -1,6 +1,6 @@
 import type { Metrics } from '@tradestream/runtime';
-import type { Decided } from './decide-batch.ts';
 import type { Positions } from './position.ts';
+import type { BatchCounts } from './write-batch.ts';
 
 /** The figures of one worker. Updated a batch at a time, never a command at a time. */
 export class WorkerMetrics {
@@ -55,19 +55,18 @@ export class WorkerMetrics {
     });
   }
 
-  committed(decided: Decided, seconds: number): void {
-    const byOutcome = { applied: 0, rejected: 0, parked: 0 };
-    for (const receipt of decided.receipts) {
-      byOutcome[receipt.outcome] += 1;
-      if (receipt.outcome === 'rejected') this.#rejections.add(1, { reason: receipt.reason ?? '' });
+  committed(counts: BatchCounts, seconds: number): void {
+    let rejected = 0;
+    for (const [reason, count] of counts.rejected) {
+      rejected += count;
+      this.#rejections.add(count, { reason });
     }
-    const poison = decided.parked.filter((parked) => parked.from.kind === 'poison').length;
-    this.#commands.add(byOutcome.applied, { outcome: 'applied' });
-    this.#commands.add(byOutcome.rejected, { outcome: 'rejected' });
-    this.#commands.add(byOutcome.parked + poison, { outcome: 'parked' });
-    this.#commands.add(decided.duplicates, { outcome: 'duplicate' });
-    this.#commands.add(decided.conflicts.length, { outcome: 'conflict' });
-    this.#batchCommands.observe(decided.receipts.length + poison + decided.duplicates + decided.conflicts.length);
+    this.#commands.add(counts.applied, { outcome: 'applied' });
+    this.#commands.add(rejected, { outcome: 'rejected' });
+    this.#commands.add(counts.parked, { outcome: 'parked' });
+    this.#commands.add(counts.duplicates, { outcome: 'duplicate' });
+    this.#commands.add(counts.conflicts, { outcome: 'conflict' });
+    this.#batchCommands.observe(counts.commands);
     this.#batchSeconds.observe(seconds);
   }
 

@@ -1,8 +1,9 @@
+import type { JoinedEvents } from '@tradestream/contracts';
 import { DatabaseError, type Session, type Statement } from '@tradestream/database';
 import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
-import type { Decided, NewEvent, NewReceipt } from './decide-batch.ts';
-import type { BalanceTouched, Touched } from './working-state.ts';
+import type { Decided, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
+import type { BalanceTouched, Touched, TouchedByBatch } from './working-state.ts';
 import {
   addConflicts,
   addEvents,
@@ -12,6 +13,9 @@ import {
   addSchemas,
   addTrades,
   addZeroBalances,
+  type EventColumns,
+  type EventHead,
+  eventColumns,
   expectAbsent,
   movePartitions,
   type PartitionMove,
@@ -23,7 +27,10 @@ import {
 /** One transaction's worth of writes, sorted by key and encoded: nothing is left to compute but the batch number. */
 export type WritePlan = {
   readonly moves: readonly PartitionMove[];
-  readonly decided: Decided;
+  /** Null when the batch has none. */
+  readonly events: EventColumns | null;
+  readonly parked: readonly NewParked[];
+  readonly counts: BatchCounts;
   readonly schemas: readonly { readonly id: number; readonly schema: string }[];
   /** Sent before the batch number is taken, so that every lock is held then. */
   readonly locking: readonly Statement[];
@@ -31,21 +38,38 @@ export type WritePlan = {
   readonly adding: readonly Statement[];
 };
 
+/** A batch's events as they stand in the ledger. */
+export type WrittenEvents = {
+  readonly heads: readonly EventHead[];
+  readonly joined: JoinedEvents;
+  readonly timeline: number;
+  readonly schemaId: number;
+};
+
+/** What became of the batch's records. */
+export type BatchCounts = {
+  readonly commands: number;
+  readonly applied: number;
+  readonly parked: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly rejected: ReadonlyMap<string, number>;
+};
+
 export type PlanInput = {
   readonly topic: string;
   readonly moves: readonly PartitionMove[];
   readonly decided: Decided;
-  readonly balances: readonly BalanceTouched[];
-  readonly orders: readonly Touched<Order>[];
+  readonly touched: TouchedByBatch;
   readonly schemas: readonly { readonly id: number; readonly schema: string }[];
 };
 
 /** Puts a decided batch into its statements. Order of tables, and of keys within each, is the same for every writer. */
 export function planWrite(input: PlanInput): WritePlan {
-  const { topic, decided } = input;
-  const balances = input.balances.toSorted(byUserAndAsset);
+  const { topic, decided, touched } = input;
+  const balances = touched.balances.toSorted(byUserAndAsset);
   const unmade = balances.filter((balance) => balance.before.version === 0);
-  const orders = input.orders.toSorted((a, b) => compareText(a.current.orderId, b.current.orderId));
+  const orders = touched.orders.toSorted((a, b) => compareText(a.current.orderId, b.current.orderId));
   const found = orders.filter((order): order is Touched<Order> & { before: Order } => order.before !== undefined);
   const made = orders.filter((order) => order.before === undefined).map((order) => order.current);
   const receipts = decided.receipts.toSorted(byCommandId);
@@ -67,7 +91,15 @@ export function planWrite(input: PlanInput): WritePlan {
     ...when(decided.parked.length, () => addParked(topic, decided.parked)),
     ...when(input.schemas.length, () => addSchemas(input.schemas)),
   ];
-  return { moves: input.moves, decided, schemas: input.schemas, locking, adding };
+  return {
+    moves: input.moves,
+    events: decided.events.length === 0 ? null : eventColumns(decided),
+    parked: decided.parked,
+    counts: countsOf(decided),
+    schemas: input.schemas,
+    locking,
+    adding,
+  };
 }
 
 export type WriteOptions = {
@@ -84,7 +116,12 @@ export type WriteOptions = {
  * @throws {DatabaseError} the first statement's failure, or what COMMIT's answer means. After a
  * failure before COMMIT the transaction is rolled back.
  */
-export async function writeBatch(session: Session, plan: WritePlan, options: WriteOptions): Promise<void> {
+export async function writeBatch(
+  session: Session,
+  plan: WritePlan,
+  options: WriteOptions,
+): Promise<WrittenEvents | null> {
+  let written: WrittenEvents | null = null;
   const sent: Promise<unknown>[] = [];
   const send = (statement: Statement) => {
     const answer = session.query<{ batch: string }>(statement);
@@ -101,7 +138,11 @@ export async function writeBatch(session: Session, plan: WritePlan, options: Wri
     const batch = Number(rows[0]?.batch);
     invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
     const { timeline, eventSchemaId: schemaId } = options;
-    if (plan.decided.events.length > 0) void send(addEvents(plan.decided, { batch, timeline, schemaId }));
+    if (plan.events !== null) {
+      const joined = plan.events.encoded.join({ timeline, batch });
+      void send(addEvents(plan.events, { joined, batch, timeline, schemaId }));
+      written = { heads: plan.events.heads, joined, timeline, schemaId };
+    }
   } catch {
     await rollBack(session, sent);
   }
@@ -112,6 +153,7 @@ export async function writeBatch(session: Session, plan: WritePlan, options: Wri
     // With the connection gone no answer comes; what matters then is that COMMIT may have been done.
     throw first === null || isConnectionLoss(first) ? errorOf(error) : first;
   }
+  return written;
 }
 
 /** Ends the transaction and throws the failure of its first failing statement. */
@@ -129,6 +171,24 @@ async function firstFailure(sent: readonly Promise<unknown>[]): Promise<Error | 
   const answers = await Promise.allSettled(sent);
   const failed = answers.find((answer) => answer.status === 'rejected');
   return failed === undefined ? null : errorOf(failed.reason);
+}
+
+function countsOf({ receipts, parked, duplicates, conflicts }: Decided): BatchCounts {
+  const rejected = new Map<string, number>();
+  let applied = 0;
+  for (const { outcome, reason } of receipts) {
+    if (outcome === 'applied') applied += 1;
+    else if (outcome === 'rejected') rejected.set(reason ?? '', (rejected.get(reason ?? '') ?? 0) + 1);
+  }
+  const poison = parked.filter(({ from }) => from.kind === 'poison').length;
+  return {
+    commands: receipts.length + poison + duplicates + conflicts.length,
+    applied,
+    parked: parked.length,
+    duplicates,
+    conflicts: conflicts.length,
+    rejected,
+  };
 }
 
 type TradeKeyed = NewEvent & { readonly symbol: string; readonly tradeId: string };

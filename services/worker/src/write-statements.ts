@@ -1,9 +1,12 @@
+import type { EventPack, JoinedEvents } from '@tradestream/contracts';
 import { arrays, type Statement } from '@tradestream/database';
-import { invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
 import type { Decided, NewConflict, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
 import { headerOf, TIMESTAMP_MS } from './decode-record.ts';
+import type { PublishedEvent } from './recent-events.ts';
 import type { BalanceTouched, Touched } from './working-state.ts';
+
+const TRACEPARENT_MAX = 128;
 
 /** From where to where a partition moves, under which epoch. */
 export type PartitionMove = {
@@ -177,16 +180,55 @@ export function addTrades(
   };
 }
 
-/** Events with their batch number; the payload is written here since it holds that number. */
+/** Columns of new events; what holds the batch number waits for it. */
+export type EventColumns = {
+  readonly encoded: EventPack;
+  readonly heads: readonly EventHead[];
+  readonly partition: Buffer;
+  readonly seq: Buffer;
+  readonly index: Buffer;
+  readonly type: Buffer;
+  readonly key: Buffer;
+  readonly commandId: Buffer;
+  readonly occurredAt: Buffer;
+  readonly traceparent: Buffer;
+};
+
+/** What the relay needs of an event besides its bytes. */
+export type EventHead = Pick<PublishedEvent, 'seq' | 'key' | 'type' | 'timestampMs' | 'traceparent'> & {
+  readonly partition: number;
+};
+
+export function eventColumns({ events, encoded }: Pick<Decided, 'events' | 'encoded'>): EventColumns {
+  const heads = events.map(headOf);
+  return {
+    encoded,
+    heads,
+    partition: arrays.int4(heads.map((head) => head.partition)),
+    seq: arrays.int8(heads.map((head) => head.seq)),
+    index: arrays.int4(events.map((event) => event.index)),
+    type: arrays.text(heads.map((head) => head.type)),
+    key: arrays.text(heads.map((head) => head.key)),
+    commandId: arrays.uuid(events.map((event) => event.from.commandId)),
+    occurredAt: arrays.timestamptzMicros(heads.map((head) => head.timestampMs * 1_000)),
+    traceparent: arrays.text(heads.map((head) => head.traceparent)),
+  };
+}
+
+function headOf({ from, seq, type }: NewEvent): EventHead {
+  const { record, key } = from;
+  const traceparent = headerOf(record, 'traceparent')?.slice(0, TRACEPARENT_MAX) ?? null;
+  return { partition: record.partition, seq, key, type, timestampMs: record.timestampMs, traceparent };
+}
+
+/** Events with their batch number, which their payload holds too. */
 export function addEvents(
-  { events, encoded }: Pick<Decided, 'events' | 'encoded'>,
-  { batch, timeline, schemaId }: { readonly batch: number; readonly timeline: number; readonly schemaId: number },
+  columns: EventColumns,
+  made: { readonly joined: JoinedEvents; readonly batch: number; readonly timeline: number; readonly schemaId: number },
 ): Statement {
-  const payloads = encoded.join((index) => {
-    const event = events[index];
-    invariant(event !== undefined, 'every encoded event is one of the batch');
-    return { partition: event.from.record.partition, seq: event.seq, timeline, batch };
-  });
+  const { partition, seq, index, type, key, commandId, occurredAt, traceparent } = columns;
+  const { joined, batch, timeline, schemaId } = made;
+  const payload = arrays.byteaPacked(joined.count, joined.bytes);
   return {
     name: 'add_events',
     text: `INSERT INTO ledger.events (partition, seq, timeline, batch, index, type, schema_id, key, payload, command_id, occurred_at,
@@ -195,20 +237,7 @@ export function addEvents(
            FROM unnest($1::int[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::bytea[], $10::uuid[], $11::timestamptz[],
                        $12::text[])
              AS made (partition, seq, index, type, key, payload, command_id, occurred_at, traceparent)`,
-    values: [
-      arrays.int4(events.map((event) => event.from.record.partition)),
-      arrays.int8(events.map((event) => event.seq)),
-      arrays.int4(events.map((event) => event.index)),
-      arrays.text(events.map((event) => event.type)),
-      arrays.text(events.map((event) => event.from.key)),
-      arrays.byteaPacked(events.length, payloads),
-      timeline,
-      batch,
-      schemaId,
-      arrays.uuid(events.map((event) => event.from.commandId)),
-      arrays.timestamptzMicros(events.map((event) => event.from.record.timestampMs * 1_000)),
-      arrays.text(events.map((event) => headerOf(event.from.record, 'traceparent')?.slice(0, 128) ?? null)),
-    ],
+    values: [partition, seq, index, type, key, payload, timeline, batch, schemaId, commandId, occurredAt, traceparent],
   };
 }
 

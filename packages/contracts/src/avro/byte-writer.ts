@@ -40,6 +40,11 @@ export class ByteWriter {
     this.#at = 0;
   }
 
+  /** What was written, without a copy: for a writer of one use. */
+  written(): Buffer {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
   /** Bytes that another writer holds. */
   copyFrom(other: ByteWriter, start: number, end: number): void {
     this.#reserve(end - start);

@@ -50,20 +50,20 @@ test('an event comes back from its bytes as it was', () => {
 test('events packed before they have a place are their bytes, each behind its length', () => {
   fc.assert(
     fc.property(fc.array(anyEnvelope, { maxLength: 5 }), (envelopes) => {
+      const { timeline, batch } = { timeline: 3, batch: 2 ** 40 };
       const pack = new EventPack();
-      for (const envelope of envelopes) pack.add(envelope);
+      for (const { partition, seq, ...content } of envelopes) pack.add({ partition, seq }, content);
       const wanted = envelopes.flatMap((envelope) => {
-        const bytes = encodeEvent(envelope);
+        const bytes = encodeEvent({ ...envelope, timeline, batch });
         const length = Buffer.alloc(4);
         length.writeInt32BE(bytes.length);
         return [length, bytes];
       });
-      const joined = pack.join((index) => {
-        const place = envelopes[index];
-        if (place === undefined) throw new RangeError(`no event has index ${index}`);
-        return place;
-      });
-      expect(joined.equals(Buffer.concat(wanted))).toBe(true);
+      const joined = pack.join({ timeline, batch });
+      expect(joined.bytes.equals(Buffer.concat(wanted))).toBe(true);
+      for (const [index, envelope] of envelopes.entries()) {
+        expect(joined.payload(index).equals(encodeEvent({ ...envelope, timeline, batch }))).toBe(true);
+      }
     }),
   );
 });

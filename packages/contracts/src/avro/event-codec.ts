@@ -27,32 +27,65 @@ export function encodeEvent(envelope: EventEnvelope): Buffer {
 }
 
 const PACK_BYTES = 512 * 1024;
+const LENGTH_BYTES = 4;
 
-/** The events of a batch, encoded before they have a place, one behind the other in one piece of memory. */
+/**
+ * The events of a batch, encoded before their batch number is known, one behind the other in one
+ * piece of memory.
+ */
 export class EventPack {
   readonly #tails = new ByteWriter(PACK_BYTES);
   readonly #ends: number[] = [];
+  readonly #partitions: number[] = [];
+  readonly #seqs: number[] = [];
 
   get count(): number {
     return this.#ends.length;
   }
 
   /** @throws {ContractError} MALFORMED for an amount or a number that the schema cannot carry; the pack is of no use then */
-  add(content: EventContent): void {
+  add(place: Pick<EventPlace, 'partition' | 'seq'>, content: EventContent): void {
     writeContent(this.#tails, content);
     this.#ends.push(this.#tails.length);
+    this.#partitions.push(place.partition);
+    this.#seqs.push(place.seq);
   }
 
-  /** Every event's bytes in its place, each with its length (32 bits, big endian) before it. */
-  join(placeOf: (index: number) => EventPlace): Buffer {
+  /** Every event's bytes with its place. */
+  join({ timeline, batch }: Pick<EventPlace, 'timeline' | 'batch'>): JoinedEvents {
     const joined = new ByteWriter(this.#tails.length + this.#ends.length * PLACE_BYTES);
+    const ends: number[] = [];
     for (let index = 0; index < this.#ends.length; index += 1) {
       const start = joined.skipLength();
-      writePlace(joined, placeOf(index));
+      joined.int(this.#partitions[index] ?? 0);
+      joined.long(this.#seqs[index] ?? 0);
+      joined.int(timeline);
+      joined.long(batch);
       joined.copyFrom(this.#tails, this.#ends[index - 1] ?? 0, this.#ends[index] ?? 0);
       joined.lengthAt(start);
+      ends.push(joined.length);
     }
-    return joined.take();
+    return new JoinedEvents(joined, ends);
+  }
+}
+
+/** Whole events, one behind the other, each with its length (32 bits, big endian) before it. */
+export class JoinedEvents {
+  readonly bytes: Buffer;
+  readonly #ends: readonly number[];
+
+  constructor(writer: ByteWriter, ends: readonly number[]) {
+    this.bytes = writer.written();
+    this.#ends = ends;
+  }
+
+  get count(): number {
+    return this.#ends.length;
+  }
+
+  /** The bytes of one event; they share the memory of all. */
+  payload(index: number): Buffer {
+    return this.bytes.subarray((this.#ends[index - 1] ?? 0) + LENGTH_BYTES, this.#ends[index]);
   }
 }
 

@@ -2,6 +2,7 @@ import { RuntimeError, waitFor } from '@tradestream/runtime';
 import { Client, DatabaseError as ServerError } from 'pg';
 import { DatabaseError } from '../errors.ts';
 import type { PoolSession } from '../session.ts';
+import { bindInPlace } from './bind-in-place.ts';
 import { clientConfig, type SessionOptions } from './client-config.ts';
 import { PipelinedSession } from './pipelined-session.ts';
 import { translate } from './translate.ts';
@@ -18,6 +19,7 @@ const GREETING = `SELECT pg_backend_pid() AS pid, current_setting('synchronous_c
 export async function openSession(options: SessionOptions): Promise<PoolSession> {
   const { connectTimeoutMs, signal } = options;
   const client = new Client(clientConfig(options));
+  bindInPlace(client.connection);
   const session = new PipelinedSession(client);
   const deadline = performance.now() + connectTimeoutMs;
   try {

@@ -7,7 +7,7 @@ declare module 'pg' {
     pipeline?: boolean;
   }
   interface Client {
-    readonly connection: { readonly stream: { destroy(): void } };
+    readonly connection: Connection;
     readonly processID: number | null;
     readonly secretKey: number | null;
   }

@@ -71,6 +71,12 @@ export class ByteReader {
     return this.buffer.subarray(start, end);
   }
 
+  /** Goes on behind bytes that are not read, or not yet. */
+  skip(length: number): void {
+    if (this.position + length > this.buffer.length) throw new RangeError('a length reaches beyond the end');
+    this.position += length;
+  }
+
   #byte(): number {
     const byte = this.buffer[this.position];
     if (byte === undefined) throw new RangeError('the bytes end within a number');

@@ -3,7 +3,7 @@ import { MessagingError } from '../../errors.ts';
 import type { LogRecord } from '../../ports.ts';
 import { ByteReader } from './byte-reader.ts';
 import { crc32c } from './crc32c.ts';
-import { FetchedRecord, nullableBytes } from './fetched-record.ts';
+import { FetchedRecord } from './fetched-record.ts';
 import { ATTRIBUTES, BATCH } from './record-batch.ts';
 
 /** A batch that unpacks to more than this is refused: a few bytes must not take the process's memory. */
@@ -114,13 +114,16 @@ function readRecord(reader: ByteReader, set: FetchedSet, header: BatchHeader): F
   reader.position += 1;
   const timestampDelta = reader.varlong();
   const offset = header.baseOffset + reader.varint();
-  const key = nullableBytes(reader);
-  const value = nullableBytes(reader);
-  const hasHeaders = reader.buffer[reader.position] !== 0;
+  const keyLength = reader.varint();
+  const keyAt = reader.position;
+  reader.skip(Math.max(0, keyLength));
+  const valueLength = reader.varint();
+  const valueAt = reader.position;
+  reader.skip(Math.max(0, valueLength));
   return new FetchedRecord(
     set,
-    { offset, timestampMs: header.appendTimestamp ?? header.baseTimestamp + timestampDelta, key, value },
-    hasHeaders ? { buffer: reader.buffer, start: reader.position } : undefined,
+    { offset, timestampMs: header.appendTimestamp ?? header.baseTimestamp + timestampDelta },
+    { bytes: reader.buffer, keyAt, keyLength, valueAt, valueLength, headersAt: reader.position },
   );
 }
 

@@ -1,65 +1,78 @@
 import type { LogRecord, RecordHeaders } from '../../ports.ts';
 import { ByteReader } from './byte-reader.ts';
 
-/** Where a record's headers stand in the fetched bytes; they are read only when asked for. */
-export type HeaderPlace = { readonly buffer: Buffer; readonly start: number };
+/** Where the parts of a record stand in the fetched bytes. */
+export type RecordPlace = {
+  readonly bytes: Buffer;
+  readonly keyAt: number;
+  /** Bytes of the key; -1 for null. */
+  readonly keyLength: number;
+  readonly valueAt: number;
+  readonly valueLength: number;
+  readonly headersAt: number;
+};
 
 const NO_HEADERS: RecordHeaders = Object.freeze({});
 
-/** A record as fetched: key and value are views of the fetched bytes, headers are read on first use. */
+/**
+ * A record as fetched. Key, value and headers are views of the fetched bytes, made when they are asked
+ * for: thousands of records wait in memory, and a view costs as much as the rest of its record.
+ */
 export class FetchedRecord implements LogRecord {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
   readonly timestampMs: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly #place: HeaderPlace | undefined;
-  #headers: RecordHeaders | undefined;
+  readonly #bytes: Buffer;
+  readonly #keyAt: number;
+  readonly #keyLength: number;
+  readonly #valueAt: number;
+  readonly #valueLength: number;
+  readonly #headersAt: number;
 
   constructor(
     origin: { readonly topic: string; readonly partition: number },
-    fields: {
-      readonly offset: number;
-      readonly timestampMs: number;
-      readonly key: Buffer | null;
-      readonly value: Buffer | null;
-    },
-    place: HeaderPlace | undefined,
+    time: { readonly offset: number; readonly timestampMs: number },
+    place: RecordPlace,
   ) {
     this.topic = origin.topic;
     this.partition = origin.partition;
-    this.offset = fields.offset;
-    this.timestampMs = fields.timestampMs;
-    this.key = fields.key;
-    this.value = fields.value;
-    this.#place = place;
+    this.offset = time.offset;
+    this.timestampMs = time.timestampMs;
+    this.#bytes = place.bytes;
+    this.#keyAt = place.keyAt;
+    this.#keyLength = place.keyLength;
+    this.#valueAt = place.valueAt;
+    this.#valueLength = place.valueLength;
+    this.#headersAt = place.headersAt;
+  }
+
+  get key(): Buffer | null {
+    return this.#keyLength < 0 ? null : this.#bytes.subarray(this.#keyAt, this.#keyAt + this.#keyLength);
+  }
+
+  get value(): Buffer | null {
+    return this.#valueLength < 0 ? null : this.#bytes.subarray(this.#valueAt, this.#valueAt + this.#valueLength);
   }
 
   get headers(): RecordHeaders {
-    this.#headers ??= this.#place === undefined ? NO_HEADERS : readHeaders(this.#place);
-    return this.#headers;
+    return this.#bytes[this.#headersAt] === 0 ? NO_HEADERS : readHeaders(this.#bytes, this.#headersAt);
   }
 
   /** One header by its name, without reading the others. */
   headerText(name: string): string | null {
-    return this.#place === undefined ? null : findHeader(this.#place, name);
+    return findHeader(this.#bytes, this.#headersAt, name);
   }
 }
 
-/** Bytes of a nullable field, -1 for null. */
-export function nullableBytes(reader: ByteReader): Buffer | null {
-  const length = reader.varint();
-  return length < 0 ? null : reader.bytes(length);
-}
-
-function readHeaders(place: HeaderPlace): RecordHeaders {
-  const reader = new ByteReader(place.buffer, place.start);
+function readHeaders(bytes: Buffer, start: number): RecordHeaders {
+  const reader = new ByteReader(bytes, start);
   const headers = new Map<string, Buffer | Buffer[]>();
   const count = reader.varint();
   for (let index = 0; index < count; index += 1) {
     const name = reader.bytes(reader.varint()).toString('utf8');
-    const value = nullableBytes(reader) ?? Buffer.alloc(0);
+    const length = reader.varint();
+    const value = length < 0 ? Buffer.alloc(0) : reader.bytes(length);
     const seen = headers.get(name);
     if (seen === undefined) headers.set(name, value);
     else headers.set(name, Array.isArray(seen) ? [...seen, value] : [seen, value]);
@@ -68,9 +81,8 @@ function readHeaders(place: HeaderPlace): RecordHeaders {
 }
 
 /** The last header of that ASCII name, as in Kafka. */
-function findHeader(place: HeaderPlace, name: string): string | null {
-  const { buffer } = place;
-  const reader = new ByteReader(buffer, place.start);
+function findHeader(buffer: Buffer, start: number, name: string): string | null {
+  const reader = new ByteReader(buffer, start);
   let found: string | null = null;
   for (let left = reader.varint(); left > 0; left -= 1) {
     const nameLength = reader.varint();
