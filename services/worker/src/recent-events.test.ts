@@ -18,7 +18,10 @@ function of(partition: number, ...seqs: readonly number[]): [number, PublishedEv
   return seqs.map((seq) => [partition, eventAt(seq)]);
 }
 
-function seqsOf(recent: RecentEvents, partition: number, fromSeq: number, toSeq = 1_000, countMax = 1_000) {
+type Bounds = { readonly toSeq?: number; readonly countMax?: number };
+
+function seqsOf(recent: RecentEvents, partition: number, fromSeq: number, bounds: Bounds = {}) {
+  const { toSeq = 1_000, countMax = 1_000 } = bounds;
   return recent.next(partition, { fromSeq, toSeq, countMax }).map((event) => event.seq);
 }
 
@@ -56,8 +59,8 @@ test('a gap, or a sequence that went back, leaves only what came last', () => {
 test('neither more than is wanted nor anything behind the durable end is given', () => {
   const recent = new RecentEvents(100);
   recent.add(of(0, 1, 2, 3, 4));
-  expect(seqsOf(recent, 0, 1, 3)).toEqual([1, 2, 3]);
-  expect(seqsOf(recent, 0, 1, 1_000, 2)).toEqual([1, 2]);
+  expect(seqsOf(recent, 0, 1, { toSeq: 3 })).toEqual([1, 2, 3]);
+  expect(seqsOf(recent, 0, 1, { countMax: 2 })).toEqual([1, 2]);
 });
 
 test('it never holds more than its bound, and never a lane with a gap', () => {
