@@ -210,11 +210,13 @@ export class QueryRunner {
         : lent.session
             .query<{ fresh: boolean | null }>({ text: IS_FRESH, values: [formatLsn(floor.lsn)] })
             .then(({ rows }) => rows[0]?.fresh === true);
-      const [isFresh, rows] = await Promise.all([
-        fresh,
-        this.#execute<Row>(node, lent.session, { statement, deadlineMs }),
-      ]);
-      return isFresh ? { ...rows, servedBy: node.name, token: null } : null;
+      const reading = this.#execute<Row>(node, lent.session, { statement, deadlineMs });
+      const [freshness, answer] = await Promise.allSettled([fresh, reading]);
+      if (freshness.status === 'rejected') throw freshness.reason;
+      // What is not replayed yet may be the very table: then its error is as stale as an answer.
+      if (!freshness.value) return null;
+      if (answer.status === 'rejected') throw answer.reason;
+      return { ...answer.value, servedBy: node.name, token: null };
     } finally {
       if (!node.pool.takeBack(lent)) await node.pool.release(lent);
     }
