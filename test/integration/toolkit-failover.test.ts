@@ -159,6 +159,23 @@ test('a commit that no standby confirmed is not called committed until one has',
   expect(await transaction.settle()).toBe('committed');
 });
 
+test('a single statement that no standby confirmed is not said to be done', async () => {
+  await using db = open({});
+  await db.query('SELECT 1');
+  for (const name of ['replica-1', 'replica-2'] as const) stack.signalPart(name, 'SIGSTOP');
+  try {
+    const writing = db.query('INSERT INTO writes VALUES (6)').catch((error: unknown) => error);
+    await eventually(async () => {
+      const text = `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`;
+      return (await at('primary', text)).length > 0;
+    }, WITHIN);
+    expect(await writing).toMatchObject({ code: 'DB_COMMIT_NOT_DURABLE', retryable: false });
+  } finally {
+    for (const name of ['replica-1', 'replica-2'] as const) stack.signalPart(name, 'SIGCONT');
+  }
+  expect((await db.query('INSERT INTO writes VALUES (7)')).command).toBe('INSERT');
+});
+
 test('a warning raised by a function is no doubt about the commit', async () => {
   await using db = open({});
   await db.query(`CREATE TABLE warned (id int)`);

@@ -1,5 +1,6 @@
 import {
   ConnectionManager,
+  DatabaseError,
   IsolationLevel,
   type TransactionEvent,
   TransactionManager,
@@ -303,6 +304,15 @@ test('a commit whose answer is cut off is unknown until it is settled', async ()
     expect(await transaction.settle()).toBe(cut === 'cut-before' ? 'rolled back' : 'committed');
   }
   expect(await sql('SELECT id FROM done')).toEqual([{ id: 2 }]);
+});
+
+test('a session that ended before COMMIT was sent is no doubt about the outcome', async () => {
+  await using tx = open();
+  const transaction = await tx.manager.beginTransaction();
+  await transaction.execute('INSERT INTO done VALUES (1)');
+  await transaction.execute('SELECT pg_terminate_backend(pg_backend_pid())').catch(() => undefined);
+  await expect(transaction.commit()).rejects.toThrow(DatabaseError);
+  expect(transaction.outcome).toBe('rolled back');
 });
 
 test('a hook settles in the application its own way', async () => {

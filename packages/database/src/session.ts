@@ -43,6 +43,8 @@ export interface PoolSession extends Session {
   readonly outstanding: number;
   /** SQLSTATEs of the notices since the last call. */
   takeNotices(): readonly string[];
+  /** Whether a statement since the last call was committed with the warning that no standby has confirmed it. */
+  takeNotDurable(): boolean;
   /**
    * Gives the connection up at once, whatever the server or the network does; the server is told
    * over a second connection to cancel what it still runs for it.

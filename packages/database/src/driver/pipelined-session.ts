@@ -59,6 +59,12 @@ export class PipelinedSession implements PoolSession {
     return taken;
   }
 
+  takeNotDurable(): boolean {
+    const isAlone = this.#isAlone;
+    this.#isAlone = false;
+    return isAlone;
+  }
+
   async query<Row extends object>(statement: Statement): Promise<Rows<Row>> {
     const { text, values, name } = statement;
     this.#outstanding += 1;

@@ -9,7 +9,8 @@ const GRACE_RATIO = 0.05;
 /**
  * Runs a statement; when no answer comes by the deadline the connection is given up, the server told
  * to cancel. Where the server itself has the same timeout it answers first, for which it has a twentieth more.
- * @throws {DatabaseError} DB_STATEMENT_TIMEOUT, or as the session does
+ * @throws {DatabaseError} DB_STATEMENT_TIMEOUT; DB_COMMIT_NOT_DURABLE for a statement that is its own transaction
+ * and was committed without a standby's word; or as the session does
  */
 export async function runStatement<Row extends object>(options: {
   readonly session: PoolSession;
@@ -30,6 +31,7 @@ export async function runStatement<Row extends object>(options: {
   meter.queriesActive += 1;
   try {
     const rows = await session.query<Row>(statement);
+    if (session.takeNotDurable()) throw new DatabaseError('DB_COMMIT_NOT_DURABLE');
     meter.queriesCompleted += 1;
     return rows;
   } catch (error) {

@@ -103,12 +103,11 @@ export class OpenTransaction implements Transaction {
       const running = connection.execute<Row>(statement, undefined, { timeoutMs });
       // In the same flight: were COMMIT to get lost, only this id tells what became of it.
       const asking = this.#xid === null && !config.readOnly ? this.#learnXid() : null;
-      const result = await running.catch(async (error: unknown) => {
-        await asking;
-        throw error;
-      });
-      await asking;
-      return result;
+      const [answer, learnt] = await Promise.allSettled([running, asking]);
+      if (answer.status === 'rejected') throw answer.reason;
+      // The connection went, or a cancel arrived, between the two answers: the transaction cannot go on.
+      if (learnt.status === 'rejected') throw learnt.reason;
+      return answer.value;
     } catch (error) {
       throw this.#failed(error);
     } finally {
@@ -173,11 +172,14 @@ export class OpenTransaction implements Transaction {
     } catch (thrown) {
       const error =
         thrown instanceof DatabaseError ? thrown : new DatabaseError('DB_COMMIT_UNKNOWN', { cause: thrown });
-      if (error.retry === 'settle') {
+      const isDoomed = this.#failure !== null && error.code === 'DB_COMMIT_UNKNOWN';
+      if (error.retry === 'settle' && !isDoomed) {
         await this.#end('unknown');
         throw error;
       }
       await this.#end('rolled back');
+      // A transaction in which a statement failed, or whose connection went before, cannot have been committed.
+      if (isDoomed) throw new DatabaseError('DB_COMMIT_ROLLED_BACK', { cause: this.#failure });
       if (error.code === 'DB_COMMIT_ROLLED_BACK' && this.#failure !== null) {
         throw new DatabaseError('DB_COMMIT_ROLLED_BACK', { cause: this.#failure, detail: this.#failure.code });
       }
@@ -217,14 +219,10 @@ export class OpenTransaction implements Transaction {
   }
 
   async #learnXid(): Promise<void> {
-    try {
-      const { session } = this.#options.connection;
-      const { rows } = await session.query<{ xid: string | null; timeline: number }>({ text: XID });
-      this.#xid = rows[0]?.xid ?? null;
-      this.#timeline = rows[0]?.timeline ?? null;
-    } catch {
-      // The statement before it failed, and says so itself.
-    }
+    const { session } = this.#options.connection;
+    const { rows } = await session.query<{ xid: string | null; timeline: number }>({ text: XID });
+    this.#xid = rows[0]?.xid ?? null;
+    this.#timeline = rows[0]?.timeline ?? null;
   }
 
   #failed(thrown: unknown): Error {
