@@ -1,5 +1,6 @@
 export { amountFromNumeric } from './binary/amount-from-numeric.ts';
-export { arrays } from './binary/arrays.ts';
+export { ColumnMemory } from './binary/array-writer.ts';
+export { arrays, withColumnMemory } from './binary/arrays.ts';
 export type { Connection, ExecuteOptions, QueryResult } from './connection.ts';
 export type { DatabaseConfig } from './database-config.ts';
 export { openSession, type SessionOptions } from './driver/open-session.ts';
@@ -26,6 +27,23 @@ export {
   type HealthReport,
   type HealthResult,
 } from './health/health-checker.ts';
+export type {
+  IndexAdviceAction,
+  IndexAnalysis,
+  IndexReport,
+  IndexVerdict,
+  MissingIndex,
+  ObservedNode,
+} from './indexes/index-analysis.ts';
+export {
+  type AnalyzeOptions,
+  type ApplyStrategyOptions,
+  type CreateIndexOptions,
+  type DropIndexOptions,
+  IndexManager,
+} from './indexes/index-manager.ts';
+export type { IndexManagerConfig, IndexProgress } from './indexes/index-settings.ts';
+export type { IndexStrategy, StrategyIndex, StrategyStep } from './indexes/index-strategy.ts';
 export { DatabaseManager, type GetConnectionOptions } from './manager/database-manager.ts';
 export type { Figures } from './manager/figures.ts';
 export type { DatabaseEvent, DatabaseManagerConfig, ReplicationSettings } from './manager/manager-config.ts';

@@ -27,6 +27,8 @@ import { type DatabaseResult, type QueryOptions, QueryRunner } from './query-run
 export type GetConnectionOptions = {
   /** Default `primary`: who steers a connection himself may write. */
   readonly readPreference?: ReadPreference;
+  /** This node and no other, fit or not; for looking at each by itself. */
+  readonly node?: string;
   /** Longest wait, milliseconds. Default: `acquireTimeout`. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -109,7 +111,8 @@ export class DatabaseManager implements Observed, Closeable {
 
   /**
    * A connection for the caller alone, to be released by him.
-   * @throws {DatabaseError} DB_POOL_TIMEOUT, DB_POOL_QUEUE_FULL, DB_CONNECTION_FAILED, DB_PRIMARY_UNKNOWN
+   * @throws {DatabaseError} DB_POOL_TIMEOUT, DB_POOL_QUEUE_FULL, DB_CONNECTION_FAILED, DB_PRIMARY_UNKNOWN;
+   * DB_CONFIG_INVALID for a node that is none
    */
   async getConnection(options: GetConnectionOptions = {}): Promise<Connection> {
     const borrower = new Error('borrowed here');
@@ -117,7 +120,7 @@ export class DatabaseManager implements Observed, Closeable {
     const deadlineMs = performance.now() + allowedMs;
     for (;;) {
       const leftMs = Math.max(1, deadlineMs - performance.now());
-      const node = await this.#nodeFor(options.readPreference ?? 'primary', leftMs);
+      const node = this.#named(options.node) ?? (await this.#nodeFor(options.readPreference ?? 'primary', leftMs));
       try {
         return await borrow(node.pool, {
           borrower,
@@ -126,8 +129,9 @@ export class DatabaseManager implements Observed, Closeable {
         });
       } catch (error) {
         // A failover under way: the next look tells who is primary now.
-        if (!(error instanceof DatabaseError) || error.code !== 'DB_NODE_FENCED' || performance.now() >= deadlineMs)
-          throw error;
+        const isElsewhere =
+          options.node === undefined && error instanceof DatabaseError && error.code === 'DB_NODE_FENCED';
+        if (!isElsewhere || performance.now() >= deadlineMs) throw error;
         this.#cluster.suspect(node);
       }
     }
@@ -220,6 +224,13 @@ export class DatabaseManager implements Observed, Closeable {
     noteClosed(this);
     await this.#transactions.close();
     await this.#cluster.close();
+  }
+
+  #named(name: string | undefined): ClusterNode | null {
+    if (name === undefined) return null;
+    const node = this.#cluster.nodes.find((each) => each.name === name);
+    if (node === undefined) throw new DatabaseError('DB_CONFIG_INVALID', { detail: `no node is called ${name}` });
+    return node;
   }
 
   async #nodeFor(preference: ReadPreference, timeoutMs: number): Promise<ClusterNode> {
