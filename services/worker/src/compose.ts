@@ -1,5 +1,6 @@
 import { type Closeable, errorOf, openHttp, Scope, type ServiceContext } from '@tradestream/runtime';
 import { BatchApplier } from './apply-batch.ts';
+import { ColumnPool } from './column-pool.ts';
 import type { WorkerConfig } from './config.ts';
 import { APPLICATION_NAME, type Connections, closeSoon, openConnections } from './connections.ts';
 import { GenerationMap } from './generation-map.ts';
@@ -14,7 +15,8 @@ import { Worker } from './worker.ts';
 import { WorkerMetrics } from './worker-metrics.ts';
 import { WorkingState } from './working-state.ts';
 
-const RECEIPTS_KEPT = 50_000;
+/** In each of two generations: enough for a producer that sends again at once; the index knows them all. */
+const RECEIPTS_KEPT = 20_000;
 /** What was fetched lives until its last record is applied: small answers are let go of sooner. */
 const FETCH_BYTES_MAX = 2 * 1024 * 1024;
 const SAMPLE_MS = 1_000;
@@ -96,6 +98,7 @@ async function makeBench(config: WorkerConfig, connections: Connections): Promis
     recordBytesMax: config.TRADESTREAM_WORKER_RECORD_BYTES_MAX,
     positions: new Map(),
     state: new WorkingState({ entriesMax }),
+    columns: new ColumnPool(),
     schemas,
     receipts: new GenerationMap(RECEIPTS_KEPT),
     failing: new Map(),
@@ -173,6 +176,7 @@ function noteCommitted(bench: Workbench, batch: Batch): void {
     position.committed = { offset: move.toOffset, seq: move.toSeq, hash: move.lastHash };
     position.markedSeq = Math.max(position.markedSeq, move.publishedSeq);
   }
+  bench.columns.giveBack(batch.plan.memory);
   bench.schemas.stored(batch.plan.schemas);
   for (const { from } of batch.plan.parked) {
     if (from.kind === 'command') bench.failing.delete(from.commandId);

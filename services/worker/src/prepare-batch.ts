@@ -1,6 +1,7 @@
 import type { Session } from '@tradestream/database';
 import type { LogRecord } from '@tradestream/messaging';
 import { invariant } from '@tradestream/runtime';
+import type { ColumnPool } from './column-pool.ts';
 import { type Decided, decideBatch, type KnownReceipt, type ReceiptBook } from './decide-batch.ts';
 import {
   type DecodedCommand,
@@ -25,6 +26,7 @@ export type Workbench = {
   readonly recordBytesMax: number;
   readonly positions: Positions;
   readonly state: WorkingState;
+  readonly columns: ColumnPool;
   readonly schemas: SchemaBook;
   /** Receipts of lately seen ids; the unique index has the last word. */
   readonly receipts: GenerationMap<string, KnownReceipt>;
@@ -148,8 +150,9 @@ export function decideOnce(
   const moves = moveAll(bench, decoded, before);
   const touched = state.touched();
   const schemaIds = new Set(decoded.map((record) => schemaIdOf(record.record) ?? -1));
-  const { topic } = bench;
-  const plan = planWrite({ topic, moves, decided, touched, schemas: bench.schemas.unstored(schemaIds) });
+  const { topic, columns, schemas } = bench;
+  const memory = columns.take();
+  const plan = planWrite({ topic, memory, moves, decided, touched, schemas: schemas.unstored(schemaIds) });
   return makeBatch(bench, { records, plan, touched, commandIds });
 }
 

@@ -24,6 +24,7 @@ export type TouchedByBatch = {
  */
 const ENTRIES_MIN = 50_000;
 const ORDERS_SHARE = 8;
+const TRADES_KEPT = 20_000;
 
 /**
  * The state that commands are decided on: values kept from batch to batch, and a record of what
@@ -54,7 +55,7 @@ export class WorkingState implements MutableState {
   constructor(options: { readonly entriesMax: number }) {
     this.#entriesMax = options.entriesMax;
     this.#orders = new GenerationMap(Math.max(ENTRIES_MIN, Math.floor(options.entriesMax / ORDERS_SHARE)));
-    this.#trades = new GenerationMap(ENTRIES_MIN);
+    this.#trades = new GenerationMap(TRADES_KEPT);
   }
 
   /** Starts a batch on what the last one left. */

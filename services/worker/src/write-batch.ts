@@ -1,5 +1,11 @@
 import type { JoinedEvents } from '@tradestream/contracts';
-import { DatabaseError, type Session, type Statement } from '@tradestream/database';
+import {
+  type ColumnMemory,
+  DatabaseError,
+  type Session,
+  type Statement,
+  withColumnMemory,
+} from '@tradestream/database';
 import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
 import type { Decided, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
@@ -26,6 +32,8 @@ import {
 
 /** One transaction's worth of writes, sorted by key and encoded: nothing is left to compute but the batch number. */
 export type WritePlan = {
+  /** Where its columns are. */
+  readonly memory: ColumnMemory;
   readonly moves: readonly PartitionMove[];
   /** Null when the batch has none. */
   readonly events: EventColumns | null;
@@ -57,6 +65,7 @@ export type BatchCounts = {
 };
 
 export type PlanInput = {
+  readonly memory: ColumnMemory;
   readonly topic: string;
   readonly moves: readonly PartitionMove[];
   readonly decided: Decided;
@@ -66,6 +75,10 @@ export type PlanInput = {
 
 /** Puts a decided batch into its statements. Order of tables, and of keys within each, is the same for every writer. */
 export function planWrite(input: PlanInput): WritePlan {
+  return withColumnMemory(input.memory, () => plan(input));
+}
+
+function plan(input: PlanInput): WritePlan {
   const { topic, decided, touched } = input;
   const balances = touched.balances.toSorted(byUserAndAsset);
   const unmade = balances.filter((balance) => balance.before.version === 0);
@@ -92,6 +105,7 @@ export function planWrite(input: PlanInput): WritePlan {
     ...when(input.schemas.length, () => addSchemas(input.schemas)),
   ];
   return {
+    memory: input.memory,
     moves: input.moves,
     events: decided.events.length === 0 ? null : eventColumns(decided),
     parked: decided.parked,
@@ -138,10 +152,11 @@ export async function writeBatch(
     const batch = Number(rows[0]?.batch);
     invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
     const { timeline, eventSchemaId: schemaId } = options;
-    if (plan.events !== null) {
-      const joined = plan.events.encoded.join({ timeline, batch });
-      void send(addEvents(plan.events, { joined, batch, timeline, schemaId }));
-      written = { heads: plan.events.heads, joined, timeline, schemaId };
+    const { events, memory } = plan;
+    if (events !== null) {
+      const joined = events.encoded.join({ timeline, batch });
+      void send(withColumnMemory(memory, () => addEvents(events, { joined, batch, timeline, schemaId })));
+      written = { heads: events.heads, joined, timeline, schemaId };
     }
   } catch {
     await rollBack(session, sent);

@@ -28,13 +28,17 @@ export function encodeEvent(envelope: EventEnvelope): Buffer {
 
 const PACK_BYTES = 512 * 1024;
 const LENGTH_BYTES = 4;
+/** Memory of packs that were joined; while one batch commits the next is packed. */
+const idle: ByteWriter[] = [];
+const IDLE_MAX = 2;
+const NO_TAILS = new ByteWriter(0);
 
 /**
  * The events of a batch, encoded before their batch number is known, one behind the other in one
  * piece of memory.
  */
 export class EventPack {
-  readonly #tails = new ByteWriter(PACK_BYTES);
+  #tails = idle.pop() ?? new ByteWriter(PACK_BYTES);
   readonly #ends: number[] = [];
   readonly #partitions: number[] = [];
   readonly #seqs: number[] = [];
@@ -51,7 +55,7 @@ export class EventPack {
     this.#seqs.push(place.seq);
   }
 
-  /** Every event's bytes with its place. */
+  /** Every event's bytes with its place. Once: the pack's memory goes to the next one. */
   join({ timeline, batch }: Pick<EventPlace, 'timeline' | 'batch'>): JoinedEvents {
     const joined = new ByteWriter(this.#tails.length + this.#ends.length * PLACE_BYTES);
     const ends: number[] = [];
@@ -65,6 +69,9 @@ export class EventPack {
       joined.lengthAt(start);
       ends.push(joined.length);
     }
+    this.#tails.clear();
+    if (idle.length < IDLE_MAX) idle.push(this.#tails);
+    this.#tails = NO_TAILS;
     return new JoinedEvents(joined, ends);
   }
 }

@@ -1,31 +1,75 @@
 /** Longest header of an array: dimensions, null flag, element type, length, lower bound. */
 const HEADER_BYTES = 20;
 
-/** A growing buffer that holds one array in PostgreSQL's binary form; used again for each array. */
+const FIRST_BYTES = 1 << 20;
+
+/**
+ * Memory for the columns of one batch, used again for the next. A batch's columns are megabytes that
+ * live for the time of a commit: made anew each time they are what drives the garbage collector.
+ */
+export class ColumnMemory {
+  /** Grows to what the largest batch needed. */
+  bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  /** Where the next column begins. */
+  at = 0;
+
+  /** Nothing refers to the columns any more: the server has answered. */
+  reuse(): void {
+    this.at = 0;
+  }
+}
+
+/**
+ * Writes arrays in PostgreSQL's binary form, one after the other: into memory of its own, from which
+ * each is copied out, or into a batch's memory, where each stays.
+ */
 export class ArrayWriter {
-  #bytes = Buffer.allocUnsafe(1 << 20);
+  readonly #own = new ColumnMemory();
+  #memory = this.#own;
+  #bytes = this.#own.bytes;
+  #start = 0;
   #at = 0;
   #nulls = false;
+
+  /** Whatever `work` writes stays in `memory`. */
+  within<T>(memory: ColumnMemory, work: () => T): T {
+    const before = this.#memory;
+    this.#memory = memory;
+    try {
+      return work();
+    } finally {
+      this.#memory = before;
+    }
+  }
 
   /** Starts an array of `count` elements of the type with this object id. */
   begin(elementOid: number, count: number): void {
     this.#nulls = false;
-    this.#at = 0;
+    this.#bytes = this.#memory.bytes;
+    this.#start = this.#memory.at;
+    this.#at = this.#start;
     this.reserve(HEADER_BYTES);
     const bytes = this.#bytes;
-    bytes.writeInt32BE(count === 0 ? 0 : 1, 0);
-    bytes.writeInt32BE(elementOid, 8);
-    bytes.writeInt32BE(count, 12);
-    bytes.writeInt32BE(1, 16);
-    this.#at = count === 0 ? 12 : HEADER_BYTES;
+    const start = this.#start;
+    bytes.writeInt32BE(count === 0 ? 0 : 1, start);
+    bytes.writeInt32BE(elementOid, start + 8);
+    bytes.writeInt32BE(count, start + 12);
+    bytes.writeInt32BE(1, start + 16);
+    this.#at = start + (count === 0 ? 12 : HEADER_BYTES);
   }
 
   /** Makes room for `count` more bytes, the element's length included. */
   reserve(count: number): void {
     if (this.#at + count <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at + count));
-    this.#bytes.copy(larger, 0, 0, this.#at);
+    // Columns that are done stay where they are; only the one being written moves.
+    const written = this.#at - this.#start;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, written + count));
+    this.#bytes.copy(larger, 0, this.#start, this.#at);
     this.#bytes = larger;
+    this.#start = 0;
+    this.#at = written;
+    this.#memory.bytes = larger;
+    this.#memory.at = 0;
   }
 
   null(): void {
@@ -92,10 +136,13 @@ export class ArrayWriter {
     this.#at = start + length;
   }
 
-  /** The array as bytes of its own. */
+  /** The array: a copy, or its place in the batch's memory. */
   take(): Buffer {
-    this.#bytes.writeInt32BE(this.#nulls ? 1 : 0, 4);
-    return Buffer.from(this.#bytes.subarray(0, this.#at));
+    this.#bytes.writeInt32BE(this.#nulls ? 1 : 0, this.#start + 4);
+    const array = this.#bytes.subarray(this.#start, this.#at);
+    if (this.#memory === this.#own) return Buffer.from(array);
+    this.#memory.at = this.#at;
+    return array;
   }
 
   /** Short ids are ASCII: a loop beats a call into the encoder. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { arrays } from './arrays.ts';
+import { ColumnMemory } from './array-writer.ts';
+import { arrays, withColumnMemory } from './arrays.ts';
 
 /** The elements of an array in PostgreSQL's binary form, by its description; null for a null. */
 function readArray(bytes: Buffer): { readonly oid: number; readonly elements: readonly (Buffer | null)[] } {
@@ -155,4 +156,31 @@ describe('uuid', () => {
     ];
     for (const value of wrong) expect(() => arrays.uuid([value]), value).toThrow(TypeError);
   });
+});
+
+test('columns in a memory of their own stay as they were while more are made, and while it grows', () => {
+  const memory = new ColumnMemory();
+  const makers = [
+    () => arrays.text(['a', null, 'é']),
+    () => arrays.int8([1, 2n, null]),
+    () => arrays.bytea([Buffer.alloc(700_000, 1)]),
+    () => arrays.numeric18([10n ** 30n, 0n]),
+    () => arrays.bytea([Buffer.alloc(900_000, 2)]),
+    () => arrays.uuid([]),
+  ];
+  const alone = makers.map((make) => make());
+  for (let round = 0; round < 3; round += 1) {
+    const kept = withColumnMemory(memory, () => makers.map((make) => make()));
+    expect(kept.map((bytes, index) => bytes.equals(alone[index] ?? Buffer.alloc(0)))).toEqual(makers.map(() => true));
+    memory.reuse();
+  }
+  expect(arrays.text(['a', null, 'é']).equals(alone[0] ?? Buffer.alloc(0))).toBe(true);
+});
+
+test('a memory that is used again holds the new columns where the old ones were', () => {
+  const memory = new ColumnMemory();
+  const first = withColumnMemory(memory, () => arrays.int4([1]));
+  memory.reuse();
+  const second = withColumnMemory(memory, () => arrays.int4([2]));
+  expect(first.equals(second)).toBe(true);
 });

@@ -1,4 +1,4 @@
-import { ArrayWriter } from './array-writer.ts';
+import { ArrayWriter, type ColumnMemory } from './array-writer.ts';
 import { writeNumeric18 } from './numeric.ts';
 
 /** Object ids of the element types; fixed in every server. */
@@ -63,6 +63,11 @@ export const arrays = {
       writer.int64(value - EPOCH_2000_MICROS);
     }),
 } as const;
+
+/** Columns that `work` makes live in `memory` until it is used again; `work` is done when it returns. */
+export function withColumnMemory<T>(memory: ColumnMemory, work: () => T): T {
+  return writer.within(memory, work);
+}
 
 function build<T>(oid: number, values: readonly (T | null)[], write: (value: T) => void): Buffer {
   writer.begin(oid, values.length);

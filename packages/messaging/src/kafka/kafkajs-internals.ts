@@ -50,7 +50,12 @@ export type WireRequest<T> = {
 };
 
 /** What kafkajs' own encoder looks like to the code that takes one. */
-export type WireBody = { readonly buf: Buffer; readonly buffer: Buffer };
+export type WireBody = {
+  readonly buf: Buffer;
+  readonly buffer: Buffer;
+  /** Where the body begins in memory that has room for the headers before it. */
+  readonly inPlace?: { readonly memory: Buffer; readonly start: number };
+};
 
 export type GroupMember = { readonly memberId: string; readonly memberMetadata: Buffer };
 
@@ -106,6 +111,13 @@ export interface KafkajsCluster {
   findGroupCoordinator(options: { readonly groupId: string }): Promise<KafkajsBroker>;
 }
 
+type Encoder = {
+  buf: Buffer;
+  offset: number;
+  inPlace?: WireBody['inPlace'];
+  writeEncoder(value: WireBody): Encoder;
+};
+
 type RequestQueue = {
   readonly pending: readonly unknown[];
   readonly throttledUntil: number;
@@ -119,6 +131,7 @@ type Internals = {
   readonly createLogger: (options: { readonly level: number; readonly logCreator: unknown }) => KafkajsLogger;
   readonly createErrorFromCode: (code: number) => Error & { readonly type?: string; readonly retriable?: boolean };
   readonly RequestQueue: { readonly prototype: RequestQueue };
+  readonly Encoder: { readonly prototype: Encoder };
 };
 
 export const { Cluster, createLogger, createErrorFromCode } = loadInternals();
@@ -132,13 +145,16 @@ function loadInternals(): Internals {
   const loggers: unknown = require('kafkajs/src/loggers');
   const errors: unknown = require('kafkajs/src/protocol/error');
   const queue: unknown = require('kafkajs/src/network/requestQueue');
+  const encoder: unknown = require('kafkajs/src/protocol/encoder');
   const internals: Internals = {
     Cluster: cluster as Internals['Cluster'],
     createLogger: (loggers as { createLogger: Internals['createLogger'] }).createLogger,
     createErrorFromCode: (errors as { createErrorFromCode: Internals['createErrorFromCode'] }).createErrorFromCode,
     RequestQueue: queue as Internals['RequestQueue'],
+    Encoder: encoder as Internals['Encoder'],
   };
   patchIdleTimers(internals.RequestQueue.prototype);
+  patchBodyCopies(internals.Encoder.prototype);
   return internals;
 }
 
@@ -155,5 +171,25 @@ function patchIdleTimers(queue: RequestQueue): void {
       this.throttleCheckTimeoutId = null;
       this.checkPendingRequests();
     }, delayMs);
+  };
+}
+
+/**
+ * kafkajs copies a request's body twice, each time into zeroed memory of the next power of two: three
+ * to four times its size, which the garbage collector is told of. A body with room before it gets its
+ * headers written there.
+ */
+function patchBodyCopies(encoder: Encoder): void {
+  const copyEncoder = encoder.writeEncoder;
+  encoder.writeEncoder = function writeEncoder(this: Encoder, value: WireBody): Encoder {
+    const { inPlace } = value;
+    if (inPlace === undefined || inPlace.start < this.offset) return copyEncoder.call(this, value);
+    const start = inPlace.start - this.offset;
+    const end = inPlace.start + value.buffer.length;
+    this.buf.copy(inPlace.memory, start, 0, this.offset);
+    this.buf = inPlace.memory.subarray(start, end);
+    this.offset = end - start;
+    this.inPlace = { memory: inPlace.memory, start };
+    return this;
   };
 }

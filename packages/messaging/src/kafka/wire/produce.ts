@@ -1,4 +1,4 @@
-import type { WireRequest } from '../kafkajs-internals.ts';
+import type { WireBody, WireRequest } from '../kafkajs-internals.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 
@@ -14,6 +14,8 @@ export type ProducedPartition = {
 type ProduceResponse = { readonly clientSideThrottleTime: number; readonly partitions: readonly ProducedPartition[] };
 
 const ACKS_ALL = -1;
+/** For the request's headers, of which the client's id is the one that varies. */
+const HEADER_ROOM = 512;
 
 /** Produce, version 7 (brokers since 2.1), acknowledged by all in-sync replicas; one batch a partition. */
 export function produceRequest(batches: readonly ProduceBatch[], timeoutMs: number): WireRequest<ProduceResponse> {
@@ -24,13 +26,11 @@ export function produceRequest(batches: readonly ProduceBatch[], timeoutMs: numb
   };
 }
 
-function encode(
-  batches: readonly ProduceBatch[],
-  timeoutMs: number,
-): { readonly buf: Buffer; readonly buffer: Buffer } {
+function encode(batches: readonly ProduceBatch[], timeoutMs: number): WireBody {
   const topics = Map.groupBy(batches, (batch) => batch.topic);
   const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length + 8 + Buffer.byteLength(batch.topic) + 6, 16);
-  const writer = new ByteWriter(bytes);
+  const writer = new ByteWriter(HEADER_ROOM + bytes);
+  writer.position = HEADER_ROOM;
   writer.int16(-1);
   writer.int16(ACKS_ALL);
   writer.int32(timeoutMs);
@@ -44,8 +44,8 @@ function encode(
       writer.bytes(batch.bytes);
     }
   }
-  const buffer = writer.written();
-  return { buf: buffer, buffer };
+  const buffer = writer.written().subarray(HEADER_ROOM);
+  return { buf: buffer, buffer, inPlace: { memory: writer.buffer, start: HEADER_ROOM } };
 }
 
 function decode(payload: Buffer): ProduceResponse {
