@@ -115,7 +115,7 @@ type Encoder = {
   buf: Buffer;
   offset: number;
   inPlace?: WireBody['inPlace'];
-  writeEncoder(value: WireBody): Encoder;
+  writeEncoder: (this: Encoder, value: WireBody) => Encoder;
 };
 
 type RequestQueue = {
