@@ -88,3 +88,35 @@ test('of a thousand commits cut off before or after they arrive none is lost and
     { count, sum: 200 + count },
   ]);
 });
+
+test('of transactions whose sessions are ended at any moment, those called committed are there and no others', async () => {
+  await using tx = open({ maxSize: 8 });
+  const committed: number[] = [];
+  const undecided: number[] = [];
+  let next = 0;
+  let running = true;
+  const worker = async () => {
+    while (running) {
+      const id = next;
+      next += 1;
+      try {
+        await tx.manager.transaction((transaction) => transaction.execute('INSERT INTO done VALUES (?)', [id]));
+        committed.push(id);
+      } catch {
+        undecided.push(id);
+      }
+    }
+  };
+  const workers = Array.from({ length: 8 }, worker);
+  for (let round = 0; round < 4_000; round += 1) {
+    await sql('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ?', [
+      tx.applicationName,
+    ]);
+  }
+  running = false;
+  await Promise.all(workers);
+  expect(tx.events.some((event) => event.type === 'retry')).toBe(true);
+  expect(undecided).toEqual([]);
+  const kept = await sql<{ id: number }>('SELECT id FROM done ORDER BY id');
+  expect(kept.map(({ id }) => id)).toEqual(committed.toSorted((one, other) => one - other));
+});
