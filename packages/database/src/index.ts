@@ -1,6 +1,16 @@
 export { amountFromNumeric } from './binary/amount-from-numeric.ts';
 export { ColumnMemory } from './binary/array-writer.ts';
 export { arrays, withColumnMemory } from './binary/arrays.ts';
+export type { CacheReading, CacheStore } from './cache/cache-store.ts';
+export { type MemoryCacheOptions, MemoryCacheStore } from './cache/memory-cache-store.ts';
+export {
+  type CachedQueryOptions,
+  type CachedResult,
+  type CacheFigures,
+  QueryCache,
+  type QueryCacheConfig,
+} from './cache/query-cache.ts';
+export { type RedisCacheOptions, RedisCacheStore } from './cache/redis-cache-store.ts';
 export type { Connection, ExecuteOptions, QueryResult } from './connection.ts';
 export type { DatabaseConfig } from './database-config.ts';
 export { openSession, type SessionOptions } from './driver/open-session.ts';
