@@ -148,7 +148,7 @@ export function decideOnce(
   }
   for (const commandId of commandIds) keepReceipt(bench, receipts, commandId);
   const moves = moveAll(bench, decoded, before);
-  const touched = state.touched();
+  const touched = state.take();
   const schemaIds = new Set(decoded.map((record) => schemaIdOf(record.record) ?? -1));
   const { topic, columns, schemas } = bench;
   const memory = columns.take();

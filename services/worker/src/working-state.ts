@@ -1,29 +1,28 @@
 import type { Balance, MutableState, Order } from '@tradestream/trading';
 import { GenerationMap } from './generation-map.ts';
+import { KeptBalances } from './kept-balances.ts';
 
-/** A value as the batch leaves it, beside the value that the batch found. */
-export type Touched<Value> = {
-  current: Value;
-  /** The value before this batch; undefined where the batch made the row. */
-  before: Value | undefined;
+/** A balance as the batch leaves it, beside the one that the batch found. */
+export type BalanceTouched = { current: Balance; readonly before: Balance };
+
+/** The same of an order; `before` is undefined where the batch made it. */
+export type OrderTouched = {
+  current: Order;
+  before: Order | undefined;
   /** Serial of the batch that touched it last. */
   mark: number;
 };
 
-export type BalanceTouched = Touched<Balance> & { before: Balance };
-
 export type TouchedByBatch = {
   readonly balances: readonly BalanceTouched[];
-  readonly orders: readonly Touched<Order>[];
+  readonly orders: readonly OrderTouched[];
   readonly trades: readonly { readonly symbol: string; readonly tradeId: string }[];
 };
 
-/**
- * Most orders are closed soon and then not asked for again; a trade is asked for again only by a
- * duplicate, which the unique index finds all the same. A batch's own must fit in any case.
- */
-const ENTRIES_MIN = 50_000;
+/** Open orders are kept, with those that a batch has just closed; a batch's own must fit in any case. */
+const ORDERS_MIN = 50_000;
 const ORDERS_SHARE = 8;
+/** A trade is asked for again only by a duplicate, which the unique index finds all the same. */
 const TRADES_KEPT = 20_000;
 
 /**
@@ -41,29 +40,28 @@ export class WorkingState implements MutableState {
   /** Whether an unknown order may be taken for absent: only where its insert will prove it. */
   placing = false;
 
-  readonly #assets = new Map<string, GenerationMap<string, BalanceTouched>>();
-  readonly #orders: GenerationMap<string, Touched<Order>>;
+  readonly #assets = new Map<string, KeptBalances>();
+  readonly #orders: GenerationMap<string, OrderTouched>;
   readonly #trades: GenerationMap<string, true>;
   readonly #entriesMax: number;
   #absentOrders = new Set<string>();
   #absentTrades = new Set<string>();
   #mark = 0;
   #balances: BalanceTouched[] = [];
-  #touchedOrders: Touched<Order>[] = [];
+  #touchedOrders: OrderTouched[] = [];
+  /** Orders closed by the batch taken last: the batch after the next finds them in the ledger, should it ask. */
+  #closed: string[] = [];
   #newTrades: { readonly symbol: string; readonly tradeId: string }[] = [];
 
   constructor(options: { readonly entriesMax: number }) {
     this.#entriesMax = options.entriesMax;
-    this.#orders = new GenerationMap(Math.max(ENTRIES_MIN, Math.floor(options.entriesMax / ORDERS_SHARE)));
+    this.#orders = new GenerationMap(Math.max(ORDERS_MIN, Math.floor(options.entriesMax / ORDERS_SHARE)));
     this.#trades = new GenerationMap(TRADES_KEPT);
   }
 
   /** Starts a batch on what the last one left. */
   begin(): void {
     this.#mark += 1;
-    // What they were before is of use to their own batch alone, and would double what is kept.
-    for (const entry of this.#balances) entry.before = entry.current;
-    for (const entry of this.#touchedOrders) entry.before = entry.current;
     this.#balances = [];
     this.#touchedOrders = [];
     this.#newTrades = [];
@@ -71,17 +69,20 @@ export class WorkingState implements MutableState {
     this.missingOrders.clear();
   }
 
-  /** What the batch read or wrote, each once. */
-  touched(): TouchedByBatch {
-    return { balances: this.#balances, orders: this.#touchedOrders, trades: this.#newTrades };
+  /** What the batch read or wrote, each once. The batch is over: its effects are what is kept now. */
+  take(): TouchedByBatch {
+    const taken = { balances: this.#balances, orders: this.#touchedOrders, trades: this.#newTrades };
+    for (const { current, before } of taken.balances) {
+      if (current !== before) this.#assets.get(current.asset)?.set(current);
+    }
+    for (const orderId of this.#closed) this.#orders.delete(orderId);
+    this.#closed = taken.orders.flatMap(({ current }) => (isClosed(current) ? [current.orderId] : []));
+    this.begin();
+    return taken;
   }
 
   /** Takes the batch back, as if it had not been decided. */
   undo(): void {
-    for (const entry of this.#balances) {
-      entry.current = entry.before;
-      entry.mark = 0;
-    }
     for (const entry of this.#touchedOrders) {
       if (entry.before === undefined) this.#orders.delete(entry.current.orderId);
       else entry.current = entry.before;
@@ -104,7 +105,7 @@ export class WorkingState implements MutableState {
   }
 
   loadBalance(balance: Balance): void {
-    this.#ofAsset(balance.asset).set(balance.userId, { current: balance, before: balance, mark: 0 });
+    this.#ofAsset(balance.asset).set(balance);
   }
 
   loadOrder(order: Order): void {
@@ -128,13 +129,10 @@ export class WorkingState implements MutableState {
   }
 
   balance(userId: string, asset: string): Balance {
-    const entry = this.#assets.get(asset)?.get(userId);
-    if (entry === undefined) {
-      this.missingBalances.set(`${userId}\u0000${asset}`, { userId, asset });
-      return { userId, asset, available: 0n, held: 0n, version: 0 };
-    }
-    if (entry.mark !== this.#mark) this.#touchBalance(entry);
-    return entry.current;
+    const touched = this.#touchBalance(userId, asset);
+    if (touched !== undefined) return touched.current;
+    this.missingBalances.set(`${userId}\u0000${asset}`, { userId, asset });
+    return { userId, asset, available: 0n, held: 0n, version: 0 };
   }
 
   order(orderId: string): Order | undefined {
@@ -156,17 +154,15 @@ export class WorkingState implements MutableState {
   }
 
   setBalance(balance: Balance): void {
-    const entry = this.#assets.get(balance.asset)?.get(balance.userId);
+    const touched = this.#touchBalance(balance.userId, balance.asset);
     // Its read was recorded as missing: the batch is decided again, this value is never written.
-    if (entry === undefined) return;
-    if (entry.mark !== this.#mark) this.#touchBalance(entry);
-    entry.current = balance;
+    if (touched !== undefined) touched.current = balance;
   }
 
   setOrder(order: Order): void {
     const entry = this.#orders.get(order.orderId);
     if (entry === undefined) {
-      const made: Touched<Order> = { current: order, before: undefined, mark: this.#mark };
+      const made: OrderTouched = { current: order, before: undefined, mark: this.#mark };
       this.#orders.set(order.orderId, made);
       this.#touchedOrders.push(made);
       return;
@@ -180,25 +176,36 @@ export class WorkingState implements MutableState {
     this.#newTrades.push({ symbol, tradeId });
   }
 
-  #touchBalance(entry: BalanceTouched): void {
-    entry.before = entry.current;
-    entry.mark = this.#mark;
-    this.#balances.push(entry);
+  /** The balance as this batch has it; undefined when it is not kept. */
+  #touchBalance(userId: string, asset: string): BalanceTouched | undefined {
+    const kept = this.#assets.get(asset);
+    if (kept === undefined) return undefined;
+    const place = kept.placeIn(this.#mark, userId);
+    if (place >= 0) return this.#balances[place];
+    const before = kept.take(this.#mark, userId, this.#balances.length);
+    if (before === undefined) return undefined;
+    const touched = { current: before, before };
+    this.#balances.push(touched);
+    return touched;
   }
 
-  #touchOrder(entry: Touched<Order>): void {
+  #touchOrder(entry: OrderTouched): void {
     entry.before = entry.current;
     entry.mark = this.#mark;
     this.#touchedOrders.push(entry);
   }
 
-  #ofAsset(asset: string): GenerationMap<string, BalanceTouched> {
+  #ofAsset(asset: string): KeptBalances {
     const known = this.#assets.get(asset);
     if (known !== undefined) return known;
-    const made = new GenerationMap<string, BalanceTouched>(this.#entriesMax);
+    const made = new KeptBalances(asset, this.#entriesMax);
     this.#assets.set(asset, made);
     return made;
   }
+}
+
+function isClosed({ status }: Order): boolean {
+  return status === 'filled' || status === 'cancelled';
 }
 
 function tradeKey(symbol: string, tradeId: string): string {

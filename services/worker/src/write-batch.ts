@@ -9,7 +9,7 @@ import {
 import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
 import type { Decided, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
-import type { BalanceTouched, Touched, TouchedByBatch } from './working-state.ts';
+import type { BalanceTouched, OrderTouched, TouchedByBatch } from './working-state.ts';
 import {
   addConflicts,
   addEvents,
@@ -83,7 +83,7 @@ function plan(input: PlanInput): WritePlan {
   const balances = touched.balances.toSorted(byUserAndAsset);
   const unmade = balances.filter((balance) => balance.before.version === 0);
   const orders = touched.orders.toSorted((a, b) => compareText(a.current.orderId, b.current.orderId));
-  const found = orders.filter((order): order is Touched<Order> & { before: Order } => order.before !== undefined);
+  const found = orders.filter((order): order is OrderTouched & { before: Order } => order.before !== undefined);
   const made = orders.filter((order) => order.before === undefined).map((order) => order.current);
   const receipts = decided.receipts.toSorted(byCommandId);
   const trades = decided.events.filter(isTrade).map(withTradeKey).toSorted(byTradeKey);

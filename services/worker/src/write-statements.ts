@@ -4,7 +4,7 @@ import type { Order } from '@tradestream/trading';
 import type { Decided, NewConflict, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
 import { headerOf, TIMESTAMP_MS } from './decode-record.ts';
 import type { PublishedEvent } from './recent-events.ts';
-import type { BalanceTouched, Touched } from './working-state.ts';
+import type { BalanceTouched, OrderTouched } from './working-state.ts';
 
 const TRACEPARENT_MAX = 128;
 
@@ -66,7 +66,7 @@ export function addZeroBalances(keys: readonly { readonly userId: string; readon
 }
 
 /** Orders that the batch found: written, or only read and then compared as they stand. */
-export function writeOrders(orders: readonly (Touched<Order> & { before: Order })[]): Statement {
+export function writeOrders(orders: readonly (OrderTouched & { before: Order })[]): Statement {
   return {
     name: 'write_orders',
     text: 'SELECT ledger.write_orders($1, $2, $3, $4, $5, $6, $7, $8)',
