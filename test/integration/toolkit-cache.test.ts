@@ -140,9 +140,9 @@ describe.each(ADAPTERS)('a cache in %s', (_name, open) => {
       new QueryCache({ database: db, store, waitMs: 20_000 }),
     ];
     const answers = await Promise.all(
-      Array.from({ length: 40 }, (_, at) => (caches[at % 2] ?? caches[0])?.query(text, [5], CACHED)),
+      Array.from({ length: 20 }, () => caches.map((cache) => cache.query(text, [5], CACHED))).flat(),
     );
-    expect(answers.filter((answer) => answer?.cached === false).length).toBeLessThanOrEqual(2);
+    expect(answers.filter((answer) => answer.cached === false).length).toBeLessThanOrEqual(2);
     const calls = await Promise.all(
       ['primary', ...Object.keys(database.replicaUrls)].map(async (node) => {
         await using connection = await db.getConnection({ node });

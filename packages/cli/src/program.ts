@@ -5,9 +5,12 @@ import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { healthCommand } from './commands/health.ts';
+import { indexesCommand } from './commands/indexes.ts';
 import { lagCommand } from './commands/lag.ts';
+import { optimizeCommand } from './commands/optimize.ts';
 import { produceCommand } from './commands/produce.ts';
 import { receiptCommand } from './commands/receipt.ts';
+import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -57,6 +60,9 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   ordersCommand,
   balancesCommand,
   candlesCommand,
+  sqlCommand,
+  optimizeCommand,
+  indexesCommand,
   lagCommand,
   healthCommand,
   alertsCommand,
