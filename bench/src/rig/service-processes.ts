@@ -3,7 +3,13 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Closeable } from '@tradestream/runtime';
-import { type AccessTokens, type Endpoints, endpointsOfService, type ServiceName } from '@tradestream/stack';
+import {
+  type AccessTokens,
+  type Endpoints,
+  endpointsOfService,
+  FRUGAL_NODE,
+  type ServiceName,
+} from '@tradestream/stack';
 
 export type ServiceOptions = {
   readonly service: ServiceName;
@@ -31,7 +37,7 @@ export class ServiceProcess implements Closeable {
     this.name = service;
     const profiling =
       profileFolder === null || service !== 'worker' ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
-    this.#child = spawn(process.execPath, [...profiling, `services/${service}/src/main.ts`], {
+    this.#child = spawn(process.execPath, [...FRUGAL_NODE.flags, ...profiling, `services/${service}/src/main.ts`], {
       env: environmentOf(options),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -76,6 +82,7 @@ function environmentOf(options: ServiceOptions): NodeJS.ProcessEnv {
   const replicas = Object.values(replicaUrls).join(',');
   const env: NodeJS.ProcessEnv = {
     PATH: process.env['PATH'],
+    ...FRUGAL_NODE.env,
     KAFKA_BROKERS: endpoints.kafkaBrokers,
     SCHEMA_REGISTRY_URL: endpoints.schemaRegistryUrl,
     [`${own}DATABASE_URL`]: databaseUrl,

@@ -54,7 +54,7 @@ export {
   encodeEvent,
   type JoinedEvents,
 } from './avro/event-codec.ts';
-export { frame, readFrame } from './avro/wire-frame.ts';
+export { FRAME_BYTES, frame, frameInto, readFrame } from './avro/wire-frame.ts';
 export { parseWriterSchema, type WriterSchema } from './avro/writer-schema.ts';
 export { commandToJson, type ParsedCommand, parseCommandJson } from './command-json.ts';
 export { formatTime, parseTime } from './command-time.ts';

@@ -8,6 +8,7 @@ export {
 } from './endpoints/endpoints-file.ts';
 export { endpointsOfService, type ServiceEndpoints } from './endpoints/service-endpoints.ts';
 export { STACK_ERRORS, StackError } from './errors.ts';
+export { FRUGAL_NODE } from './frugal-node.ts';
 export { acquireFileLock, holderPid } from './host/file-lock.ts';
 export { openStack } from './open-stack.ts';
 export { createProgressReporter, type ProgressReporter } from './progress-reporter.ts';

@@ -1,4 +1,4 @@
-import { eventHeaders, frame } from '@tradestream/contracts';
+import { eventHeaders, FRAME_BYTES, frameInto } from '@tradestream/contracts';
 import { arrays, type Session } from '@tradestream/database';
 import type { OutgoingRecord, Producer } from '@tradestream/messaging';
 import { AppError, errorOf, type Logger, type Readiness, sleep } from '@tradestream/runtime';
@@ -40,6 +40,7 @@ const SOURCE = '/tradestream/worker';
 const PAUSE_MAX_MS = 5_000;
 /** Committed events are kept for so many sends; a relay further behind reads the table. */
 const RECENT_SENDS = 3;
+const NO_FRAMES = Buffer.alloc(0);
 /** An idle owner marks what it has published after this pause; a busy one's next batch carries it. */
 const MARK_PAUSE_MS = 200;
 
@@ -53,6 +54,7 @@ export class EventRelay {
   readonly #options: RelayOptions;
   readonly #stopping = new AbortController();
   readonly #recent: RecentEvents;
+  #frames = NO_FRAMES;
   #session: Session | null = null;
   #wake: PromiseWithResolvers<void> | null = null;
   #notified = false;
@@ -117,13 +119,37 @@ export class EventRelay {
     const next = await Promise.all(
       behind.map(async (position) => ({ position, events: await this.#next(position, share) })),
     );
-    const records = next.flatMap(({ position, events }) => events.map((event) => recordOf(position.partition, event)));
-    await producer.send(eventsTopic, records, { signal: this.#stopping.signal });
+    const records = this.#recordsOf(next);
+    try {
+      await producer.send(eventsTopic, records, { signal: this.#stopping.signal });
+    } catch (error) {
+      this.#frames = NO_FRAMES; // the producer may still read what it was given
+      throw error;
+    }
     for (const { position, events } of next) {
       position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? position.publishedSeq);
     }
     metrics.published(records.length);
     return records.length;
+  }
+
+  /** One batch is outstanding, so that the values of the next can stand where those of the last one stood. */
+  #recordsOf(
+    next: readonly { readonly position: Position; readonly events: readonly PublishedEvent[] }[],
+  ): readonly OutgoingRecord[] {
+    let bytes = 0;
+    for (const { events } of next) for (const { payload } of events) bytes += FRAME_BYTES + payload.length;
+    if (this.#frames.length < bytes) this.#frames = Buffer.allocUnsafeSlow(bytes * 2);
+    const records: OutgoingRecord[] = [];
+    let at = 0;
+    for (const { position, events } of next) {
+      for (const event of events) {
+        const value = frameInto(this.#frames, at, event);
+        at += value.length;
+        records.push(recordOf(position.partition, event, value));
+      }
+    }
+    return records;
   }
 
   /** What comes next, from memory or else from the table. */
@@ -256,8 +282,8 @@ function* eventsOf(written: WrittenEvents): Iterable<readonly [number, Published
   }
 }
 
-function recordOf(partition: number, event: PublishedEvent): OutgoingRecord {
-  const { seq, key, type, schemaId, timeline, timestampMs, traceparent, payload } = event;
+function recordOf(partition: number, event: PublishedEvent, value: Buffer): OutgoingRecord {
+  const { seq, key, type, timeline, timestampMs, traceparent } = event;
   const headers = eventHeaders({
     partition,
     seq,
@@ -267,5 +293,5 @@ function recordOf(partition: number, event: PublishedEvent): OutgoingRecord {
     timeMs: timestampMs,
     traceparent: traceparent ?? undefined,
   });
-  return { partition, key, value: frame(schemaId, payload), headers, timestampMs };
+  return { partition, key, value, headers, timestampMs };
 }

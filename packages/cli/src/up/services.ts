@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { endpointsFilePath, endpointsOfService, type ServiceName, type Stack } from '@tradestream/stack';
+import { endpointsFilePath, endpointsOfService, FRUGAL_NODE, type ServiceName, type Stack } from '@tradestream/stack';
 import { codeRoot, projectRoot } from '../project-root.ts';
 
 /** How one process of a service is started. */
@@ -30,6 +30,7 @@ function planOf(stack: Stack, service: ServiceName, name: string): ServicePlan {
   const { endpoints, tokens } = stack;
   const { databaseUrl, replicaUrls } = endpointsOfService(endpoints, service);
   const env: Record<string, string> = {
+    ...FRUGAL_NODE.env,
     KAFKA_BROKERS: endpoints.kafkaBrokers,
     SCHEMA_REGISTRY_URL: endpoints.schemaRegistryUrl,
     [`${own}DATABASE_URL`]: databaseUrl === '' ? endpoints.databaseUrl : databaseUrl,

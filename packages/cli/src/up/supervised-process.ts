@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Closeable } from '@tradestream/runtime';
+import { FRUGAL_NODE } from '@tradestream/stack';
 
 // States of a supervised process, and the only moves between them:
 //   running -> ended -> waiting -> running      it ended by itself: started again after a pause
@@ -81,7 +82,7 @@ export class SupervisedProcess implements Closeable {
     const port = this.#url === null ? '0' : new URL(this.#url).port;
     const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
     log.on('error', () => undefined);
-    const child = spawn(process.execPath, ['--import', PRELOAD, script], {
+    const child = spawn(process.execPath, [...FRUGAL_NODE.flags, '--import', PRELOAD, script], {
       env: { ...env, [portVariable]: port },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // A group of its own: Ctrl-C in the terminal reaches the launcher alone, which takes all down in order.

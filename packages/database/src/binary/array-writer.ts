@@ -2,6 +2,7 @@
 const HEADER_BYTES = 20;
 
 const FIRST_BYTES = 1 << 20;
+const GROWTH = 1.25;
 
 /**
  * Memory for the columns of one batch, used again for the next. A batch's columns are megabytes that
@@ -63,7 +64,7 @@ export class ArrayWriter {
     if (this.#at + count <= this.#bytes.length) return;
     // Columns that are done stay where they are; only the one being written moves.
     const written = this.#at - this.#start;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, written + count));
+    const larger = Buffer.allocUnsafeSlow(Math.max(Math.ceil(this.#bytes.length * GROWTH), written + count));
     this.#bytes.copy(larger, 0, this.#start, this.#at);
     this.#bytes = larger;
     this.#start = 0;

@@ -1,7 +1,9 @@
 import type { MessagingError } from '../errors.ts';
 import type { SendCall } from './send-call.ts';
+import type { BufferPool } from './wire/buffer-pool.ts';
 import { BatchEncoder } from './wire/encode-batch.ts';
 
+type Batch = { readonly bytes: Buffer; readonly memory: Buffer; readonly parts: readonly Chunk[] };
 type Chunk = { readonly call: SendCall; readonly indexes: number[]; taken: number };
 
 /** What waits for one partition, in the order of the calls, and the batch that is on its way. */
@@ -9,11 +11,13 @@ export class PartitionQueue {
   readonly topic: string;
   readonly partition: number;
   readonly #chunks: Chunk[] = [];
-  #batch: { readonly bytes: Buffer; readonly parts: readonly Chunk[] } | undefined;
+  readonly #pool: BufferPool;
+  #batch: Batch | undefined;
 
-  constructor(topic: string, partition: number) {
+  constructor(topic: string, partition: number, pool: BufferPool) {
     this.topic = topic;
     this.partition = partition;
+    this.#pool = pool;
   }
 
   get empty(): boolean {
@@ -44,6 +48,7 @@ export class PartitionQueue {
         offset += 1;
       }
     }
+    if (this.#batch !== undefined) this.#pool.give(this.#batch.memory);
     this.#batch = undefined;
   }
 
@@ -53,20 +58,20 @@ export class PartitionQueue {
     this.#batch = undefined;
   }
 
-  #encode(bytesMax: number): { readonly bytes: Buffer; readonly parts: readonly Chunk[] } | undefined {
+  #encode(bytesMax: number): Batch | undefined {
     const nowMs = Date.now();
     const parts: Chunk[] = [];
     let encoder: BatchEncoder | undefined;
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
       if (!chunk.call.done) {
-        encoder ??= new BatchEncoder({ bytesMax, bytesExpected: this.#bytesWaiting() });
+        encoder ??= new BatchEncoder({ bytesMax, bytesExpected: this.#bytesWaiting(), pool: this.#pool });
         const taken = addTo(encoder, chunk, nowMs);
         if (taken.length > 0) parts.push({ call: chunk.call, indexes: taken, taken: 0 });
         if (chunk.taken < chunk.indexes.length) break;
       }
       this.#chunks.shift();
     }
-    return encoder === undefined ? undefined : { bytes: encoder.finish(), parts };
+    return encoder === undefined ? undefined : { bytes: encoder.finish(), memory: encoder.memory, parts };
   }
 
   /** A guess, by the share that this partition has of each call; the encoder grows when it is short. */

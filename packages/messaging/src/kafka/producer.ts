@@ -8,7 +8,8 @@ import type { KafkaClient, TopicLeaders } from './kafka-client.ts';
 import { createErrorFromCode } from './kafkajs-internals.ts';
 import { PartitionQueue } from './partition-queue.ts';
 import { SendCall } from './send-call.ts';
-import { type ProduceBatch, produceRequest } from './wire/produce.ts';
+import { BufferPool } from './wire/buffer-pool.ts';
+import { type ProduceBatch, produceBytes, produceRequest } from './wire/produce.ts';
 
 /** Bound of one request over all partitions, in batches. */
 const BATCHES_PER_REQUEST_MAX = 16;
@@ -31,6 +32,7 @@ export class KafkaProducer implements Producer {
   /** Not given to their partitions yet. */
   #intake: SendCall[] = [];
   readonly #queues = new Map<string, PartitionQueue>();
+  readonly #pool = new BufferPool();
   #bytesWaiting = 0;
   #nextWithoutKey = 0;
   #running: Promise<void> | undefined;
@@ -156,7 +158,7 @@ export class KafkaProducer implements Producer {
       const name = `${topic}/${partition}`;
       let queue = this.#queues.get(name);
       if (queue === undefined) {
-        queue = new PartitionQueue(topic, partition);
+        queue = new PartitionQueue(topic, partition, this.#pool);
         this.#queues.set(name, queue);
       }
       queue.add(call, index);
@@ -183,13 +185,17 @@ export class KafkaProducer implements Producer {
     }
     const outcomes = await Promise.allSettled(
       [...byLeader].map(async ([leader, parts]) => {
-        const request = produceRequest(
-          parts.map(({ batch }) => batch),
-          requestTimeoutMs,
+        const batches = parts.map(({ batch }) => batch);
+        const memory = this.#pool.take(produceBytes(batches));
+        const { partitions } = await client.send(
+          leader,
+          produceRequest(batches, { timeoutMs: requestTimeoutMs, memory }),
         );
+        // Answered: it has left. What failed may still be on its way, and keeps its memory.
+        this.#pool.give(memory);
         settle(
           parts.map(({ queue }) => queue),
-          (await client.send(leader, request)).partitions,
+          partitions,
         );
       }),
     );

@@ -3,8 +3,9 @@ export class ByteWriter {
   readonly buffer: Buffer;
   position = 0;
 
-  constructor(byteCount: number) {
-    this.buffer = Buffer.allocUnsafe(byteCount);
+  /** Into memory of its own, or into what is given. */
+  constructor(memory: number | Buffer) {
+    this.buffer = typeof memory === 'number' ? Buffer.allocUnsafe(memory) : memory;
   }
 
   int8(value: number): void {

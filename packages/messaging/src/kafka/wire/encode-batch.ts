@@ -1,4 +1,5 @@
 import type { OutgoingRecord, RecordHeaders } from '../../ports.ts';
+import { BufferPool } from './buffer-pool.ts';
 import { ByteWriter, textBytes, varintLength, varlongLength } from './byte-writer.ts';
 import { crc32c } from './crc32c.ts';
 import { BATCH } from './record-batch.ts';
@@ -11,14 +12,17 @@ const FIRST_BYTES = 16 * 1024;
  */
 export class BatchEncoder {
   readonly #bytesMax: number;
+  readonly #pool: BufferPool;
   #writer: ByteWriter;
   #count = 0;
   #baseTimestamp = 0;
   #maxTimestamp = 0;
 
-  constructor(options: { readonly bytesMax: number; readonly bytesExpected?: number }) {
-    this.#bytesMax = options.bytesMax;
-    this.#writer = new ByteWriter(Math.min(options.bytesMax, options.bytesExpected ?? FIRST_BYTES) + BATCH.headerBytes);
+  constructor(options: { readonly bytesMax: number; readonly bytesExpected?: number; readonly pool?: BufferPool }) {
+    const { bytesMax, bytesExpected = FIRST_BYTES, pool = new BufferPool() } = options;
+    this.#bytesMax = bytesMax;
+    this.#pool = pool;
+    this.#writer = new ByteWriter(pool.take(Math.min(bytesMax, bytesExpected) + BATCH.headerBytes));
     this.#writer.position = BATCH.headerBytes;
   }
 
@@ -39,6 +43,11 @@ export class BatchEncoder {
     this.#maxTimestamp = Math.max(this.#maxTimestamp, timestampMs);
     this.#count += 1;
     return true;
+  }
+
+  /** The memory of the batch, for the pool once the batch is of no use any more. */
+  get memory(): Buffer {
+    return this.#writer.buffer;
   }
 
   /** The whole batch with header and checksum. Nothing can be added afterwards. */
@@ -63,8 +72,9 @@ export class BatchEncoder {
   }
 
   #grow(bytes: number): void {
-    const larger = new ByteWriter(Math.max(bytes, this.#writer.buffer.length * 2));
+    const larger = new ByteWriter(this.#pool.take(Math.max(bytes, this.#writer.buffer.length * 2)));
     larger.bytes(this.#writer.written());
+    this.#pool.give(this.#writer.buffer);
     this.#writer = larger;
   }
 }

@@ -18,18 +18,32 @@ const ACKS_ALL = -1;
 const HEADER_ROOM = 512;
 
 /** Produce, version 7 (brokers since 2.1), acknowledged by all in-sync replicas; one batch a partition. */
-export function produceRequest(batches: readonly ProduceBatch[], timeoutMs: number): WireRequest<ProduceResponse> {
+export function produceRequest(
+  batches: readonly ProduceBatch[],
+  { timeoutMs, memory }: { readonly timeoutMs: number; readonly memory: Buffer },
+): WireRequest<ProduceResponse> {
+  const encodeInto = async () => encode(batches, { timeoutMs, memory });
   return {
-    request: { apiKey: 0, apiVersion: 7, apiName: 'Produce', encode: async () => encode(batches, timeoutMs) },
+    request: { apiKey: 0, apiVersion: 7, apiName: 'Produce', encode: encodeInto },
     response: { decode: async (payload) => decode(payload), parse: async (decoded) => decoded },
     requestTimeout: timeoutMs,
   };
 }
 
-function encode(batches: readonly ProduceBatch[], timeoutMs: number): WireBody {
+/** Memory that such a request needs. */
+export function produceBytes(batches: readonly ProduceBatch[]): number {
+  return batches.reduce(
+    (sum, { topic, bytes }) => sum + bytes.length + Buffer.byteLength(topic) + 14,
+    HEADER_ROOM + 16,
+  );
+}
+
+function encode(
+  batches: readonly ProduceBatch[],
+  { timeoutMs, memory }: { readonly timeoutMs: number; readonly memory: Buffer },
+): WireBody {
   const topics = Map.groupBy(batches, (batch) => batch.topic);
-  const bytes = batches.reduce((sum, batch) => sum + batch.bytes.length + 8 + Buffer.byteLength(batch.topic) + 6, 16);
-  const writer = new ByteWriter(HEADER_ROOM + bytes);
+  const writer = new ByteWriter(memory);
   writer.position = HEADER_ROOM;
   writer.int16(-1);
   writer.int16(ACKS_ALL);
