@@ -71,6 +71,7 @@ export {
   resolveCommandId,
   tradeCommandId,
 } from './ids.ts';
+export { GROUP_SETTINGS, LOG_SETTINGS } from './log-settings.ts';
 export { payloadDigest, payloadHash } from './payload-hash.ts';
 export { openSchemas, type SchemaIds, type Schemas } from './registry/schemas.ts';
 export { decodeToken, encodeToken, mergeTokens, type Token } from './token.ts';

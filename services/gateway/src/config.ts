@@ -1,11 +1,11 @@
+import { LOG_SETTINGS } from '@tradestream/contracts';
 import { type ConfigOf, int, list, RuntimeError, secret, text, url } from '@tradestream/runtime';
 
 const DATABASES = ['postgres', 'postgresql'] as const;
 
 /** Every setting of the gateway; shown in docs/configuration.md. */
 export const GATEWAY_SPEC = {
-  KAFKA_BROKERS: list({ doc: 'bootstrap brokers, `host:port` separated by commas' }),
-  SCHEMA_REGISTRY_URL: url(['http', 'https'], { doc: 'registry with the Confluent API' }),
+  ...LOG_SETTINGS,
   DATABASE_URL: url(DATABASES, { doc: 'primary; used when the gateway has no role of its own', fallback: '' }),
   DATABASE_REPLICA_URLS: list({
     doc: 'replicas that answer reads, named `replica-1`, `replica-2` ... in their order; none: the primary answers',
@@ -18,11 +18,6 @@ export const GATEWAY_SPEC = {
   TRADESTREAM_GATEWAY_DATABASE_REPLICA_URLS: list({
     doc: 'replicas with the role `tradestream_gateway`; used instead of DATABASE_REPLICA_URLS',
     fallback: [],
-  }),
-  TRADESTREAM_TOPIC_PREFIX: text({
-    doc: 'put before each topic name',
-    fallback: '',
-    pattern: /^[A-Za-z0-9._-]{0,80}$/,
   }),
   TRADESTREAM_GATEWAY_HTTP_HOST: text({
     doc: 'address of the API; beyond localhost every route needs the token',

@@ -1,13 +1,13 @@
+import { GROUP_SETTINGS, LOG_SETTINGS } from '@tradestream/contracts';
 import { type ConfigOf, flag, int, list, RuntimeError, secret, text, url } from '@tradestream/runtime';
 
 const DATABASES = ['postgres', 'postgresql'] as const;
 const TOKEN = { charactersMin: 32, fallback: '' } as const;
-const PREFIX = { fallback: '', pattern: /^[A-Za-z0-9._-]{0,80}$/ } as const;
 
 /** Every setting of the monitor; shown in docs/configuration.md. */
 export const MONITOR_SPEC = {
-  KAFKA_BROKERS: list({ doc: 'bootstrap brokers, `host:port` separated by commas' }),
-  SCHEMA_REGISTRY_URL: url(['http', 'https'], { doc: 'registry with the Confluent API' }),
+  ...LOG_SETTINGS,
+  ...GROUP_SETTINGS,
   REDIS_URL: url(['redis', 'rediss'], { doc: 'Redis, which is watched; none: it is not', fallback: '' }),
   DATABASE_URL: url(DATABASES, { doc: 'primary; used when the monitor has no role of its own', fallback: '' }),
   DATABASE_REPLICA_URLS: list({
@@ -22,8 +22,6 @@ export const MONITOR_SPEC = {
     doc: 'replicas with the role `tradestream_monitor`; used instead of DATABASE_REPLICA_URLS',
     fallback: [],
   }),
-  TRADESTREAM_TOPIC_PREFIX: text({ doc: 'put before each topic name', ...PREFIX }),
-  TRADESTREAM_GROUP_PREFIX: text({ doc: 'put before each consumer group name', ...PREFIX }),
   TRADESTREAM_MONITOR_HTTP_HOST: text({
     doc: 'address of dashboard and API; beyond localhost every route needs a token',
     fallback: '127.0.0.1',

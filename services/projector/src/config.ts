@@ -1,3 +1,4 @@
+import { GROUP_SETTINGS, LOG_SETTINGS } from '@tradestream/contracts';
 import { type ConfigOf, int, list, RuntimeError, secret, text, url } from '@tradestream/runtime';
 import { VIEWS } from './views/all-views.ts';
 
@@ -6,22 +7,12 @@ const NAMES = VIEWS.map(({ name }) => name);
 
 /** Every setting of the projector; shown in docs/configuration.md. */
 export const PROJECTOR_SPEC = {
-  KAFKA_BROKERS: list({ doc: 'bootstrap brokers, `host:port` separated by commas' }),
-  SCHEMA_REGISTRY_URL: url(['http', 'https'], { doc: 'registry with the Confluent API' }),
+  ...LOG_SETTINGS,
+  ...GROUP_SETTINGS,
   DATABASE_URL: url(DATABASES, { doc: 'primary; used when the projector has no role of its own', fallback: '' }),
   TRADESTREAM_PROJECTOR_DATABASE_URL: url(DATABASES, {
     doc: 'primary of the views, with the role `tradestream_projector`; may be another database than that of the ledger',
     fallback: '',
-  }),
-  TRADESTREAM_TOPIC_PREFIX: text({
-    doc: 'put before each topic name',
-    fallback: '',
-    pattern: /^[A-Za-z0-9._-]{0,80}$/,
-  }),
-  TRADESTREAM_GROUP_PREFIX: text({
-    doc: 'put before each consumer group name',
-    fallback: '',
-    pattern: /^[A-Za-z0-9._-]{0,80}$/,
   }),
   TRADESTREAM_PROJECTOR_NAME: text({
     doc: 'projectors of one name share the partitions as the group `projector-<name>`; those with other projections need another',

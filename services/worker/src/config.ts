@@ -1,9 +1,10 @@
-import { type ConfigOf, int, list, secret, text, url } from '@tradestream/runtime';
+import { GROUP_SETTINGS, LOG_SETTINGS } from '@tradestream/contracts';
+import { type ConfigOf, int, secret, text, url } from '@tradestream/runtime';
 
 /** Every setting of the worker; shown in docs/configuration.md. */
 export const WORKER_SPEC = {
-  KAFKA_BROKERS: list({ doc: 'bootstrap brokers, `host:port` separated by commas' }),
-  SCHEMA_REGISTRY_URL: url(['http', 'https'], { doc: 'registry with the Confluent API' }),
+  ...LOG_SETTINGS,
+  ...GROUP_SETTINGS,
   DATABASE_URL: url(['postgres', 'postgresql'], {
     doc: 'primary; used when the worker has no role of its own',
     fallback: '',
@@ -11,16 +12,6 @@ export const WORKER_SPEC = {
   TRADESTREAM_WORKER_DATABASE_URL: url(['postgres', 'postgresql'], {
     doc: 'primary, with the role `tradestream_worker`',
     fallback: '',
-  }),
-  TRADESTREAM_TOPIC_PREFIX: text({
-    doc: 'put before each topic name',
-    fallback: '',
-    pattern: /^[A-Za-z0-9._-]{0,80}$/,
-  }),
-  TRADESTREAM_GROUP_PREFIX: text({
-    doc: 'put before each consumer group name',
-    fallback: '',
-    pattern: /^[A-Za-z0-9._-]{0,80}$/,
   }),
   TRADESTREAM_WORKER_HTTP_HOST: text({ doc: 'address of /livez, /readyz and /metrics', fallback: '127.0.0.1' }),
   TRADESTREAM_WORKER_HTTP_PORT: int({ doc: 'its port; 0 takes a free one', min: 0, max: 65_535, fallback: 0 }),
