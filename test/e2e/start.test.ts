@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { LaunchFolder } from '../support/launched.ts';
+import { isRunning } from '../support/processes.ts';
 
 const START_MS = 120_000;
 
@@ -87,14 +88,6 @@ describe('a start that stays', () => {
     await eventually(() => expect(pids.filter(isRunning)).toEqual([]), { withinMs: 60_000 });
   });
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
 
 function commandLineOf(pid: number): string {
   return readFileSync(`/proc/${pid}/cmdline`, 'utf8').toLowerCase();

@@ -8,6 +8,7 @@ import { createLogger } from '@tradestream/runtime';
 import { openStack, StackError } from '@tradestream/stack';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { isRunning } from '../support/processes.ts';
 
 const log = createLogger({ service: 'stack-life', level: 'silent' });
 /** Without brokers or databases of the run: these stacks are the test's own. */
@@ -143,14 +144,6 @@ async function failureOf(opening: Promise<unknown>): Promise<StackError> {
   );
   if (!(failure instanceof StackError)) throw new Error('no StackError', { cause: failure });
   return failure;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 function childrenOf(child: ChildProcess): readonly number[] {

@@ -1,56 +1,12 @@
-import {
-  ConnectionManager,
-  type TransactionEvent,
-  TransactionManager,
-  type TransactionManagerConfig,
-} from '@tradestream/database';
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
-import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
+import { expect, test } from 'vitest';
 import { TcpProxy } from '../support/tcp-proxy.ts';
+import { COMMIT, useTransactions } from '../support/transaction-world.ts';
 
-/** As it goes over the wire: BEGIN names a level that starts with the same letters. */
-const COMMIT = 'COMMIT\0';
-
-let database: ScratchDatabase;
-let plain: ConnectionManager;
-
-beforeAll(async () => {
-  database = await createDatabase(inject('endpoints'), 'toolkit-commits');
-  plain = new ConnectionManager({ database: database.url, pool: { maxSize: 10 } });
-  await sql('CREATE TABLE accounts (id int PRIMARY KEY, amount int NOT NULL)');
-  await sql('CREATE TABLE done (id int PRIMARY KEY)');
-});
-beforeEach(async () => {
-  await sql('TRUNCATE accounts, done');
-  await sql('INSERT INTO accounts VALUES (1, 100), (2, 100)');
-});
-afterAll(async () => {
-  await plain.close();
-  await database.close();
-});
-
-async function sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-  await using connection = await plain.getConnection();
-  return (await connection.execute<Row>(text, values)).rows;
-}
-
-function open(config: TransactionManagerConfig & { readonly url?: string; readonly maxSize?: number } = {}) {
-  const applicationName = `tx-${Math.random().toString(36).slice(2)}`;
-  const connections = new ConnectionManager({
-    database: config.url ?? database.url,
-    pool: { maxSize: config.maxSize ?? 10, applicationName, acquireTimeout: 20_000 },
-  });
-  const events: TransactionEvent[] = [];
-  const manager = new TransactionManager(connections, { ...config, onEvent: (event) => events.push(event) });
-  const close = async () => {
-    await manager.close();
-    await connections.close();
-  };
-  return { manager, connections, events, applicationName, [Symbol.asyncDispose]: close };
-}
+const world = useTransactions('toolkit-commits');
+const { sql, open } = world;
 
 test('of a thousand commits cut off before or after they arrive none is lost and none is done twice', async () => {
-  const { proxy, url } = await TcpProxy.before(database.url);
+  const { proxy, url } = await TcpProxy.before(world.url());
   await using _proxy = proxy;
   await using tx = open({ url, maxSize: 8 });
   let commits = 0;

@@ -1,58 +1,14 @@
-import {
-  ConnectionManager,
-  DatabaseError,
-  IsolationLevel,
-  type TransactionEvent,
-  TransactionManager,
-  type TransactionManagerConfig,
-} from '@tradestream/database';
-import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
+import { DatabaseError, IsolationLevel } from '@tradestream/database';
+import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
+import { COMMIT, useTransactions } from '../support/transaction-world.ts';
 
 const WITHIN = { withinMs: 20_000 } as const;
-/** As it goes over the wire: BEGIN names a level that starts with the same letters. */
-const COMMIT = 'COMMIT\0';
 const LEVELS = Object.values(IsolationLevel);
 
-let database: ScratchDatabase;
-let plain: ConnectionManager;
-
-beforeAll(async () => {
-  database = await createDatabase(inject('endpoints'), 'toolkit-tx');
-  plain = new ConnectionManager({ database: database.url, pool: { maxSize: 10 } });
-  await sql('CREATE TABLE accounts (id int PRIMARY KEY, amount int NOT NULL)');
-  await sql('CREATE TABLE done (id int PRIMARY KEY)');
-});
-beforeEach(async () => {
-  await sql('TRUNCATE accounts, done');
-  await sql('INSERT INTO accounts VALUES (1, 100), (2, 100)');
-});
-afterAll(async () => {
-  await plain.close();
-  await database.close();
-});
-
-async function sql<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-  await using connection = await plain.getConnection();
-  return (await connection.execute<Row>(text, values)).rows;
-}
-
-function open(config: TransactionManagerConfig & { readonly url?: string; readonly maxSize?: number } = {}) {
-  const applicationName = `tx-${Math.random().toString(36).slice(2)}`;
-  const connections = new ConnectionManager({
-    database: config.url ?? database.url,
-    pool: { maxSize: config.maxSize ?? 10, applicationName, acquireTimeout: 20_000 },
-  });
-  const events: TransactionEvent[] = [];
-  const manager = new TransactionManager(connections, { ...config, onEvent: (event) => events.push(event) });
-  const close = async () => {
-    await manager.close();
-    await connections.close();
-  };
-  return { manager, connections, events, applicationName, [Symbol.asyncDispose]: close };
-}
+const world = useTransactions('toolkit-tx');
+const { sql, open } = world;
 
 test('what is committed is there, what is rolled back is not', async () => {
   await using tx = open();
@@ -289,7 +245,7 @@ test('a backend ended inside a transaction has the whole work done again', async
 });
 
 test('a commit whose answer is cut off is unknown until it is settled', async () => {
-  const { proxy, url } = await TcpProxy.before(database.url);
+  const { proxy, url } = await TcpProxy.before(world.url());
   await using _proxy = proxy;
   await using tx = open({ url });
   for (const cut of ['cut-before', 'cut-after'] as const) {
@@ -316,7 +272,7 @@ test('a session that ended before COMMIT was sent is no doubt about the outcome'
 });
 
 test('a hook settles in the application its own way', async () => {
-  const { proxy, url } = await TcpProxy.before(database.url);
+  const { proxy, url } = await TcpProxy.before(world.url());
   await using _proxy = proxy;
   await using tx = open({ url });
   proxy.rule = (bytes) => (bytes.includes(COMMIT) ? 'cut-after' : 'pass');
@@ -341,7 +297,7 @@ test('a hook settles in the application its own way', async () => {
 });
 
 test('a commit over a network that swallows packets returns by the deadline', async () => {
-  const { proxy, url } = await TcpProxy.before(database.url);
+  const { proxy, url } = await TcpProxy.before(world.url());
   await using _proxy = proxy;
   await using tx = open({ url });
   const transaction = await tx.manager.beginTransaction({ timeout: 1_000 });

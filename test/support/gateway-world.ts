@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createWriteStream, mkdtempSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,9 +8,9 @@ import { type Closeable, Scope } from '@tradestream/runtime';
 import { type Endpoints, endpointsOfService } from '@tradestream/stack';
 import { eventually } from './eventually.ts';
 import { type LedgerWorld, openLedgerWorld } from './ledger-world.ts';
+import { endProcess } from './processes.ts';
 
 const START_MS = 60_000;
-const STOP_MS = 20_000;
 
 /** A service as its own process. */
 export type ServiceProcess = Closeable & {
@@ -144,14 +143,4 @@ async function listening(child: ChildProcess, logFile: string): Promise<string> 
   );
   if (url === null) throw new Error(`the service has ended; its log is ${logFile}`);
   return url;
-}
-
-async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGCONT');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-  await exited;
-  clearTimeout(timer);
 }

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +23,7 @@ import { createLogger, type Logger, Scope } from '@tradestream/runtime';
 import type { Endpoints } from '@tradestream/stack';
 import { commandKey, type TradeCommand } from '@tradestream/trading';
 import { eventually } from './eventually.ts';
+import { endProcess } from './processes.ts';
 import { createDatabase, type ScratchDatabase, uniquePrefix } from './scratch.ts';
 
 export type Sent = { readonly commandId: string; readonly command: TradeCommand };
@@ -35,8 +35,6 @@ export type LogLine = {
   readonly partitions?: readonly { readonly partition: number; readonly nextOffset: number }[];
   readonly error?: { readonly code?: string };
 };
-
-const STOP_MS = 20_000;
 
 /** A ledger of a test's own on the shared stack: database, topics, groups, and workers as processes. */
 export class LedgerWorld implements AsyncDisposable {
@@ -220,14 +218,4 @@ export async function openLedgerWorld(endpoints: Endpoints, label: string, parti
   const producer = scope.use(await kafka.openProducer({ clientId: label }));
   const session = scope.use(await openSession({ url: database.url, applicationName: label, connectTimeoutMs: 5_000 }));
   return new LedgerWorld({ database, topics, log, kafka, admin, producer, session, commandSchemaId, prefix, scope });
-}
-
-async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
-  child.kill('SIGCONT');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-  await exited;
-  clearTimeout(timer);
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   commandHeaders,
@@ -93,11 +92,9 @@ export class Rig implements Closeable {
       const session = scope.use(
         await openSession({ url: database.url, applicationName: 'bench', connectTimeoutMs: CONNECT_TIMEOUT_MS }),
       );
-      const services = options.services
-        .filter((service) => existsSync(`services/${service}/src/main.ts`))
-        .map((service) =>
-          scope.use(new ServiceProcess({ ...options, service, endpoints, tokens: stack.tokens, prefix })),
-        );
+      const services = options.services.map((service) =>
+        scope.use(new ServiceProcess({ ...options, service, endpoints, tokens: stack.tokens, prefix })),
+      );
       return new Rig({ endpoints, topics, session, producer, services, commandSchemaId, stack, scope });
     } catch (error) {
       await scope.close();
