@@ -48,6 +48,11 @@ export const MESSAGING_ERRORS = {
     summary: 'the handler of a subscription threw',
     advice: 'see the cause; the subscription has left the group, nothing was skipped',
   },
+  MSG_TIMER_UNAVAILABLE: {
+    retry: 'later',
+    summary: 'Redis did not take a job in time',
+    advice: 'nothing is lost: jobs run without it, and those that wait are found by their rows',
+  },
   MSG_CLOSED: {
     retry: 'never',
     summary: 'the client is closed',

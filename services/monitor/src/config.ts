@@ -8,7 +8,10 @@ const TOKEN = { charactersMin: 32, fallback: '' } as const;
 export const MONITOR_SPEC = {
   ...LOG_SETTINGS,
   ...GROUP_SETTINGS,
-  REDIS_URL: url(['redis', 'rediss'], { doc: 'Redis, which is watched; none: it is not', fallback: '' }),
+  REDIS_URL: url(['redis', 'rediss'], {
+    doc: 'Redis, which times the jobs and is watched; none: jobs run without it',
+    fallback: '',
+  }),
   DATABASE_URL: url(DATABASES, { doc: 'primary; used when the monitor has no role of its own', fallback: '' }),
   DATABASE_REPLICA_URLS: list({
     doc: 'replicas to watch, named `replica-1`, `replica-2` ... in their order',
@@ -63,6 +66,24 @@ export const MONITOR_SPEC = {
   TRADESTREAM_MONITOR_SERVICES_FILE: text({
     doc: 'JSON file with `metricsUrls: {name: url}`, read again whenever it was replaced',
     fallback: '',
+  }),
+  TRADESTREAM_MONITOR_JOBS_RUNNING_MAX: int({
+    doc: 'jobs that this process runs at once; the others wait',
+    min: 1,
+    max: 32,
+    fallback: 4,
+  }),
+  TRADESTREAM_MONITOR_JOB_LEASE_MS: int({
+    doc: 'how long a job is held by a process that says nothing any more, ms; then it is run again',
+    min: 1_000,
+    max: 600_000,
+    fallback: 15_000,
+  }),
+  TRADESTREAM_MONITOR_JOB_SWEEP_MS: int({
+    doc: 'pause between two looks for jobs that nobody runs, ms',
+    min: 100,
+    max: 600_000,
+    fallback: 5_000,
   }),
   TRADESTREAM_MONITOR_RETENTION_DAYS: int({
     doc: 'how long figures and resolved alerts are kept, days',

@@ -6,6 +6,21 @@ export const MONITOR_ERRORS = {
     summary: 'a node or service did not answer the monitor in time',
     advice: 'it is asked again at the next interval; what it said last grows old and is shown as such',
   },
+  PRIMARY_UNKNOWN: {
+    retry: 'later',
+    summary: 'no node is known as the primary',
+    advice: 'the nodes are asked at every interval; see /v1/replication for what each answers',
+  },
+  JOB_UNKNOWN_KIND: {
+    retry: 'never',
+    summary: 'a job is of a kind that this monitor cannot run',
+    advice: 'it was asked for by another version: run it there, or cancel it',
+  },
+  JOB_STOPPED: {
+    retry: 'later',
+    summary: 'a run of a job was stopped',
+    advice: 'the message says why; a job that was not cancelled goes on from its last checkpoint',
+  },
   SERVICE_UNREACHABLE: {
     retry: 'later',
     summary: 'the metrics of a service could not be read',

@@ -200,3 +200,28 @@ export type DeadLetterAnswer = Readonly<z.infer<typeof deadLetterAnswer>>;
 export const jobAnswer = z.object({ jobId: z.string().nullable(), count });
 /** Answer to redrive, discard and edit. */
 export type JobAnswer = Readonly<z.infer<typeof jobAnswer>>;
+
+/** Long work and how far it is. */
+export const jobRecordAnswer = z.object({
+  id: z.uuid(),
+  kind: z.string(),
+  state: z.enum(['waiting', 'running', 'done', 'failed', 'cancelled']),
+  parameters: z.record(z.string(), z.unknown()),
+  done: count,
+  /** Null where it is not known. */
+  total: count.nullable(),
+  checkpoint: z.record(z.string(), z.unknown()).nullable(),
+  result: z.record(z.string(), z.unknown()).nullable(),
+  /** Why it failed, or why its last run did not end. */
+  error: z.string().nullable(),
+  actor: z.string(),
+  why: z.string(),
+  runs: count,
+  cancelRequested: z.boolean(),
+  createdAt: timeText,
+  startedAt: timeText.nullable(),
+  updatedAt: timeText,
+  finishedAt: timeText.nullable(),
+});
+/** Item of `/v1/jobs`, and answer of `/v1/jobs/{id}` and its verbs. */
+export type JobRecordAnswer = Readonly<z.infer<typeof jobRecordAnswer>>;

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { AlertBook } from '../alerts/alert-book.ts';
 import { AlertStore } from '../alerts/alert-store.ts';
 import { History } from '../history/history.ts';
+import { JobBook } from '../jobs/job-book.ts';
 import { EventStream } from '../stream/event-stream.ts';
 import { authorizeBy, ROLES, type Role, requireRoles } from './access.ts';
 import { addRoutes } from './add-routes.ts';
@@ -36,6 +37,10 @@ const MATRIX: Readonly<Record<string, Role>> = {
   'GET /v1/commands/:id': 'reader',
   'POST /v1/silences': 'operator',
   'DELETE /v1/silences/:id': 'operator',
+  'GET /v1/jobs': 'reader',
+  'GET /v1/jobs/:id': 'reader',
+  'POST /v1/jobs/:id/cancel': 'operator',
+  'POST /v1/jobs/:id/resume': 'operator',
 };
 const REFUSED = new Set([401, 403]);
 
@@ -65,6 +70,8 @@ function serverOn(host: string): { readonly app: FastifyInstance; readonly route
     store,
     history: new History({ link: nowhere, retentionDays: 1, log }),
     stream: new EventStream(),
+    jobs: { cancel: unknown, resume: unknown },
+    book: new JobBook(nowhere, 1_000),
     topics: topicsWithPrefix(''),
     primary: nowhere,
     replica: nowhere,

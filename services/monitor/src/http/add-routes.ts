@@ -2,10 +2,11 @@ import type { FastifyInstance } from '@tradestream/runtime';
 import { addPageRoutes } from '../dashboard/page-routes.ts';
 import { requireRoles } from './access.ts';
 import { addCommandRoutes, type CommandRoutesOptions } from './command-routes.ts';
+import { addJobRoutes, type JobRoutesOptions } from './job-routes.ts';
 import { addReadRoutes, type ReadRoutesOptions } from './routes.ts';
 import { addSilenceRoutes, type SilenceRoutesOptions } from './silence-routes.ts';
 
-export type RoutesOptions = ReadRoutesOptions & CommandRoutesOptions & SilenceRoutesOptions;
+export type RoutesOptions = ReadRoutesOptions & CommandRoutesOptions & SilenceRoutesOptions & JobRoutesOptions;
 
 /** Every route of the monitor but those that each service has; one without a role ends the start. */
 export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
@@ -14,4 +15,5 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   addCommandRoutes(app, options);
   addPageRoutes(app);
   addSilenceRoutes(app, options);
+  addJobRoutes(app, options);
 }

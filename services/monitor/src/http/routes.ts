@@ -4,6 +4,7 @@ import type { AlertBook } from '../alerts/alert-book.ts';
 import { FIGURES, type FigureName } from '../figures/figure.ts';
 import type { History } from '../history/history.ts';
 import type { EventStream } from '../stream/event-stream.ts';
+import { refused } from './parameters.ts';
 
 /** What the routes answer from: memory, but for history. */
 export type Answers = {
@@ -65,15 +66,6 @@ function timeOf(field: string, given: unknown, fallback: number): number {
   const timeMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text);
   if (Number.isNaN(timeMs)) throw refused(field, 'a time in ISO 8601, or seconds since the epoch');
   return timeMs;
-}
-
-function refused(field: string, rule: string): HttpProblem {
-  return new HttpProblem({
-    status: 400,
-    code: 'INVALID_PARAMETER',
-    title: `${field}: ${rule}`,
-    extra: { field, rule },
-  });
 }
 
 function notAsked(source: string): never {

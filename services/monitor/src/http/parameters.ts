@@ -1,0 +1,62 @@
+import { AppError, HttpProblem } from '@tradestream/runtime';
+
+const TEXT_CHARACTERS_MAX = 500;
+const LIMIT = { fallback: 100, max: 1_000 } as const;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** A parameter that breaks its rule: 400, with both. */
+export function refused(field: string, rule: string): HttpProblem {
+  return new HttpProblem({
+    status: 400,
+    code: 'INVALID_PARAMETER',
+    title: `${field}: ${rule}`,
+    extra: { field, rule },
+  });
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= TEXT_CHARACTERS_MAX;
+}
+
+export function isUuid(value: unknown): value is string {
+  return typeof value === 'string' && UUID.test(value);
+}
+
+/** Why an operator does what he does: kept in the audit. */
+export function whyOf(given: unknown): string {
+  if (!isText(given) || given.trim() === '') throw refused('why', `a reason of 1 to ${TEXT_CHARACTERS_MAX} characters`);
+  return given;
+}
+
+export function limitOf(given: unknown): number {
+  if (given === undefined) return LIMIT.fallback;
+  const limit = typeof given === 'string' && /^\d{1,4}$/.test(given) ? Number(given) : 0;
+  if (limit < 1 || limit > LIMIT.max) throw refused('limit', `a whole number from 1 to ${LIMIT.max}`);
+  return limit;
+}
+
+/** A field that nobody knows is refused: a misspelt filter must not mean everything. */
+export function requireKnown(given: Readonly<Record<string, unknown>>, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((field) => !known.includes(field));
+  if (unknown !== undefined) throw refused(unknown, `not known here; known are ${known.join(', ')}`);
+}
+
+/** The answer of work that needs the database: 503 while that is away. */
+export async function answering<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.retry === 'never') throw error;
+    throw new HttpProblem({
+      status: 503,
+      code: error.code,
+      title: 'the database does not answer; ask again',
+      headers: { 'retry-after': '2' },
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,21 @@
+import type { Topics } from '@tradestream/contracts';
+import type { Logger } from '@tradestream/runtime';
+import type { MonitorConfig } from '../config.ts';
+import type { NodeLink } from '../sources/node-link.ts';
+import type { JobKind } from './job-kind.ts';
+
+/** What kinds of work are made of. */
+export type KindParts = {
+  readonly config: MonitorConfig;
+  readonly topics: Topics;
+  /** To the primary, shared by all jobs: for short statements. Null while no node is known as the primary. */
+  readonly link: () => NodeLink | null;
+  /** URL of the primary, for kinds whose statements are long or that need transactions. */
+  readonly primaryUrl: () => string;
+  readonly log: Logger;
+};
+
+/** Every kind of job that this monitor runs: one line each. */
+export function allKinds(_parts: KindParts): readonly JobKind[] {
+  return [];
+}

@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { MonitorError } from '../errors.ts';
+import type { NodeLink } from '../sources/node-link.ts';
+import type { JobKindName, JsonObject } from './job-kind.ts';
+import { CANCEL, CLAIM, CREATE, DUE, FINISH, LIST, ONE, PROGRESS, RELEASE, RESUME } from './job-statements.ts';
+
+// States of a job, and the only legal moves:
+//   waiting -> running (claimed), cancelled (asked to)
+//   running -> done, failed, cancelled (its runner ends it), waiting (its runner gives it back)
+//   failed, cancelled -> waiting (resumed)
+// A lease that ran out lets another runner claim a running job.
+
+export type JobState = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
+export type JobEnd = Extract<JobState, 'done' | 'failed' | 'cancelled'>;
+
+export type JobRow = {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: JobState;
+  readonly parameters: JsonObject;
+  readonly done: number;
+  readonly total: number | null;
+  readonly checkpoint: JsonObject | null;
+  readonly result: JsonObject | null;
+  readonly error: string | null;
+  readonly actor: string;
+  readonly why: string;
+  readonly runs: number;
+  readonly cancelRequested: boolean;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly updatedAt: Date;
+  readonly finishedAt: Date | null;
+};
+
+export type NewJob = {
+  readonly kind: JobKindName;
+  readonly parameters: JsonObject;
+  readonly actor: string;
+  readonly why: string;
+  /** Units of work, if they are known already. */
+  readonly total?: number;
+};
+
+/** Who asks for what is already there, and why. */
+export type Asking = { readonly id: string; readonly actor: string; readonly why: string };
+
+/** `ledger.jobs`: the truth of every job. Each call is one statement, so that it happens or does not. */
+export class JobBook {
+  readonly #link: () => NodeLink | null;
+  readonly #leaseMs: number;
+
+  constructor(link: () => NodeLink | null, leaseMs: number) {
+    this.#link = link;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** The new job's id; its audit row is written with it. @throws {DatabaseError} @throws {MonitorError} SOURCE_TIMEOUT, PRIMARY_UNKNOWN */
+  async create({ kind, parameters, actor, why, total }: NewJob): Promise<string> {
+    const id = randomUUID();
+    await this.#ask(CREATE, [id, kind, JSON.stringify(parameters), actor, why, total ?? null]);
+    return id;
+  }
+
+  /** The job, if it was free: of those who claim at once one gets it. */
+  async claim(id: string, runner: string): Promise<JobRow | null> {
+    return (await this.#ask<JobRow>(CLAIM, [id, runner, this.#leaseMs]))[0] ?? null;
+  }
+
+  /** Prolongs the lease and stores what is given. Null: the job is not this runner's any more. */
+  async progress(
+    { id, runner }: { readonly id: string; readonly runner: string },
+    said: { readonly done?: number; readonly total?: number | null; readonly checkpoint?: JsonObject } = {},
+  ): Promise<{ readonly cancelRequested: boolean } | null> {
+    const checkpoint = said.checkpoint === undefined ? null : JSON.stringify(said.checkpoint);
+    const values = [id, runner, this.#leaseMs, said.done ?? null, said.total ?? null, checkpoint];
+    return (await this.#ask<{ cancelRequested: boolean }>(PROGRESS, values))[0] ?? null;
+  }
+
+  async finish(
+    { id, runner }: { readonly id: string; readonly runner: string },
+    end: { readonly state: JobEnd; readonly result?: JsonObject; readonly error?: string },
+  ): Promise<void> {
+    const result = end.result === undefined ? null : JSON.stringify(end.result);
+    await this.#ask(FINISH, [id, runner, end.state, result, end.error ?? null]);
+  }
+
+  /** Gives the job back: at once, or not before a pause that grows with the count of its runs. */
+  async release(
+    { id, runner }: { readonly id: string; readonly runner: string },
+    { error }: { readonly error?: string } = {},
+  ): Promise<void> {
+    await this.#ask(RELEASE, [id, runner, error ?? null]);
+  }
+
+  /** A waiting job is cancelled, a running one is asked to stop. Null: it has ended, or there is none. */
+  async cancel({ id, actor, why }: Asking): Promise<JobRow | null> {
+    return (await this.#ask<JobRow>(CANCEL, [id, actor, why]))[0] ?? null;
+  }
+
+  /** A failed or cancelled job waits again, with its checkpoint. Null: it is neither. */
+  async resume({ id, actor, why }: Asking): Promise<JobRow | null> {
+    return (await this.#ask<JobRow>(RESUME, [id, actor, why]))[0] ?? null;
+  }
+
+  /** Unfinished jobs that nobody runs, the oldest first. */
+  async due(countMax: number): Promise<readonly string[]> {
+    return (await this.#ask<{ id: string }>(DUE, [countMax])).map(({ id }) => id);
+  }
+
+  async one(id: string): Promise<JobRow | null> {
+    return (await this.#ask<JobRow>(ONE, [id]))[0] ?? null;
+  }
+
+  /** The newest first. */
+  async list(filter: {
+    readonly kind: string | null;
+    readonly state: JobState | null;
+    /** Id of the last job of the page before. */
+    readonly after: string | null;
+    readonly limit: number;
+  }): Promise<readonly JobRow[]> {
+    const { kind, state, after, limit } = filter;
+    return await this.#ask<JobRow>(LIST, [kind, state, after, limit]);
+  }
+
+  async #ask<Row extends object>(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
+    const link = this.#link();
+    if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
+    return await link.query<Row>({ text, values });
+  }
+}

@@ -1,0 +1,36 @@
+import { openMemoryJobTimer } from '@tradestream/messaging';
+import type { Scope, ServiceContext } from '@tradestream/runtime';
+import { type MonitorConfig, nodesOf } from '../config.ts';
+import type { NodeLinks } from '../sources/node-links.ts';
+import type { Watch } from '../watch/watch.ts';
+import { allKinds } from './all-kinds.ts';
+import { JobBook } from './job-book.ts';
+import { JobRunner } from './job-runner.ts';
+import { Jobs } from './jobs.ts';
+
+/** The jobs of this process, on the primary as the watch knows it. */
+export function openJobs(parts: {
+  readonly config: MonitorConfig;
+  readonly links: NodeLinks;
+  readonly watch: Watch;
+  readonly scope: Scope;
+  readonly context: ServiceContext;
+}): { readonly jobs: Jobs; readonly book: JobBook } {
+  const { config, links, watch, scope, context } = parts;
+  const { log, readiness } = context;
+  const primaryName = () => watch.replication.primaryName ?? 'primary';
+  const leaseMs = config.TRADESTREAM_MONITOR_JOB_LEASE_MS;
+  const book = new JobBook(() => links.keeper(primaryName()), leaseMs);
+  const kinds = allKinds({
+    config,
+    topics: watch.topics,
+    link: () => links.operator(primaryName()),
+    primaryUrl: () => nodesOf(config).find(({ name }) => name === primaryName())?.url ?? '',
+    log,
+  });
+  const runsMax = config.TRADESTREAM_MONITOR_JOBS_RUNNING_MAX;
+  const runner = new JobRunner({ book, kinds, runsMax, leaseMs, log, onFree: () => jobs.sweep() });
+  const sweepMs = config.TRADESTREAM_MONITOR_JOB_SWEEP_MS;
+  const jobs = scope.use(new Jobs({ book, runner, timer: openMemoryJobTimer(), sweepMs, readiness, log }));
+  return { jobs, book };
+}
