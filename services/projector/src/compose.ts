@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openSchemas, topicsWithPrefix } from '@tradestream/contracts';
+import { openSession } from '@tradestream/database';
 import { openKafka } from '@tradestream/messaging';
 import { type Closeable, errorOf, openHttp, retry, Scope, type ServiceContext } from '@tradestream/runtime';
 import { Bell } from './bell.ts';
@@ -69,7 +70,13 @@ export async function composeProjector(config: ProjectorConfig, context: Service
   const stopped = new AbortController();
   const bell = new Bell();
   const link = scope.use(
-    new ViewLink({ url, applicationName: APPLICATION_NAME, signal: stopped.signal, onLost: () => bell.ring() }),
+    new ViewLink({
+      openSession,
+      url,
+      applicationName: APPLICATION_NAME,
+      signal: stopped.signal,
+      onLost: () => bell.ring(),
+    }),
   );
   const figures = new ProjectorMetrics(metrics);
   const projector = new Projector({

@@ -1,6 +1,8 @@
-import { DatabaseError, openSession, type Session } from '@tradestream/database';
+import { DatabaseError, type Session, type SessionOptions } from '@tradestream/database';
 
 export type LinkOptions = {
+  /** Opens a connection to the database of the views: the port to it. */
+  readonly openSession: (options: SessionOptions) => Promise<Session>;
   readonly url: string;
   readonly applicationName: string;
   readonly signal: AbortSignal;
@@ -53,7 +55,7 @@ export class ViewLink {
   async open(): Promise<Session> {
     if (this.#session !== null && !this.#session.closed.aborted) return this.#session;
     await this.close();
-    const { url, applicationName, signal, onLost } = this.#options;
+    const { openSession, url, applicationName, signal, onLost } = this.#options;
     const session = await openSession({
       url,
       applicationName,

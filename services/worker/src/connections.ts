@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openSchemas, type Schemas, type Topics, topicsWithPrefix } from '@tradestream/contracts';
+import { openSession } from '@tradestream/database';
 import { type LogAdmin, type LogReader, type MessageLog, openKafka, type Producer } from '@tradestream/messaging';
 import { errorOf, type Logger, type Readiness, RuntimeError, retry, type Scope, waitFor } from '@tradestream/runtime';
 import type { WorkerConfig } from './config.ts';
@@ -53,6 +54,7 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
   const link = scope.use(
     new LedgerLink({
+      openSession,
       url,
       applicationName: APPLICATION_NAME,
       statementTimeoutMs: config.TRADESTREAM_WORKER_STATEMENT_TIMEOUT_MS,

@@ -1,8 +1,10 @@
-import { openSession, type Session } from '@tradestream/database';
+import type { Session, SessionOptions } from '@tradestream/database';
 import { invariant, type Logger, type Readiness, retry } from '@tradestream/runtime';
 import { BoundedSession } from './bounded-session.ts';
 
 export type LinkOptions = {
+  /** Opens a connection to the ledger: the port to the database. */
+  readonly openSession: (options: SessionOptions) => Promise<Session>;
   readonly url: string;
   readonly applicationName: string;
   /** Longest wait for a statement, ms. */
@@ -64,7 +66,7 @@ export class LedgerLink {
 
   /** Opens a connection of its own kind: for control and for the relay. */
   async openSession(role: string): Promise<Session> {
-    const { url, applicationName, statementTimeoutMs, commitTimeoutMs, signal } = this.#options;
+    const { openSession, url, applicationName, statementTimeoutMs, commitTimeoutMs, signal } = this.#options;
     const name = role === '' ? applicationName : `${applicationName}-${role}`;
     const session = await openSession({
       url,

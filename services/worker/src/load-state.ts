@@ -94,7 +94,7 @@ export async function loadTrades(
   for (const row of rows) state.loadTrade(row.symbol, row.trade_id);
 }
 
-/** The receipts that command ids already have. */
+/** The receipts that command ids already have, also those that stand in the archive. */
 export async function loadReceipts(
   session: Session,
   commandIds: readonly string[],
@@ -102,7 +102,11 @@ export async function loadReceipts(
   const { rows } = await session.query<{ command_id: string; payload_hash: Buffer; partition: number; place: string }>({
     name: 'load_receipts',
     text: `SELECT r.command_id, r.payload_hash, r.partition, r."offset"::text AS place
-           FROM unnest($1::uuid[]) AS named (command_id) JOIN ledger.receipts AS r ON r.command_id = named.command_id`,
+           FROM unnest($1::uuid[]) AS named (command_id) JOIN ledger.receipts AS r ON r.command_id = named.command_id
+           UNION ALL
+           SELECT r.command_id, r.payload_hash, r.partition, r."offset"::text
+           FROM unnest($1::uuid[]) AS named (command_id) JOIN ledger.receipt_archive AS r ON r.command_id = named.command_id
+           WHERE (SELECT EXISTS (SELECT FROM ledger.retention WHERE archived_seq > 0 OR discarded))`,
     values: [arrays.uuid(commandIds)],
   });
   return new Map(

@@ -97,7 +97,7 @@ function plan(input: PlanInput): WritePlan {
     ),
   ];
   const adding = [
-    ...when(receipts.length, () => addReceipts(receipts)),
+    ...(receipts.length === 0 ? [] : addReceipts(receipts)),
     ...when(made.length, () => addOrders(made)),
     ...when(trades.length, () => addTrades(trades)),
     ...when(decided.conflicts.length, () => addConflicts(topic, decided.conflicts)),

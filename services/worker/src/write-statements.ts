@@ -119,25 +119,33 @@ export const TAKE_BATCH_NUMBER: Statement = {
   text: `SELECT nextval('ledger.batch_number')::text AS batch`,
 };
 
-export function addReceipts(receipts: readonly NewReceipt[]): Statement {
-  return {
-    name: 'add_receipts',
-    text: `INSERT INTO ledger.receipts (command_id, payload_hash, outcome, reason, partition, "offset", batch, index, seq)
+/**
+ * The second statement goes behind the insert, which waits for whoever moves one of the ids into the
+ * archive: only what it sees then is the truth of a miss.
+ */
+export function addReceipts(receipts: readonly NewReceipt[]): readonly Statement[] {
+  const commandIds = arrays.uuid(receipts.map((receipt) => receipt.from.commandId));
+  return [
+    {
+      name: 'add_receipts',
+      text: `INSERT INTO ledger.receipts (command_id, payload_hash, outcome, reason, partition, "offset", batch, index, seq)
            SELECT command_id, payload_hash, outcome::ledger.outcome, reason, partition, "offset",
                   (SELECT currval('ledger.batch_number')), index, seq
            FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::int[], $8::bigint[])
              AS made (command_id, payload_hash, outcome, reason, partition, "offset", index, seq)`,
-    values: [
-      arrays.uuid(receipts.map((receipt) => receipt.from.commandId)),
-      arrays.byteaLatin1(receipts.map((receipt) => receipt.from.hash)),
-      arrays.text(receipts.map((receipt) => receipt.outcome)),
-      arrays.text(receipts.map((receipt) => receipt.reason)),
-      arrays.int4(receipts.map((receipt) => receipt.from.record.partition)),
-      arrays.int8(receipts.map((receipt) => receipt.from.record.offset)),
-      arrays.int4(receipts.map((receipt) => receipt.index)),
-      arrays.int8(receipts.map((receipt) => receipt.seq)),
-    ],
-  };
+      values: [
+        commandIds,
+        arrays.byteaLatin1(receipts.map((receipt) => receipt.from.hash)),
+        arrays.text(receipts.map((receipt) => receipt.outcome)),
+        arrays.text(receipts.map((receipt) => receipt.reason)),
+        arrays.int4(receipts.map((receipt) => receipt.from.record.partition)),
+        arrays.int8(receipts.map((receipt) => receipt.from.record.offset)),
+        arrays.int4(receipts.map((receipt) => receipt.index)),
+        arrays.int8(receipts.map((receipt) => receipt.seq)),
+      ],
+    },
+    { name: 'expect_unarchived', text: 'SELECT ledger.expect_unarchived($1)', values: [commandIds] },
+  ];
 }
 
 export function addOrders(orders: readonly Order[]): Statement {

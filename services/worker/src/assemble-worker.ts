@@ -1,0 +1,143 @@
+import type { Logger, Readiness } from '@tradestream/runtime';
+import { BatchApplier } from './apply-batch.ts';
+import { ColumnPool } from './column-pool.ts';
+import type { WorkerConfig } from './config.ts';
+import { APPLICATION_NAME, type Connections } from './connections.ts';
+import { GenerationMap } from './generation-map.ts';
+import { Intake } from './intake.ts';
+import { Ownership } from './ownership.ts';
+import { Pauses } from './pauses.ts';
+import type { Batch, Workbench } from './prepare-batch.ts';
+import { EventRelay } from './publish-events.ts';
+import type { SchemaBook } from './schema-book.ts';
+import { Worker } from './worker.ts';
+import type { WorkerMetrics } from './worker-metrics.ts';
+import { WorkingState } from './working-state.ts';
+
+/** In each of two generations: enough for a producer that sends again at once; the index knows them all. */
+const RECEIPTS_KEPT = 20_000;
+
+/** What a worker is made of: its connections as ports, and what it tells the world. Nothing here is opened. */
+export type WorkerParts = {
+  readonly config: Pick<
+    WorkerConfig,
+    | 'TRADESTREAM_WORKER_CACHE_ENTRIES_MAX'
+    | 'TRADESTREAM_WORKER_BATCH_COMMANDS_MAX'
+    | 'TRADESTREAM_WORKER_RECORD_BYTES_MAX'
+    | 'TRADESTREAM_WORKER_RELAY_EVENTS_MAX'
+    | 'TRADESTREAM_WORKER_COMMIT_TIMEOUT_MS'
+    | 'TRADESTREAM_WORKER_QUEUE_RECORDS_MAX'
+    | 'TRADESTREAM_WORKER_AHEAD_COMMANDS_MIN'
+    | 'TRADESTREAM_WORKER_RETRY_DEADLINE_MS'
+    | 'TRADESTREAM_WORKER_CLAIM_TIMEOUT_MS'
+    | 'TRADESTREAM_WORKER_DRAIN_MS'
+  >;
+  readonly connections: Pick<
+    Connections,
+    'owner' | 'topics' | 'link' | 'admin' | 'reader' | 'producer' | 'clusterId' | 'eventSchemaId'
+  >;
+  readonly schemas: SchemaBook;
+  readonly log: Logger;
+  readonly readiness: Readiness;
+  readonly metrics: WorkerMetrics;
+  /** Aborts when the worker is to stop. */
+  readonly stopping: AbortSignal;
+};
+
+/** The parts that apply and those that publish, on one bench. Both have yet to be run. */
+export function assembleWorker(parts: WorkerParts): {
+  readonly bench: Workbench;
+  readonly worker: Worker;
+  readonly relay: EventRelay;
+} {
+  const bench = makeBench(parts);
+  const relay = makeRelay(parts, bench);
+  return { bench, relay, worker: makeWorker(parts, bench, relay) };
+}
+
+function makeBench({ config, connections, schemas }: WorkerParts): Workbench {
+  const entriesMax = Math.max(
+    config.TRADESTREAM_WORKER_CACHE_ENTRIES_MAX,
+    // A batch touches up to four balances a command: none of them may be forgotten before its end.
+    config.TRADESTREAM_WORKER_BATCH_COMMANDS_MAX * 8,
+  );
+  return {
+    topic: connections.topics.commands,
+    clusterId: connections.clusterId,
+    recordBytesMax: config.TRADESTREAM_WORKER_RECORD_BYTES_MAX,
+    positions: new Map(),
+    state: new WorkingState({ entriesMax }),
+    columns: new ColumnPool(),
+    schemas,
+    receipts: new GenerationMap(RECEIPTS_KEPT),
+    failing: new Map(),
+    setAside: new Map(),
+  };
+}
+
+function makeRelay({ config, connections, log, readiness, metrics }: WorkerParts, bench: Workbench): EventRelay {
+  const { link, producer, topics } = connections;
+  return new EventRelay({
+    link,
+    producer,
+    positions: bench.positions,
+    commandsTopic: topics.commands,
+    eventsTopic: topics.events,
+    deadLettersTopic: topics.deadLetters,
+    eventsMax: config.TRADESTREAM_WORKER_RELAY_EVENTS_MAX,
+    log,
+    readiness,
+    metrics,
+  });
+}
+
+function makeWorker(parts: WorkerParts, bench: Workbench, relay: EventRelay): Worker {
+  const { config, connections, log, readiness, metrics, stopping: signal } = parts;
+  const { link, admin, reader, owner, eventSchemaId } = connections;
+  const batchCommandsMax = config.TRADESTREAM_WORKER_BATCH_COMMANDS_MAX;
+  const commitTimeoutMs = config.TRADESTREAM_WORKER_COMMIT_TIMEOUT_MS;
+  const intake = new Intake({ queueRecordsMax: config.TRADESTREAM_WORKER_QUEUE_RECORDS_MAX });
+  const applier = new BatchApplier({
+    bench,
+    intake,
+    link,
+    eventSchemaId,
+    commitTimeoutMs,
+    aheadCommandsMin: Math.min(config.TRADESTREAM_WORKER_AHEAD_COMMANDS_MIN, batchCommandsMax),
+    onCommitted: (batch, written, startedMs) => {
+      noteCommitted(bench, batch);
+      relay.committed(written);
+      metrics.committed(batch.plan.counts, (performance.now() - startedMs) / 1_000);
+      relay.notify(batch.plan.parked.length > 0);
+    },
+  });
+  const pauses = new Pauses({ readiness, retryDeadlineMs: config.TRADESTREAM_WORKER_RETRY_DEADLINE_MS, signal });
+  const shared = { bench, intake, link, log, metrics, pauses, owner, batchCommandsMax, signal };
+  const ownership = new Ownership({
+    ...shared,
+    admin,
+    reader,
+    readiness,
+    applicationName: APPLICATION_NAME,
+    claimTimeoutMs: config.TRADESTREAM_WORKER_CLAIM_TIMEOUT_MS,
+    commitTimeoutMs,
+    onOwned: () => relay.claimed(),
+  });
+  return new Worker({ ...shared, applier, ownership, stopMs: config.TRADESTREAM_WORKER_DRAIN_MS / 4 });
+}
+
+/** What is durable now: the positions, and nothing of the batch is failing any more. */
+function noteCommitted(bench: Workbench, batch: Batch): void {
+  for (const move of batch.plan.moves) {
+    const position = bench.positions.get(move.partition);
+    if (position === undefined || position.epoch !== move.epoch) continue;
+    position.committed = { offset: move.toOffset, seq: move.toSeq, hash: move.lastHash };
+    position.markedSeq = Math.max(position.markedSeq, move.publishedSeq);
+  }
+  bench.columns.giveBack(batch.plan.memory);
+  bench.schemas.stored(batch.plan.schemas);
+  for (const { from } of batch.plan.parked) {
+    if (from.kind === 'command') bench.failing.delete(from.commandId);
+    else bench.setAside.delete(`${from.record.partition}/${from.record.offset}`);
+  }
+}
