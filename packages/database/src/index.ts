@@ -91,6 +91,7 @@ export {
   type ConnectionMetrics,
   type HealthStatus,
 } from './pool/connection-manager.ts';
+export type { ConnectionPool } from './pool/connection-pool.ts';
 export type { ConnectionPoolConfig, PoolConfig, PoolSettings } from './pool/pool-config.ts';
 export type { PoolEvent } from './pool/pool-events.ts';
 export type { DeleteBuilder } from './query/delete-builder.ts';
