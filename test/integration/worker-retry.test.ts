@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { newCommandId } from '@tradestream/contracts';
 import { openSession, type Session } from '@tradestream/database';
 import { UNIT } from '@tradestream/trading';
@@ -5,6 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { SESSION_SETTINGS } from '../../services/worker/src/ledger-link.ts';
 import { failBatches } from '../support/database-faults.ts';
 import { eventually } from '../support/eventually.ts';
+import { Launched } from '../support/launched.ts';
 import { type LedgerWorld, openLedgerWorld, type Sent } from '../support/ledger-world.ts';
 
 let world: LedgerWorld;
@@ -48,7 +50,30 @@ test('a deadlock with another program is retried, and explained by command and s
     lock_context: expect.stringContaining('UPDATE ledger.balances'),
     others: expect.arrayContaining([expect.objectContaining({ pid, application: 'other-program' })]),
   });
+  const json = await deadlocks('--sqlstate', '40P01', '-o', 'json');
+  expect(JSON.parse(json)).toMatchObject({
+    commandIds: [alice.commandId],
+    relation: 'balances',
+    row: expect.stringMatching(/^\(\d+,\d+\)$/),
+    statement: expect.stringContaining('UPDATE ledger.balances'),
+    parties: [
+      { isVictim: true, blockedBy: pid, relations: expect.arrayContaining(['balances']) },
+      { isVictim: false, backendPid: pid, applicationName: 'other-program' },
+    ],
+  });
+  const table = await deadlocks();
+  expect(table).toMatch(
+    new RegExp(`40P01 .*${alice.commandId} .*balances \\(\\d+,\\d+\\) .*other-program \\(${pid}\\)`),
+  );
 });
+
+async function deadlocks(...args: readonly string[]): Promise<string> {
+  const env = { PATH: process.env['PATH'], NO_COLOR: '1', DATABASE_URL: world.database.url };
+  const program = spawn(process.execPath, ['packages/cli/bin/tradestream.mjs', 'deadlocks', ...args], { env });
+  await using launched = new Launched(program);
+  expect(await launched.ended(), launched.err).toBe(0);
+  return launched.out;
+}
 
 test.each(['40001', '40P01', '55P03'])(
   'SQLSTATE %s is retried until it ends, and each try is explained',

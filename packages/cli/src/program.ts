@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { CliContext } from './cli-context.ts';
 import { alertsCommand } from './commands/alerts.ts';
 import { configCommand } from './commands/config.ts';
+import { deadlocksCommand } from './commands/deadlocks.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { healthCommand } from './commands/health.ts';
@@ -63,6 +64,7 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   sqlCommand,
   optimizeCommand,
   indexesCommand,
+  deadlocksCommand,
   lagCommand,
   healthCommand,
   alertsCommand,

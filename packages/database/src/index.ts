@@ -106,6 +106,7 @@ export type { ReplicationConfig, ReplicationOptions } from './replication/replic
 export type { ReplicationStatus } from './replication/replication-status.ts';
 export type { Rows, Session, Statement } from './session.ts';
 export type { DeadlockParty, DeadlockReport } from './transaction/deadlock-report.ts';
+export { lockParties } from './transaction/explain-deadlock.ts';
 export type { LongRunningFinding, LongRunningPolicy, RunningTransaction } from './transaction/long-running.ts';
 export type { Transaction, TransactionScope } from './transaction/transaction.ts';
 export {

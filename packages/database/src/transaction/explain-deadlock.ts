@@ -25,6 +25,19 @@ const LOG_TAIL = `SELECT convert_from(pg_read_binary_file(file, greatest(0, size
   FROM (SELECT pg_current_logfile() AS file) AS log, LATERAL (SELECT (pg_stat_file(file)).size) AS stat
   WHERE file IS NOT NULL`;
 
+/** The circle that a deadlock's detail tells, the victim first, each with what is known of its process. */
+export async function lockParties(
+  lockDetail: string,
+  known: (backendPid: number) => Pick<DeadlockParty, 'statement' | 'applicationName'>,
+): Promise<readonly DeadlockParty[]> {
+  await loadParser();
+  return parseLockDetail(lockDetail).map((edge, index) => {
+    const { statement, applicationName } = known(edge.backendPid);
+    const relations = statement === null ? [] : relationsOf(statement);
+    return { ...edge, isVictim: index === 0, applicationName, statement, relations };
+  });
+}
+
 /** Both sides of a deadlock, from the best source there is: the server's log, our own transactions, pg_stat_activity. Never throws. */
 export async function explainDeadlock(options: ExplainOptions): Promise<DeadlockReport> {
   const { error, node, own } = options;
@@ -32,19 +45,14 @@ export async function explainDeadlock(options: ExplainOptions): Promise<Deadlock
   const pids = edges.map((edge) => edge.backendPid);
   const log = await readLog(options).catch(() => '');
   const logged = statementsInLog(log, edges);
-  await loadParser();
   const activity = await readActivity(options, pids).catch(() => new Map<number, Activity>());
-  const parties = edges.map((edge, index): DeadlockParty => {
-    const mine = own(edge.backendPid);
-    const seen = activity.get(edge.backendPid);
-    const statement = logged.get(edge.backendPid) ?? mine?.statement ?? seen?.query ?? null;
+  const parties = await lockParties(error.lockDetail ?? '', (backendPid) => {
+    const mine = own(backendPid);
+    const seen = activity.get(backendPid);
     const name = [seen?.application_name, mine?.label].filter((part) => part !== undefined && part !== '').join(' ');
     return {
-      ...edge,
-      isVictim: index === 0,
+      statement: logged.get(backendPid) ?? mine?.statement ?? seen?.query ?? null,
       applicationName: name === '' ? null : name,
-      statement,
-      relations: statement === null ? [] : relationsOf(statement),
     };
   });
   const everyone = (has: (pid: number) => boolean) => pids.length > 0 && pids.every(has);
