@@ -31,7 +31,7 @@ export class SavedRows {
          FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2 AND is_generated = 'NEVER'`,
         [schema, name],
       );
-      await this.#world.rows(`TRUNCATE ${table}`);
+      await this.#world.rows(`TRUNCATE ${table} CASCADE`); // intents name what is parked; there are none here
       await this.#world.rows(
         `INSERT INTO ${table} (${row?.columns}) OVERRIDING SYSTEM VALUE SELECT ${row?.columns} FROM saved.${copyOf(table)}`,
       );

@@ -20,7 +20,7 @@ export type LogOptions = {
 const RECEIPTS = `
   SELECT r.partition, r."offset"::float8 AS "offset", r.command_id::text AS command_id, r.payload_hash, r.outcome::text AS outcome,
          r.seq::float8 AS seq, e.command_id::text AS event_command_id, ${micros('e.occurred_at')} AS occurred_at
-  FROM ledger.receipts AS r LEFT JOIN ledger.events AS e ON e.partition = r.partition AND e.seq = r.seq
+  FROM ledger.every_receipt AS r LEFT JOIN ledger.events AS e ON e.partition = r.partition AND e.seq = r.seq
   ORDER BY r.partition, r."offset"`;
 const CONFLICTS = `
   SELECT partition, "offset"::float8 AS "offset", command_id::text AS command_id, payload_hash, first_hash
@@ -49,6 +49,7 @@ export async function checkCommandLog(options: LogOptions): Promise<number> {
     conflicts: new PlacedRows(session, CONFLICTS, [topic]),
     parked: new PlacedRows(session, PARKED, [topic]),
   };
+  await expectOneReceipt(snapshot);
   const clusterId = await admin.clusterId();
   const ranges = new Map((await admin.ranges(topic)).map((range) => [range.partition, range]));
   const last = await lastOutcomes(snapshot, topic);
@@ -97,9 +98,10 @@ async function checkPartition(
   await outcomes.parked.takeBefore(partition, start);
   let count = 0;
   const pages = reader.read({ topic, partition, from: start, to: end, signal });
+  const someForgotten = [...snapshot.retention.values()].some(({ forgottenBefore }) => forgottenBefore !== null);
   const loaded = loadAhead(pages, async (records) => await loadPage(records, { snapshot, outcomes, clusterId }));
   for await (const [records, page] of loaded) {
-    for (const record of records) judgeRecord(record, { ...page, isBelowNext: record.offset < next });
+    for (const record of records) judgeRecord(record, { ...page, isBelowNext: record.offset < next, someForgotten });
     expectNoOther(page, records);
     count += records.length;
     onRecords(records.length);
@@ -112,7 +114,7 @@ async function checkPartition(
 async function loadPage(
   records: readonly LogRecord[],
   options: { readonly snapshot: Snapshot; readonly outcomes: Outcomes; readonly clusterId: string },
-): Promise<Omit<OutcomeRows, 'isBelowNext'>> {
+): Promise<Omit<OutcomeRows, 'isBelowNext' | 'someForgotten'>> {
   const { snapshot, outcomes, clusterId } = options;
   const last = records.at(-1);
   const rows = await takeRows(outcomes, last?.partition ?? 0, (last?.offset ?? -1) + 1);
@@ -135,6 +137,19 @@ async function takeRows({ receipts, conflicts, parked }: Outcomes, partition: nu
   };
 }
 
+/** A receipt is in the table or in the archive. */
+async function expectOneReceipt({ session }: Snapshot): Promise<void> {
+  const [both] = await loadRows<{ command_id: string }>(
+    session,
+    'SELECT command_id::text FROM ledger.receipts JOIN ledger.receipt_archive USING (command_id) LIMIT 1',
+  );
+  expectHolds(
+    'receipts',
+    both === undefined,
+    () => `command ${both?.command_id} has a receipt and another one in the archive`,
+  );
+}
+
 /** Receipts of commands that came again. */
 async function loadStanding(
   { session }: Snapshot,
@@ -144,7 +159,7 @@ async function loadStanding(
   const rows = await loadRows<StandingReceipt & { readonly command_id: string }>(
     session,
     `SELECT command_id::text AS command_id, payload_hash, partition, "offset"::float8 AS "offset"
-     FROM ledger.receipts WHERE command_id = ANY ($1::uuid[])`,
+     FROM ledger.every_receipt WHERE command_id = ANY ($1::uuid[])`,
     [commandIds],
   );
   return new Map(rows.map((row) => [row.command_id, row]));
@@ -191,7 +206,7 @@ async function lastOutcomes({ session }: Snapshot, topic: string): Promise<Reado
   const rows = await loadRows<{ partition: number; last: number }>(
     session,
     `SELECT partition, max(last)::float8 AS last FROM (
-       SELECT partition, max("offset") AS last FROM ledger.receipts GROUP BY partition
+       SELECT partition, max("offset") AS last FROM ledger.every_receipt GROUP BY partition
        UNION ALL SELECT partition, max("offset") FROM ledger.conflicts WHERE topic = $1 GROUP BY partition
        UNION ALL SELECT partition, max("offset") FROM ledger.parked WHERE topic = $1 GROUP BY partition) AS lasts
      GROUP BY partition`,

@@ -42,7 +42,7 @@ const IN_HISTORY_ORDER = `
          e.command_id::text AS command_id, e.type, e.key, ${micros('e.occurred_at')} AS occurred_at, e.payload,
          r.payload_hash, r.outcome::text AS outcome, r.reason,
          r.partition = e.partition AND r.seq = e.seq AND r.batch = e.batch AND r.index = e.index AS at_place
-  FROM ledger.events AS e LEFT JOIN ledger.receipts AS r ON r.command_id = e.command_id
+  FROM ledger.events AS e LEFT JOIN ledger.every_receipt AS r ON r.command_id = e.command_id
   ORDER BY e.batch, e.index`;
 
 /**
@@ -52,7 +52,7 @@ const IN_HISTORY_ORDER = `
  * @throws {Contradiction}
  */
 export async function checkHistory(snapshot: Snapshot, onEvents: (count: number) => void): Promise<History> {
-  const { session, partitions, schemas, positions } = snapshot;
+  const { session, partitions, retention, schemas, positions } = snapshot;
   const market = new Market();
   const replay = new Replay(market);
   const views = new ViewFold(market, positions ?? new Map());
@@ -64,7 +64,8 @@ export async function checkHistory(snapshot: Snapshot, onEvents: (count: number)
   )) {
     for (const { row, envelope } of page) {
       order.take(row);
-      checkReceipt(row, envelope);
+      checkRow(row, envelope);
+      if (!isForgotten(row, retention)) checkReceipt(row, envelope);
       replay.take(envelope);
       views.take(envelope);
     }
@@ -92,8 +93,8 @@ function decode(row: EventRow, schemas: Snapshot['schemas']): EventEnvelope {
   }
 }
 
-/** The event is what its row says of it, and stands on its command's receipt. */
-function checkReceipt(row: EventRow, envelope: EventEnvelope): void {
+/** The event is what its row says of it. */
+function checkRow(row: EventRow, envelope: EventEnvelope): void {
   const { event } = envelope;
   const asRow =
     envelope.partition === row.partition &&
@@ -108,6 +109,16 @@ function checkReceipt(row: EventRow, envelope: EventEnvelope): void {
     const said = JSON.stringify({ partition, seq, batch, timeline, commandId, occurredAt, type: event.type });
     return `${nameOf(row)}: its columns are not what its payload says: ${said}`;
   });
+  const command = askedBy(event);
+  expectHolds(
+    'history',
+    row.key === keyOf(command),
+    () => `${nameOf(row)} has the key ${row.key}, not ${keyOf(command)}`,
+  );
+}
+
+/** The event stands on its command's receipt. */
+function checkReceipt(row: EventRow, { event }: EventEnvelope): void {
   expectHolds('receipts', row.outcome !== null, () => `${nameOf(row)} has no receipt`);
   expectHolds(
     'receipts',
@@ -121,17 +132,21 @@ function checkReceipt(row: EventRow, envelope: EventEnvelope): void {
     () =>
       `the receipt of ${nameOf(row)} says ${row.outcome} ${row.reason ?? ''}, the event is ${event.type} ${reason ?? ''}`,
   );
-  const command = askedBy(event);
-  expectHolds(
-    'history',
-    row.key === keyOf(command),
-    () => `${nameOf(row)} has the key ${row.key}, not ${keyOf(command)}`,
-  );
   expectHolds(
     'receipts',
-    row.payload_hash?.equals(payloadHash(command)) === true,
+    row.payload_hash?.equals(payloadHash(askedBy(event))) === true,
     () => `the receipt of ${nameOf(row)} has the hash of another payload than its event`,
   );
+}
+
+/**
+ * Its receipt was given up on an operator's word: there is none, or, when the command came again,
+ * one of another event.
+ */
+function isForgotten(row: EventRow, retention: Snapshot['retention']): boolean {
+  if (row.at_place === true) return false;
+  const { archivedSeq = 0, forgottenBefore = null } = retention.get(row.partition) ?? {};
+  return row.seq <= archivedSeq && forgottenBefore !== null && row.occurred_at < forgottenBefore;
 }
 
 /** Each partition's sequence goes up by one in history order, from 1 to where the ledger says it stands. */

@@ -42,6 +42,8 @@ export type OutcomeRows = {
   readonly standing: ReadonlyMap<string, StandingReceipt>;
   /** False for a record that the ledger is still to read again. */
   readonly isBelowNext: boolean;
+  /** Whether receipts were given up: then a record without an outcome may repeat a command of theirs. */
+  readonly someForgotten: boolean;
 };
 
 type Found = {
@@ -83,7 +85,7 @@ export function judgeRecord(record: LogRecord, rows: OutcomeRows): void {
   }
   if (parked !== undefined) judgeParked(found, parked);
   if (receipt !== undefined) return judgeReceipt(found, receipt, parked);
-  if (parked === undefined && rows.isBelowNext) judgeDuplicate(found);
+  if (parked === undefined && rows.isBelowNext) judgeDuplicate(found, rows.someForgotten);
 }
 
 function judgeReceipt(found: Found, receipt: ReceiptRow, parked: ParkedRow | undefined): void {
@@ -152,14 +154,14 @@ function judgeConflict(found: Found, conflict: ConflictRow): void {
 }
 
 /** The same command, applied where it came first. */
-function judgeDuplicate(found: Found): void {
+function judgeDuplicate(found: Found, someForgotten: boolean): void {
   const { read, standing } = found;
   expectHolds(
     'one outcome',
     read.commandId !== null,
     () => `${nameOf(found)} is no command (${read.commandId === null ? read.why : ''}) and not in ledger.parked`,
   );
-  if (read.commandId === null) return;
+  if (read.commandId === null || (standing === undefined && someForgotten)) return;
   expectHolds(
     'one outcome',
     standing !== undefined,

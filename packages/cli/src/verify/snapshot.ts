@@ -1,6 +1,6 @@
 import { parseWriterSchema, type WriterSchema } from '@tradestream/contracts';
 import { openSession, type Session } from '@tradestream/database';
-import { loadRows } from './pages.ts';
+import { loadRows, micros } from './pages.ts';
 
 /** A partition of the commands topic, as the ledger has it. */
 export type LedgerPartition = {
@@ -10,10 +10,19 @@ export type LedgerPartition = {
   readonly publishedSeq: number;
 };
 
+/** What has left a partition's receipts. */
+export type Retention = {
+  /** Every event up to it has its receipt in the archive, unless it was forgotten. */
+  readonly archivedSeq: number;
+  /** Archived receipts of records before this time, microseconds since the epoch, may have been forgotten; null: none was. */
+  readonly forgottenBefore: number | null;
+};
+
 /** One moment of the database: every answer of `session` is of it, whatever is written meanwhile. */
 export type Snapshot = {
   readonly session: Session;
   readonly partitions: ReadonlyMap<number, LedgerPartition>;
+  readonly retention: ReadonlyMap<number, Retention>;
   readonly schemas: ReadonlyMap<number, WriterSchema>;
   /** Of each projection, the seq up to which each partition's events are in its rows; null without views. */
   readonly positions: ReadonlyMap<string, ReadonlyMap<number, number>> | null;
@@ -48,6 +57,7 @@ export async function openSnapshot(options: {
     return {
       session,
       partitions: await loadPartitions(session, commandsTopic),
+      retention: await loadRetention(session, commandsTopic),
       schemas: await loadSchemas(session),
       positions: await loadPositions(session),
     };
@@ -68,6 +78,21 @@ async function loadPartitions(session: Session, topic: string): Promise<Readonly
     rows.map(({ partition, next, seq, published }) => [
       partition,
       { partition, nextOffset: Number(next), eventSeq: Number(seq), publishedSeq: Number(published) },
+    ]),
+  );
+}
+
+async function loadRetention(session: Session, topic: string): Promise<Snapshot['retention']> {
+  const rows = await loadRows<{ partition: number; archived: string; forgotten: number | null }>(
+    session,
+    `SELECT partition, archived_seq::text AS archived, ${micros('forgotten_before')} AS forgotten
+     FROM ledger.retention WHERE topic = $1`,
+    [topic],
+  );
+  return new Map(
+    rows.map(({ partition, archived, forgotten }) => [
+      partition,
+      { archivedSeq: Number(archived), forgottenBefore: forgotten },
     ]),
   );
 }

@@ -45,7 +45,7 @@ const RECEIPTS = `
     ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer AS timeline,
     (SELECT system_identifier::text FROM pg_control_system()) AS system_id
   FROM unnest($1::uuid[]) AS wanted (command_id)
-  JOIN ledger.receipts AS r ON r.command_id = wanted.command_id
+  JOIN ledger.every_receipt AS r ON r.command_id = wanted.command_id
   LEFT JOIN ledger.events AS e ON e.partition = r.partition AND e.seq = r.seq
   LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('topic', topic, 'partition', partition, 'offset', "offset")
