@@ -1,5 +1,5 @@
-import { openMemoryJobTimer } from '@tradestream/messaging';
-import type { Scope, ServiceContext } from '@tradestream/runtime';
+import { type JobTimer, openMemoryJobTimer, openRedisJobTimer } from '@tradestream/messaging';
+import type { Logger, Scope, ServiceContext } from '@tradestream/runtime';
 import { type MonitorConfig, nodesOf } from '../config.ts';
 import type { NodeLinks } from '../sources/node-links.ts';
 import type { Watch } from '../watch/watch.ts';
@@ -8,14 +8,17 @@ import { JobBook } from './job-book.ts';
 import { JobRunner } from './job-runner.ts';
 import { Jobs } from './jobs.ts';
 
+/** Longest wait for Redis, ms: a person waits for the answer behind it. */
+const TIMER_DEADLINE_MS = 1_000;
+
 /** The jobs of this process, on the primary as the watch knows it. */
-export function openJobs(parts: {
+export async function openJobs(parts: {
   readonly config: MonitorConfig;
   readonly links: NodeLinks;
   readonly watch: Watch;
   readonly scope: Scope;
   readonly context: ServiceContext;
-}): { readonly jobs: Jobs; readonly book: JobBook } {
+}): Promise<{ readonly jobs: Jobs; readonly book: JobBook }> {
   const { config, links, watch, scope, context } = parts;
   const { log, readiness } = context;
   const primaryName = () => watch.replication.primaryName ?? 'primary';
@@ -31,6 +34,12 @@ export function openJobs(parts: {
   const runsMax = config.TRADESTREAM_MONITOR_JOBS_RUNNING_MAX;
   const runner = new JobRunner({ book, kinds, runsMax, leaseMs, log, onFree: () => jobs.sweep() });
   const sweepMs = config.TRADESTREAM_MONITOR_JOB_SWEEP_MS;
-  const jobs = scope.use(new Jobs({ book, runner, timer: openMemoryJobTimer(), sweepMs, readiness, log }));
+  const jobs = scope.use(new Jobs({ book, runner, timer: await openTimer(config, log), sweepMs, readiness, log }));
   return { jobs, book };
+}
+
+async function openTimer(config: MonitorConfig, log: Logger): Promise<JobTimer> {
+  if (config.REDIS_URL === '') return openMemoryJobTimer();
+  const queue = `${config.TRADESTREAM_GROUP_PREFIX}tradestream-jobs`;
+  return await openRedisJobTimer({ url: config.REDIS_URL, queue, deadlineMs: TIMER_DEADLINE_MS, log });
 }

@@ -1,0 +1,191 @@
+import { migrate } from '@tradestream/database';
+import { createMemoryJobQueue, type JobTimer, openMemoryJobTimer } from '@tradestream/messaging';
+import { createLogger, Readiness, Scope } from '@tradestream/runtime';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { MonitorError } from '../../services/monitor/src/errors.ts';
+import { JobBook, type JobRow } from '../../services/monitor/src/jobs/job-book.ts';
+import type { JobKind, JobKindName, JobRun } from '../../services/monitor/src/jobs/job-kind.ts';
+import { JobRunner } from '../../services/monitor/src/jobs/job-runner.ts';
+import { Jobs } from '../../services/monitor/src/jobs/jobs.ts';
+import { NodeLink } from '../../services/monitor/src/sources/node-link.ts';
+import { eventually } from '../support/eventually.ts';
+import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
+
+const WITHIN = { withinMs: 30_000 } as const;
+const log = createLogger({ service: 'jobs', level: 'silent' });
+const by = { actor: 'operator@test', why: 'a test' } as const;
+
+const scope = new Scope();
+let database: ScratchDatabase;
+let link: NodeLink;
+let book: JobBook;
+
+beforeAll(async () => {
+  database = scope.use(await createDatabase(inject('endpoints'), 'jobs'));
+  await migrate({ url: database.url, folder: 'schemas/sql/ledger', schema: 'ledger', log });
+  link = scope.use(new NodeLink({ name: 'primary', url: database.serviceUrls.monitor, timeoutMs: 20_000 }));
+  book = new JobBook(() => link, 30_000);
+});
+afterAll(async () => {
+  await scope.close();
+});
+
+/** One process of jobs; `run` is what its only kind does. */
+function processOf(
+  run: JobKind['run'],
+  { timer = openMemoryJobTimer(), leaseMs = 30_000, name = 'retention' as JobKindName } = {},
+): Jobs {
+  const own = new JobBook(() => link, leaseMs);
+  const runner = new JobRunner({ book: own, kinds: [{ name, run }], runsMax: 4, leaseMs, log });
+  return new Jobs({ book: own, runner, timer, sweepMs: 100, readiness: new Readiness(), log });
+}
+
+/** A timer that takes everything and forgets it, or takes nothing. */
+function uselessTimer(enqueue: () => Promise<void>): JobTimer {
+  return { enqueue, consume: () => undefined, close: async () => undefined };
+}
+
+async function ended(id: string): Promise<JobRow> {
+  return await eventually(async () => {
+    const job = await book.one(id);
+    if (job === null || job.finishedAt === null) throw new Error(`the job is ${job?.state}`);
+    return job;
+  }, WITHIN);
+}
+
+const submit = (jobs: Jobs, kind: JobKindName = 'retention') => jobs.submit({ kind, parameters: { of: 'it' }, ...by });
+
+test('a job told of twice, in two processes, runs once, and says how far it is', async () => {
+  const runs: string[] = [];
+  const queue = createMemoryJobQueue();
+  const run = async (job: JobRun) => {
+    runs.push(job.id);
+    await job.progress(2, 3, { at: 2 });
+    return { swept: 3, parameters: job.parameters };
+  };
+  const [one, two] = [openMemoryJobTimer(queue), openMemoryJobTimer(queue)];
+  const processes = [processOf(run, { timer: one }), processOf(run, { timer: two })];
+  const id = await submit(processes[0] ?? processOf(run));
+  await Promise.all([one.enqueue(id), two.enqueue(id), one.enqueue(id)]);
+  expect(await ended(id)).toMatchObject({
+    state: 'done',
+    runs: 1,
+    done: 2,
+    total: 3,
+    checkpoint: { at: 2 },
+    result: { swept: 3, parameters: { of: 'it' } },
+    ...by,
+  });
+  await one.enqueue(id);
+  await Promise.all(processes.map((each) => each.close()));
+  expect(runs).toEqual([id]);
+  const audit = await link.query({
+    text: `SELECT actor, action, why FROM ledger.audit WHERE details->>'jobId' = $1`,
+    values: [id],
+  });
+  expect(audit).toEqual([{ ...by, action: 'retention' }]);
+});
+
+test.each([
+  ['forgets what it was told', uselessTimer(async () => undefined)],
+  ['cannot be told', uselessTimer(() => Promise.reject(new Error('Redis is away')))],
+])('a timer that %s does no harm: the job runs', async (_what, timer) => {
+  await using jobs = disposable(processOf(async () => ({ ran: true }), { timer }));
+  expect(await ended(await submit(jobs.value))).toMatchObject({ state: 'done', runs: 1, result: { ran: true } });
+});
+
+test('a job whose runner says nothing any more is run again from its checkpoint, and the first run cannot end it', async () => {
+  const id = await book.create({ kind: 'reconciliation', parameters: {}, ...by });
+  const short = new JobBook(() => link, 1);
+  expect(await short.claim(id, '00000000-0000-4000-8000-000000000001')).toMatchObject({ runs: 1 });
+  const dead = { id, runner: '00000000-0000-4000-8000-000000000001' };
+  await short.progress(dead, { done: 7, checkpoint: { at: 7 } });
+  const seen: unknown[] = [];
+  const jobs = processOf(
+    async ({ checkpoint }) => {
+      seen.push(checkpoint);
+      await short.finish(dead, { state: 'failed', error: 'of the first run' });
+      expect(await short.progress(dead)).toBeNull();
+      return {};
+    },
+    { name: 'reconciliation' },
+  );
+  expect(await ended(id)).toMatchObject({ state: 'done', runs: 2, done: 7, error: null });
+  expect(seen).toEqual([{ at: 7 }]);
+  await jobs.close();
+});
+
+test('a waiting job is cancelled at once, a running one stops at its next word, and either is taken up again where it was', async () => {
+  const waiting = await book.create({ kind: 'replay-projection', parameters: {}, ...by });
+  expect(await book.cancel({ id: waiting, ...by })).toMatchObject({ state: 'cancelled' });
+  expect(await book.cancel({ id: waiting, ...by })).toBeNull();
+
+  let stepsMax = Number.POSITIVE_INFINITY;
+  const jobs = processOf(async ({ progress, checkpoint }) => {
+    let step = Number(checkpoint?.['step'] ?? 0);
+    while (step < stepsMax) await progress(++step, null, { step });
+    return { steps: step };
+  });
+  const id = await submit(jobs);
+  await eventually(async () => ((await book.one(id))?.done ?? 0) > 2, WITHIN);
+  expect(await jobs.cancel({ id, ...by })).toMatchObject({ state: 'running', cancelRequested: true });
+  const cancelled = await ended(id);
+  expect(cancelled).toMatchObject({ state: 'cancelled', result: null });
+  stepsMax = cancelled.done + 1;
+  expect(await jobs.resume({ id, ...by })).toMatchObject({ state: 'waiting', cancelRequested: false });
+  expect(await ended(id)).toMatchObject({ state: 'done', runs: 2, result: { steps: cancelled.done + 1 } });
+  expect(await jobs.resume({ id, ...by })).toBeNull();
+  await jobs.close();
+  const audit = await link.query({
+    text: `SELECT action FROM ledger.audit WHERE details->>'jobId' = $1 ORDER BY id`,
+    values: [id],
+  });
+  expect(audit).toEqual(['retention', 'cancel-job', 'resume-job'].map((action) => ({ action })));
+});
+
+test('a failure that may pass is tried again, one that may not keeps its error, and an unknown kind is said to be so', async () => {
+  const failures: Error[] = [new MonitorError('SOURCE_TIMEOUT'), new TypeError('a defect')];
+  const jobs = processOf(async () => {
+    throw failures.shift() ?? new Error('not run again');
+  });
+  const id = await submit(jobs);
+  expect(await ended(id)).toMatchObject({ state: 'failed', runs: 2, error: 'a defect' });
+  const foreign = await submit(jobs, 'redrive');
+  expect(await ended(foreign)).toMatchObject({ state: 'failed', error: expect.stringContaining('kind=redrive') });
+  await jobs.close();
+});
+
+test('a process that stops gives its jobs back, and another goes on at once', async () => {
+  const started = Promise.withResolvers<void>();
+  const first = processOf(async ({ signal }) => {
+    started.resolve();
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    return {};
+  });
+  const id = await submit(first);
+  await started.promise;
+  await first.close();
+  expect(await book.one(id)).toMatchObject({ state: 'waiting', runs: 1, error: null });
+  await using second = disposable(processOf(async () => ({ by: 'the second' })));
+  second.value.sweep();
+  expect(await ended(id)).toMatchObject({ state: 'done', runs: 2, result: { by: 'the second' } });
+});
+
+test('jobs are listed page by page, the newest first, by kind and state', async () => {
+  const all = await book.list({ kind: null, state: null, after: null, limit: 1_000 });
+  const paged: string[] = [];
+  for (let after: string | null = null; ; ) {
+    const page: readonly JobRow[] = await book.list({ kind: null, state: null, after, limit: 2 });
+    paged.push(...page.map(({ id }) => id));
+    after = page.at(-1)?.id ?? null;
+    if (after === null) break;
+  }
+  expect(paged).toEqual(all.map(({ id }) => id));
+  expect(all.length).toBeGreaterThan(5);
+  const failed = await book.list({ kind: 'redrive', state: 'failed', after: null, limit: 10 });
+  expect(failed.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['redrive failed']);
+});
+
+function disposable(value: Jobs): AsyncDisposable & { readonly value: Jobs } {
+  return { value, [Symbol.asyncDispose]: () => value.close() };
+}
