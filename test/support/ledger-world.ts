@@ -48,7 +48,7 @@ export class LedgerWorld implements AsyncDisposable {
   readonly commandSchemaId: number;
   readonly #prefix: string;
   readonly #scope: Scope;
-  readonly #logFolder = mkdtempSync(join(tmpdir(), 'tradestream-world-'));
+  readonly logFolder = mkdtempSync(join(tmpdir(), 'tradestream-world-'));
   readonly #running: ChildProcess[] = [];
   readonly #logFiles = new WeakMap<ChildProcess, string>();
   #started = 0;
@@ -104,6 +104,14 @@ export class LedgerWorld implements AsyncDisposable {
     return this.#start('projector', overrides);
   }
 
+  /** The same for a gateway; see `GatewayWorld` for tests of its own. */
+  startGateway(overrides: Readonly<Record<string, string>>): ChildProcess {
+    return this.#start('gateway', {
+      TRADESTREAM_GATEWAY_DATABASE_URL: this.database.serviceUrls.gateway,
+      ...overrides,
+    });
+  }
+
   /** The lines that a service has logged so far. */
   logOf(child: ChildProcess): readonly LogLine[] {
     const lines = readFileSync(this.#logFiles.get(child) ?? '', 'utf8').split('\n');
@@ -153,7 +161,7 @@ export class LedgerWorld implements AsyncDisposable {
           values: [this.topics.commands],
         });
         if (Number(rows[0]?.next) < end)
-          throw new Error(`applied ${rows[0]?.next} of ${end}; worker logs are in ${this.#logFolder}`);
+          throw new Error(`applied ${rows[0]?.next} of ${end}; worker logs are in ${this.logFolder}`);
       },
       { withinMs },
     );
@@ -171,7 +179,7 @@ export class LedgerWorld implements AsyncDisposable {
            WHERE p.topic = $1`,
           [this.topics.commands],
         );
-        if (row?.behind !== '0') throw new Error(`${row?.behind} events behind; logs are in ${this.#logFolder}`);
+        if (row?.behind !== '0') throw new Error(`${row?.behind} events behind; logs are in ${this.logFolder}`);
       },
       { withinMs },
     );
@@ -181,14 +189,14 @@ export class LedgerWorld implements AsyncDisposable {
     return (await this.session.query<Row>({ text, values })).rows;
   }
 
-  #start(service: 'worker' | 'projector', overrides: Readonly<Record<string, string>>): ChildProcess {
+  #start(service: 'worker' | 'projector' | 'gateway', overrides: Readonly<Record<string, string>>): ChildProcess {
     this.#started += 1;
     const name = `${service}-${this.#started}`;
     const child = spawn(process.execPath, [`services/${service}/src/main.ts`], {
       env: this.env(overrides),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    const file = join(this.#logFolder, `${name}.log`);
+    const file = join(this.logFolder, `${name}.log`);
     this.#logFiles.set(child, file);
     child.stderr?.pipe(createWriteStream(file));
     this.#scope.defer(name, () => endProcess(child));

@@ -11,23 +11,33 @@ type Pair = { readonly client: Socket; readonly server: Socket };
  */
 export type ProxyRule = (bytes: Buffer) => 'pass' | 'cut-before' | 'cut-after';
 
+type Target = { readonly host: string; readonly port: number };
+
 /** A way to a server that can be made to fail. In mode `drop` both sides believe the other is there. */
 export class TcpProxy implements AsyncDisposable {
   mode: ProxyMode = 'pass';
   rule: ProxyRule = () => 'pass';
+  /** Bytes of each write come this much later on the other side, milliseconds. */
+  latencyMs = 0;
+  /** Changes what the server says, such as the address under which it wants to be called. */
+  rewrite: (bytes: Buffer) => Buffer = (bytes) => bytes;
+  /** Where new connections lead. */
+  target: Target;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #accepted = 0;
+  #dropped = 0;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, target: Target) {
     this.#server = server;
+    this.target = target;
   }
 
   /** Listens on a free port of 127.0.0.1. */
-  static async open(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+  static async open(target: Target): Promise<TcpProxy> {
     const server = createServer({ pauseOnConnect: false });
-    const proxy = new TcpProxy(server);
-    server.on('connection', (client) => proxy.#accept(client, target));
+    const proxy = new TcpProxy(server, target);
+    server.on('connection', (client) => proxy.#accept(client));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
@@ -55,6 +65,11 @@ export class TcpProxy implements AsyncDisposable {
     return this.#pairs.size;
   }
 
+  /** Writes that went nowhere, in mode `drop`. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
   /** Ends every connection with a reset. */
   resetAll(): void {
     for (const { client, server } of this.#pairs) {
@@ -68,19 +83,22 @@ export class TcpProxy implements AsyncDisposable {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #accept(client: Socket, target: { readonly host: string; readonly port: number }): void {
+  #accept(client: Socket): void {
     this.#accepted += 1;
     if (this.mode === 'refuse') {
       client.resetAndDestroy();
       return;
     }
-    const server = connect(target.port, target.host);
+    const server = connect(this.target.port, this.target.host);
     const pair = { client, server };
     this.#pairs.add(pair);
-    client.on('data', (bytes) => this.#fromClient(pair, bytes));
-    server.on('data', (bytes) => {
-      if (this.mode !== 'drop') client.write(bytes);
+    const toServer = new LateWriter((bytes) => this.#fromClient(pair, bytes));
+    const toClient = new LateWriter((bytes) => {
+      if (this.mode === 'drop') this.#dropped += 1;
+      else client.write(this.rewrite(bytes));
     });
+    client.on('data', (bytes) => toServer.push(bytes, this.latencyMs));
+    server.on('data', (bytes) => toClient.push(bytes, this.latencyMs));
     for (const [one, other] of [
       [client, server],
       [server, client],
@@ -96,7 +114,10 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   #fromClient(pair: Pair, bytes: Buffer): void {
-    if (this.mode === 'drop') return;
+    if (this.mode === 'drop') {
+      this.#dropped += 1;
+      return;
+    }
     switch (this.rule(bytes)) {
       case 'pass':
         pair.server.write(bytes);
@@ -111,5 +132,24 @@ export class TcpProxy implements AsyncDisposable {
         pair.server.end(bytes);
         return;
     }
+  }
+}
+
+/** Hands bytes on in their order, each after its time. */
+class LateWriter {
+  readonly #write: (bytes: Buffer) => void;
+  readonly #waiting: Buffer[] = [];
+
+  constructor(write: (bytes: Buffer) => void) {
+    this.#write = write;
+  }
+
+  push(bytes: Buffer, latencyMs: number): void {
+    if (latencyMs === 0 && this.#waiting.length === 0) return this.#write(bytes);
+    this.#waiting.push(bytes);
+    setTimeout(() => {
+      const next = this.#waiting.shift();
+      if (next !== undefined) this.#write(next);
+    }, latencyMs);
   }
 }

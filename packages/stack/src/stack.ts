@@ -75,11 +75,11 @@ export interface Stack extends Closeable {
    * sets the quorum to `ANY 1` of them. `endpoints` then name the new primary.
    * @throws {StackError} STACK_PART_UNKNOWN, STACK_PROMOTE_FAILED
    */
-  promote(name: ReplicaName): Promise<void>;
+  promote(name: NodeName): Promise<void>;
   /** The standby goes on receiving WAL and stops showing it. @throws {StackError} STACK_PART_UNKNOWN */
-  pauseReplay(name: ReplicaName): Promise<void>;
+  pauseReplay(name: NodeName): Promise<void>;
   /** @throws {StackError} STACK_PART_UNKNOWN */
-  resumeReplay(name: ReplicaName): Promise<void>;
+  resumeReplay(name: NodeName): Promise<void>;
   /**
    * Resolves when the part's processes are gone. Absent signal: the part's own orderly one.
    * @throws {StackError} STACK_PART_UNKNOWN

@@ -6,7 +6,7 @@ import { firstQuorumMembers, quorumOf } from '../parts/postgres-settings.ts';
 import { runSql } from '../parts/run-sql.ts';
 import type { StackState } from '../parts/stack-state.ts';
 import { waitForStreaming } from '../parts/wait-for-streaming.ts';
-import type { AccessTokens, Endpoints, NodeName, PartName, ReplicaName, Stack } from '../stack.ts';
+import type { AccessTokens, Endpoints, NodeName, PartName, Stack } from '../stack.ts';
 import { type GivenEndpoints, mergeEndpoints } from '../stack-mode.ts';
 
 type ContainerParts = {
@@ -53,7 +53,7 @@ export class ContainerStack implements Stack {
     await waitForStreaming({ primaryUrl: this.#urlOf(this.#primary), standbys, quorumMembers, signal });
   }
 
-  async promote(name: ReplicaName): Promise<void> {
+  async promote(name: NodeName): Promise<void> {
     this.#requirePart(name);
     const former = this.#primary;
     if (name === former) return;
@@ -78,12 +78,12 @@ export class ContainerStack implements Stack {
     );
   }
 
-  async pauseReplay(name: ReplicaName): Promise<void> {
+  async pauseReplay(name: NodeName): Promise<void> {
     this.#requirePart(name);
     await runSql(this.#urlOf(name), 'SELECT pg_wal_replay_pause()');
   }
 
-  async resumeReplay(name: ReplicaName): Promise<void> {
+  async resumeReplay(name: NodeName): Promise<void> {
     this.#requirePart(name);
     await runSql(this.#urlOf(name), 'SELECT pg_wal_replay_resume()');
   }

@@ -5,15 +5,7 @@ import type { PortPlan } from '../parts/port-plan.ts';
 import { runSql } from '../parts/run-sql.ts';
 import type { StackState } from '../parts/stack-state.ts';
 import type { PartProcess } from '../processes/part-process.ts';
-import {
-  type AccessTokens,
-  type Endpoints,
-  NODE_NAMES,
-  type NodeName,
-  type PartName,
-  type ReplicaName,
-  type Stack,
-} from '../stack.ts';
+import { type AccessTokens, type Endpoints, NODE_NAMES, type NodeName, type PartName, type Stack } from '../stack.ts';
 import { type GivenEndpoints, mergeEndpoints } from '../stack-mode.ts';
 import type { PostgresCluster } from './postgres-cluster.ts';
 import type { RunFolders } from './run-folders.ts';
@@ -54,17 +46,17 @@ export class EmbeddedStack implements Stack {
     return Object.fromEntries(running.filter(([, pid]) => pid !== null));
   }
 
-  async promote(name: ReplicaName): Promise<void> {
+  async promote(name: NodeName): Promise<void> {
     this.#processOf(name);
     await this.#parts.cluster.promote(name);
   }
 
-  async pauseReplay(name: ReplicaName): Promise<void> {
+  async pauseReplay(name: NodeName): Promise<void> {
     this.#processOf(name);
     await runSql(this.#parts.cluster.ownerUrl(name), 'SELECT pg_wal_replay_pause()');
   }
 
-  async resumeReplay(name: ReplicaName): Promise<void> {
+  async resumeReplay(name: NodeName): Promise<void> {
     this.#processOf(name);
     await runSql(this.#parts.cluster.ownerUrl(name), 'SELECT pg_wal_replay_resume()');
   }

@@ -10,7 +10,7 @@ import { runSql } from '../parts/run-sql.ts';
 import type { StackState } from '../parts/stack-state.ts';
 import { waitForStreaming } from '../parts/wait-for-streaming.ts';
 import { type PartContext, PartProcess } from '../processes/part-process.ts';
-import type { NodeName, ReplicaName } from '../stack.ts';
+import type { NodeName } from '../stack.ts';
 
 export type ClusterOptions = {
   readonly install: PostgresInstall;
@@ -86,7 +86,7 @@ export class PostgresCluster {
     await waitForStreaming({ primaryUrl, standbys: this.standbys, quorumMembers: this.#quorumMembers(), signal });
   }
 
-  async promote(name: ReplicaName): Promise<void> {
+  async promote(name: NodeName): Promise<void> {
     if (name === this.#primary) return;
     await this.#processOf(this.#primary).stop();
     const url = this.ownerUrl(name);

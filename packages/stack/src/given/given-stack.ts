@@ -1,6 +1,6 @@
 import { makeAccessTokens } from '../endpoints/access-tokens.ts';
 import { StackError } from '../errors.ts';
-import type { AccessTokens, Endpoints, PartName, ReplicaName, Stack } from '../stack.ts';
+import type { AccessTokens, Endpoints, NodeName, PartName, Stack } from '../stack.ts';
 import { type GivenEndpoints, mergeEndpoints } from '../stack-mode.ts';
 
 const NOTHING_STARTED: Endpoints = {
@@ -24,15 +24,15 @@ export class GivenStack implements Stack {
     this.endpoints = mergeEndpoints(NOTHING_STARTED, given);
   }
 
-  async promote(name: ReplicaName): Promise<void> {
+  async promote(name: NodeName): Promise<void> {
     throw notOurs(name);
   }
 
-  async pauseReplay(name: ReplicaName): Promise<void> {
+  async pauseReplay(name: NodeName): Promise<void> {
     throw notOurs(name);
   }
 
-  async resumeReplay(name: ReplicaName): Promise<void> {
+  async resumeReplay(name: NodeName): Promise<void> {
     throw notOurs(name);
   }
 

@@ -1,0 +1,380 @@
+import { type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { encodeCommand, frame, newCommandId } from '@tradestream/contracts';
+import { openSession, type Session } from '@tradestream/database';
+import { createLogger, Scope } from '@tradestream/runtime';
+import { type Endpoints, endpointsOfService, type NodeName, openStack, type Stack } from '@tradestream/stack';
+import { commandKey, UNIT } from '@tradestream/trading';
+import { eventually } from '../../support/eventually.ts';
+import { HttpDoor } from '../../support/http-door.ts';
+import { type LedgerWorld, openLedgerWorld, type Sent } from '../../support/ledger-world.ts';
+import { TcpProxy } from '../../support/tcp-proxy.ts';
+import { growDisk, moveToSmallDisk, removeDisk, shrinkDisk } from './small-disk.ts';
+import { openWay, type Way } from './ways.ts';
+
+/** The shortest that a service takes. */
+export const SESSION_TIMEOUT_MS = 6_000;
+const WORKERS = 2;
+const ANSWER_MS = 60_000;
+
+const WORKER: Readonly<Record<string, string>> = {
+  TRADESTREAM_WORKER_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
+  TRADESTREAM_WORKER_BATCH_COMMANDS_MAX: '200',
+  TRADESTREAM_WORKER_COMMIT_TIMEOUT_MS: '2000',
+  TRADESTREAM_WORKER_STATEMENT_TIMEOUT_MS: '2000',
+  TRADESTREAM_WORKER_CLAIM_TIMEOUT_MS: '1000',
+};
+const PROJECTOR: Readonly<Record<string, string>> = {
+  TRADESTREAM_PROJECTOR_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
+  TRADESTREAM_PROJECTOR_COMMIT_TIMEOUT_MS: '2000',
+};
+
+/**
+ * A whole installation on a stack of its own, made to be harmed: every way between its parts leads
+ * through a proxy, and a service that was killed is started again.
+ */
+export class Rig implements AsyncDisposable {
+  readonly stack: Stack;
+  readonly world: LedgerWorld;
+  readonly registry: HttpDoor;
+  /** Of each worker, of the projector, of the gateway. */
+  readonly ways: readonly Way[];
+  readonly gatewayUrl: string;
+  readonly #scope: Scope;
+  readonly #admin: TcpProxy;
+  readonly #gatewayWay: Way;
+  readonly #projectorWay: Way;
+  readonly #workers: ChildProcess[] = [];
+  readonly #smallDisks = new Set<NodeName>();
+  readonly #claimed = new WeakSet<ChildProcess>();
+  readonly #foreign: Sent[] = [];
+  #primary: NodeName = 'primary';
+  #projector: ChildProcess;
+  #gateway: ChildProcess;
+  #session: Session | null = null;
+
+  constructor(parts: {
+    readonly stack: Stack;
+    readonly world: LedgerWorld;
+    readonly registry: HttpDoor;
+    readonly admin: TcpProxy;
+    readonly workerWays: readonly Way[];
+    readonly projectorWay: Way;
+    readonly gatewayWay: Way;
+    readonly gatewayPort: number;
+    readonly scope: Scope;
+  }) {
+    const { stack, world, registry, admin, workerWays, projectorWay, gatewayWay, gatewayPort, scope } = parts;
+    this.stack = stack;
+    this.world = world;
+    this.registry = registry;
+    this.ways = [...workerWays, projectorWay, gatewayWay];
+    this.gatewayUrl = `http://127.0.0.1:${gatewayPort}`;
+    this.#admin = admin;
+    this.#projectorWay = projectorWay;
+    this.#gatewayWay = gatewayWay;
+    this.#scope = scope;
+    for (let slot = 0; slot < WORKERS; slot += 1) this.startWorkerAt(slot);
+    this.#projector = this.startProjector();
+    this.#gateway = this.startGateway();
+  }
+
+  get workers(): readonly ChildProcess[] {
+    return this.#workers;
+  }
+
+  get projector(): ChildProcess {
+    return this.#projector;
+  }
+
+  get gateway(): ChildProcess {
+    return this.#gateway;
+  }
+
+  get primary(): NodeName {
+    return this.#primary;
+  }
+
+  /** Commands that were sent beside the load, with a schema that nobody had used. */
+  get foreign(): readonly Sent[] {
+    return this.#foreign;
+  }
+
+  /** Where `verify` looks: the primary of now, and its standbys. */
+  get endpoints(): {
+    readonly databaseUrl: string;
+    readonly kafkaBrokers: string;
+    readonly replicaUrls: Readonly<Record<string, string>>;
+  } {
+    const { endpoints } = this.stack;
+    const replicaUrls = Object.entries(endpoints.replicaUrls).map(([name, url]) => [name, this.#here(url)]);
+    return {
+      databaseUrl: this.#here(endpoints.databaseUrl),
+      kafkaBrokers: endpoints.kafkaBrokers,
+      replicaUrls: Object.fromEntries(replicaUrls),
+    };
+  }
+
+  workerAt(slot: number): ChildProcess {
+    const worker = this.#workers[slot];
+    if (worker === undefined) throw new RangeError(`there is no worker ${slot}`);
+    return worker;
+  }
+
+  wayAt(index: number): Way {
+    const way = this.ways[index];
+    if (way === undefined) throw new RangeError(`there is no way ${index}`);
+    return way;
+  }
+
+  startWorkerAt(slot: number): void {
+    this.#workers[slot] = this.world.startWorker({ ...WORKER, ...this.#throughDoors(this.wayAt(slot)) });
+  }
+
+  /** A worker beside the others, by the way of the first. */
+  startGuest(): ChildProcess {
+    return this.world.startWorker({ ...WORKER, ...this.#throughDoors(this.wayAt(0)) });
+  }
+
+  startProjector(): ChildProcess {
+    this.#projector = this.world.startProjector({ ...PROJECTOR, ...this.#throughDoors(this.#projectorWay) });
+    return this.#projector;
+  }
+
+  startGateway(): ChildProcess {
+    const { replicaUrls } = endpointsOfService(this.world.database.endpoints, 'gateway');
+    this.#gateway = this.world.startGateway({
+      ...this.#throughDoors(this.#gatewayWay),
+      TRADESTREAM_GATEWAY_DATABASE_REPLICA_URLS: Object.values(replicaUrls).join(','),
+      TRADESTREAM_GATEWAY_HTTP_PORT: new URL(this.gatewayUrl).port,
+      TRADESTREAM_GATEWAY_PUBLISH_TIMEOUT_MS: '3000',
+    });
+    return this.#gateway;
+  }
+
+  hasClaimed(worker: ChildProcess): boolean {
+    if (this.#claimed.has(worker)) return true;
+    const claimed = this.world
+      .logOf(worker)
+      .some(
+        ({ event, partitions }) => event === 'partitions_claimed' && partitions !== undefined && partitions.length > 0,
+      );
+    if (claimed) this.#claimed.add(worker);
+    return claimed;
+  }
+
+  /** Rows of the present primary, asked again until it answers: what is asked may be asked twice. */
+  async rows<Row extends object>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    return await eventually(
+      async () => {
+        try {
+          this.#session ??= await openSession({
+            url: this.world.database.url,
+            applicationName: 'rig',
+            connectTimeoutMs: 2_000,
+          });
+          return (await this.#session.query<Row>({ text, values })).rows;
+        } catch (error) {
+          const failed = this.#session;
+          this.#session = null;
+          await failed?.close();
+          throw error;
+        }
+      },
+      { withinMs: ANSWER_MS, everyMs: 100 },
+    );
+  }
+
+  /** One statement on the node behind a URL, once. */
+  async runOn<Row extends object>(url: string, text: string): Promise<readonly Row[]> {
+    const session = await openSession({ url, applicationName: 'rig', connectTimeoutMs: 5_000 });
+    try {
+      return (await session.query<Row>({ text })).rows;
+    } finally {
+      await session.close();
+    }
+  }
+
+  async databaseAnswers(): Promise<void> {
+    await this.rows('SELECT 1');
+  }
+
+  /** A node's URL whatever its role, with the campaign's database. */
+  urlOf(node: NodeName): string {
+    const { databaseUrl, replicaUrls } = this.stack.endpoints;
+    return this.#here(node === this.#primary ? databaseUrl : (replicaUrls[node] ?? ''));
+  }
+
+  /** After a promotion: every way to the database leads to the new primary. */
+  leadToPrimary(): void {
+    const { databaseUrl, replicaUrls } = this.stack.endpoints;
+    const { hostname: host, port } = new URL(databaseUrl);
+    const standbys = new Set(Object.keys(replicaUrls));
+    this.#primary =
+      (['primary', 'replica-1', 'replica-2', 'replica-3'] as const).find((name) => !standbys.has(name)) ?? 'primary';
+    for (const proxy of [this.#admin, ...this.ways.map(({ database }) => database)]) {
+      proxy.target = { host, port: Number(port) };
+      proxy.resetAll();
+    }
+  }
+
+  async moveToSmallDisk(node: NodeName): Promise<void> {
+    if (this.#smallDisks.has(node)) {
+      shrinkDisk(this.#folderOf(node));
+      return;
+    }
+    await this.stack.stopPart(node, 'SIGKILL');
+    moveToSmallDisk(this.#folderOf(node));
+    this.#smallDisks.add(node);
+    await this.stack.startPart(node);
+  }
+
+  growDisk(node: NodeName): void {
+    growDisk(this.#folderOf(node));
+  }
+
+  /** A node that is dead leaves its small disk. */
+  releaseDisk(node: NodeName): void {
+    if (this.#smallDisks.delete(node)) removeDisk(this.#folderOf(node));
+  }
+
+  /** Starts a node that has ended, or ends by itself within a moment. */
+  async restartIfDead(node: NodeName): Promise<void> {
+    await eventually(
+      async () => {
+        if (this.stack.pids[node] === undefined) await this.stack.startPart(node);
+        await this.runOn(this.urlOf(node), 'SELECT pg_switch_wal()');
+      },
+      { withinMs: ANSWER_MS },
+    );
+  }
+
+  countInLog(node: NodeName, text: string): number {
+    return readFileSync(join(this.stack.logFolder ?? '', `${node}.log`), 'utf8').split(text).length - 1;
+  }
+
+  /** The schema of commands under another id, as another program would have registered it. */
+  async registerAnotherSchema(): Promise<number> {
+    const url = this.stack.endpoints.schemaRegistryUrl;
+    const headers = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
+    const subject = `${url}/subjects/${this.world.group('other-value')}/versions`;
+    // It keeps its schemas in the database that is harmed as well.
+    return await eventually(
+      async () => {
+        const ours = await json<{ schema: string }>(await fetch(`${url}/schemas/ids/${this.world.commandSchemaId}`));
+        const record = JSON.parse(ours.schema) as Record<string, unknown>; // a record
+        const schema = JSON.stringify({ ...record, doc: `Of another program, ${newCommandId()}.` });
+        const answer = await fetch(subject, { method: 'POST', headers, body: JSON.stringify({ schema }) });
+        return (await json<{ id: number }>(answer)).id;
+      },
+      { withinMs: ANSWER_MS },
+    );
+  }
+
+  /** A command of its own under that schema. */
+  async sendOfSchema(schemaId: number): Promise<void> {
+    const commandId = newCommandId();
+    const command = { type: 'DepositFunds', userId: `foreign-${schemaId}`, asset: 'USD', amount: UNIT } as const;
+    const value = frame(schemaId, encodeCommand({ commandId, command }));
+    const record = { key: commandKey(command), value };
+    await eventually(() => this.world.producer.send(this.world.topics.commands, [record]), { withinMs: ANSWER_MS });
+    this.#foreign.push({ commandId, command });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session?.close();
+    await this.#scope.close();
+  }
+
+  /** Ends every node that lies on a small disk, so that its folder can go. */
+  async releaseDisks(): Promise<void> {
+    for (const node of this.#smallDisks) {
+      await this.stack.stopPart(node, 'SIGKILL');
+      this.releaseDisk(node);
+    }
+  }
+
+  #throughDoors(way: Way): Readonly<Record<string, string>> {
+    return { ...way.env, SCHEMA_REGISTRY_URL: this.registry.outside(this.stack.endpoints.schemaRegistryUrl) };
+  }
+
+  #here(url: string): string {
+    const here = new URL(url);
+    here.pathname = `/${this.world.database.name}`;
+    return here.href;
+  }
+
+  #folderOf(node: NodeName): string {
+    return join(dirname(this.stack.logFolder ?? ''), node);
+  }
+}
+
+/** Starts the stack, the installation on it, and waits until it applies. */
+export async function openRig(label: string): Promise<Rig> {
+  const scope = new Scope();
+  try {
+    const stack = await openStack({
+      log: createLogger({ service: label, level: 'silent' }),
+      mode: 'embedded',
+      env: OWN_STACK(),
+    });
+    let rig: Rig | null = null;
+    scope.defer('stack', async () => await stack.close());
+    scope.defer('small disks', async () => await rig?.releaseDisks());
+    const admin = await TcpProxy.before(stack.endpoints.databaseUrl);
+    scope.defer('way of the rig', async () => await admin.proxy[Symbol.asyncDispose]());
+    const through: Endpoints = { ...stack.endpoints, databaseUrl: admin.url };
+    const world = await openLedgerWorld(through, label);
+    scope.defer('world', async () => await world[Symbol.asyncDispose]());
+    const registry = await HttpDoor.before(stack.endpoints.schemaRegistryUrl);
+    scope.defer('door of the registry', async () => await registry[Symbol.asyncDispose]());
+    const open = async (service: 'worker' | 'projector' | 'gateway') => {
+      const way = await openWay(world.database.endpoints, service);
+      scope.defer(`way of the ${service}`, async () => await way[Symbol.asyncDispose]());
+      return way;
+    };
+    const workerWays = await Promise.all(Array.from({ length: WORKERS }, () => open('worker')));
+    rig = new Rig({
+      stack,
+      world,
+      registry,
+      admin: admin.proxy,
+      workerWays,
+      projectorWay: await open('projector'),
+      gatewayWay: await open('gateway'),
+      gatewayPort: await freePort(),
+      scope,
+    });
+    const { gatewayUrl } = rig;
+    await eventually(async () => (await fetch(`${gatewayUrl}/readyz`)).ok, { withinMs: ANSWER_MS });
+    return rig;
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+}
+
+/** Whatever the environment names belongs to others. */
+function OWN_STACK(): Readonly<Record<string, string | undefined>> {
+  const none = {
+    DATABASE_URL: '',
+    DATABASE_REPLICA_URLS: '',
+    REDIS_URL: '',
+    KAFKA_BROKERS: '',
+    SCHEMA_REGISTRY_URL: '',
+  };
+  return { ...process.env, ...none };
+}
+
+async function freePort(): Promise<number> {
+  const proxy = await TcpProxy.open({ host: '127.0.0.1', port: 1 });
+  const { port } = proxy;
+  await proxy[Symbol.asyncDispose]();
+  return port;
+}
+
+async function json<Body>(answer: Response): Promise<Body> {
+  if (!answer.ok) throw new Error(`${answer.url} answered ${answer.status}: ${await answer.text()}`);
+  return (await answer.json()) as Body; // as the registry answers
+}
