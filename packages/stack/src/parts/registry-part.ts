@@ -40,6 +40,8 @@ export function prepareRegistry(options: RegistryOptions): PartCommand {
       '-XX:+UseSerialGC',
       '-XX:TieredStopAtLevel=1',
       `-Djava.io.tmpdir=${folder}`,
+      // After a crash or a promotion of the primary each connection that it had would fail a request.
+      '-Dquarkus.datasource.postgresql.jdbc.validate-on-borrow=true',
       '-jar',
       jar,
     ],
@@ -54,6 +56,10 @@ export function prepareRegistry(options: RegistryOptions): PartCommand {
       APICURIO_DATASOURCE_URL: `jdbc:postgresql://${hosts}/${database.name}?targetServerType=primary`,
       APICURIO_DATASOURCE_USERNAME: database.user,
       APICURIO_DATASOURCE_PASSWORD: database.password,
+      // It keeps 20 otherwise.
+      APICURIO_DATASOURCE_JDBC_INITIAL_SIZE: '1',
+      APICURIO_DATASOURCE_JDBC_MIN_SIZE: '1',
+      APICURIO_DATASOURCE_JDBC_MAX_SIZE: '8',
     },
     cwd: join(folder),
     logFile,
