@@ -46,6 +46,7 @@ export class Rig implements AsyncDisposable {
   readonly #gatewayWay: Way;
   readonly #projectorWay: Way;
   readonly #workers: ChildProcess[] = [];
+  readonly #guests: ChildProcess[] = [];
   readonly #smallDisks = new Set<NodeName>();
   readonly #claimed = new WeakSet<ChildProcess>();
   readonly #foreign: Sent[] = [];
@@ -134,7 +135,9 @@ export class Rig implements AsyncDisposable {
 
   /** A worker beside the others, by the way of the first. */
   startGuest(): ChildProcess {
-    return this.world.startWorker({ ...WORKER, ...this.#throughDoors(this.wayAt(0)) });
+    const guest = this.world.startWorker({ ...WORKER, ...this.#throughDoors(this.wayAt(0)) });
+    this.#guests.push(guest);
+    return guest;
   }
 
   startProjector(): ChildProcess {
@@ -284,6 +287,8 @@ export class Rig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session?.close();
+    // Nothing that they could still do counts, and the ways that they would take are about to go.
+    for (const child of [...this.#workers, ...this.#guests, this.#projector, this.#gateway]) child.kill('SIGKILL');
     await this.#scope.close();
   }
 
@@ -346,9 +351,10 @@ export async function openRig(label: string): Promise<Rig> {
       gatewayPort: await freePort(),
       scope,
     });
-    const { gatewayUrl } = rig;
-    await eventually(async () => (await fetch(`${gatewayUrl}/readyz`)).ok, { withinMs: ANSWER_MS });
-    return rig;
+    const whole = rig;
+    await eventually(async () => (await fetch(`${whole.gatewayUrl}/readyz`)).ok, { withinMs: ANSWER_MS });
+    await eventually(() => whole.workers.every((worker) => whole.hasClaimed(worker)), { withinMs: ANSWER_MS });
+    return whole;
   } catch (error) {
     await scope.close();
     throw error;
