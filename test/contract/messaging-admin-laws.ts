@@ -26,6 +26,19 @@ export function adminLaws(bench: Bench): void {
       await producer.close();
     });
 
+    test('a time is the first offset at or after it, or the end', async () => {
+      const topic = await bench.topic(2);
+      const producer = await bench.log().openProducer({ clientId: 'laws' });
+      const firstMs = Date.now() - 60_000;
+      await producer.send(
+        topic,
+        numbered(4, { partition: 1 }).map((record, index) => ({ ...record, timestampMs: firstMs + index * 1_000 })),
+      );
+      expect(await bench.admin().offsetsAt(topic, firstMs + 1_500)).toEqual(new Map([0, 2].entries()));
+      expect(await bench.admin().offsetsAt(topic, firstMs + 3_001)).toEqual(new Map([0, 4].entries()));
+      await producer.close();
+    });
+
     test('topics and groups that do not exist are absent, not errors', async () => {
       expect(await bench.admin().partitionCount('laws-missing')).toBeNull();
       expect(await bench.admin().groupState('laws-missing')).toEqual({ state: 'Dead', members: 0 });

@@ -135,6 +135,8 @@ export interface LogAdmin {
   partitionCount(topic: string): Promise<number | null>;
   /** First offset kept and offset after the last record, by partition. */
   ranges(topic: string): Promise<readonly PartitionRange[]>;
+  /** The first offset at or after a time, by partition, as the timestamps of the records say; the end where none is. */
+  offsetsAt(topic: string, timeMs: number): Promise<ReadonlyMap<number, number>>;
   /** Every group, of both protocols, sorted by name. */
   groups(): Promise<readonly GroupSummary[]>;
   /** Members of classic groups and what each was assigned; those of a KIP-848 group are not told (empty). */

@@ -261,6 +261,7 @@ $$;
 CREATE SCHEMA dry_run;
 CREATE UNLOGGED TABLE dry_run.runs (
   run        uuid PRIMARY KEY,
+  state      jsonb NOT NULL,
   started_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE UNLOGGED TABLE dry_run.balances (

@@ -77,6 +77,13 @@ export class KafkaAdmin implements LogAdmin {
     });
   }
 
+  async offsetsAt(topic: string, timeMs: number): Promise<ReadonlyMap<number, number>> {
+    return await this.#call('offsetsAt', { topic }, async (admin) => {
+      const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, timeMs);
+      return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
+    });
+  }
+
   async groups(): Promise<readonly GroupSummary[]> {
     return await this.#call('groups', {}, async (admin) => {
       const listed = await this.#onWire(listGroups);

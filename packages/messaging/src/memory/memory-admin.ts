@@ -26,6 +26,7 @@ export function createMemoryAdmin(cluster: MemoryCluster): LogAdmin {
     },
     partitionCount: async (topic) => cluster.topics.get(topic)?.partitionCount ?? null,
     ranges: async (topic) => topicOf(cluster, topic).ranges(),
+    offsetsAt: async (topic, timeMs) => topicOf(cluster, topic).offsetsAt(timeMs),
     groups: async () =>
       [...cluster.groups.entries()]
         .map(([group, kept]) => {

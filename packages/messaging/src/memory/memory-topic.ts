@@ -41,6 +41,10 @@ export class MemoryTopic {
     return this.#partitions.map(({ index, start, end }) => ({ partition: index, start, end }));
   }
 
+  offsetsAt(timeMs: number): ReadonlyMap<number, number> {
+    return new Map(this.#partitions.map((partition) => [partition.index, partition.offsetAt(timeMs)]));
+  }
+
   #choose(key: Buffer | string | null): number {
     if (key !== null) return partitionOf(key, this.partitionCount);
     this.#nextWithoutKey += 1;
@@ -92,6 +96,12 @@ export class MemoryPartition {
       });
     }
     return this.#records.slice(from - this.#start, from - this.#start + count);
+  }
+
+  /** The first record at or after the time, or the end. */
+  offsetAt(timeMs: number): number {
+    const index = this.#records.findIndex(({ timestampMs }) => timestampMs >= timeMs);
+    return index < 0 ? this.end : this.#start + index;
   }
 
   deleteBefore(offset: number): void {
