@@ -19,7 +19,8 @@ export type OpenLoopOptions = {
 
 type Sent = { readonly offset: number; readonly dueMs: number };
 
-const TICK_MS = 2;
+/** As long as producers gather by default (`linger.ms` of Kafka 4). */
+const TICK_MS = 5;
 
 /**
  * Sends at a fixed rate whatever the answers do, and takes each latency from the moment at which the

@@ -1,5 +1,7 @@
 import { Scope } from '@tradestream/runtime';
 import { BASELINE_LOAD, Load } from '../load.ts';
+import { type ProcessNumbers, resetRssMax, rssBytesMax } from '../measure/process-figures.ts';
+import { settleTables } from '../measure/settle-tables.ts';
 import { SeededRandom } from '../random.ts';
 import { drainBacklog } from '../rig/drain.ts';
 import { type Latencies, measureLatencies } from '../rig/open-loop.ts';
@@ -9,12 +11,17 @@ import { openTopology } from './topology.ts';
 
 const PERCENTS = [10, 50] as const;
 const DURATION_MS = 60_000;
-const WARM_UP_MS = 5_000;
+/** The broker compiles its code for small requests anew after a backlog. */
+const WARM_UP_MS = 15_000;
 /** Sets the rate of which the levels are a share; long enough for the caches and the compiler to be warm. */
 const DRAIN_COUNT = 150_000;
 const SEED = 7;
 
-type Level = Latencies & { readonly percent: number; readonly commandsPerSecond: number };
+type Level = Latencies & {
+  readonly percent: number;
+  readonly commandsPerSecond: number;
+  readonly rssBytesMax: ProcessNumbers;
+};
 
 /** Latency at a share of the rate at which this machine drains a backlog, on the default stack with everything on. */
 export async function runB3(options: ScenarioOptions): Promise<Report> {
@@ -28,21 +35,24 @@ export async function runB3(options: ScenarioOptions): Promise<Report> {
   await rig.publish(load.setup());
   await rig.reached('projected');
   note(`draining ${DRAIN_COUNT} commands for the rate`);
-  const { rate, rssBytesMax } = await drainBacklog(rig, [...load.commands(DRAIN_COUNT)]);
+  const { rate, rssBytesMax: draining } = await drainBacklog(rig, [...load.commands(DRAIN_COUNT)]);
   const levels: Level[] = [];
   const random = new SeededRandom(SEED);
   for (const percent of PERCENTS) {
     const commandsPerSecond = Math.round((rate * percent) / 100);
     note(`${percent} % of ${rate}/s for ${DURATION_MS / 1_000} s`);
+    await settleTables(rig.session);
+    resetRssMax(rig.pids);
     const commands = load.endless();
     const timing = { durationMs: DURATION_MS, warmUpMs: WARM_UP_MS };
     levels.push({
       percent,
       commandsPerSecond,
       ...(await measureLatencies(rig, { ...timing, rate: commandsPerSecond, commands, random })),
+      rssBytesMax: rssBytesMax(rig.pids),
     });
   }
-  return { json: { scenario: 'B3', rate, levels, rssBytesMax }, rows: levels.map(rowOf) };
+  return { json: { scenario: 'B3', rate, levels, rssBytesMax: draining }, rows: levels.map(rowOf) };
 }
 
 function rowOf({ percent, commandsPerSecond, appliedMs, visibleMs }: Level): readonly [string, string] {

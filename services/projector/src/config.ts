@@ -14,6 +14,10 @@ export const PROJECTOR_SPEC = {
     doc: 'primary of the views, with the role `tradestream_projector`; may be another database than that of the ledger',
     fallback: '',
   }),
+  TRADESTREAM_PROJECTOR_LEDGER_DATABASE_URL: url(DATABASES, {
+    doc: 'where rebuild, verify and repair read ledger.events when the ledger is in another database than the views',
+    fallback: '',
+  }),
   TRADESTREAM_PROJECTOR_NAME: text({
     doc: 'projectors of one name share the partitions as the group `projector-<name>`; those with other projections need another',
     fallback: 'views',
@@ -55,7 +59,7 @@ export const PROJECTOR_SPEC = {
     doc: 'while the workers have a backlog of 20,000 commands or more, rest after each batch, in times of what it took; 0 never rests: views are sooner there, applying is slower',
     min: 0,
     max: 20,
-    fallback: 4,
+    fallback: 16,
   }),
   TRADESTREAM_PROJECTOR_COMMIT_TIMEOUT_MS: int({
     doc: 'longest wait for the answer of a COMMIT, ms; then the positions are read anew, which settles it',

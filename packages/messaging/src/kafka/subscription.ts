@@ -40,7 +40,7 @@ export class KafkaSubscription implements Subscription {
     this.#handler = handler;
     this.#options = {
       sessionTimeoutMs,
-      fetchBytesMax: 4 * 1024 * 1024,
+      fetchBytesMax: 1024 * 1024,
       fetchWaitMs: 100,
       drainMs: sessionTimeoutMs / 2,
       ...options,

@@ -35,7 +35,7 @@ export class Sampler<T> implements Closeable {
   async #run(): Promise<void> {
     const { intervalMs, sample, onReading, onFailure } = this.#options;
     const { signal } = this.#stopping;
-    while (!signal.aborted) {
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
       const startedMs = performance.now();
       try {
         const value = await sample(signal);
@@ -43,7 +43,10 @@ export class Sampler<T> implements Closeable {
       } catch (error) {
         if (!signal.aborted) onFailure(errorOf(error));
       }
-      const pauseMs = Math.max(intervalMs / 4, intervalMs - (performance.now() - startedMs));
+      // All begin at once; from the second time on they are spread over the interval, so that their work
+      // is no burst that others on the machine wait for.
+      const share = isFirst ? 0.5 + Math.random() / 2 : 1;
+      const pauseMs = Math.max(intervalMs / 4, intervalMs * share - (performance.now() - startedMs));
       await sleep(pauseMs, signal).catch(() => undefined); // ended by close
     }
   }

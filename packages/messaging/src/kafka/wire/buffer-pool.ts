@@ -1,5 +1,5 @@
 const COUNT_MAX = 32;
-const BYTES_MAX = 32 * 1024 * 1024;
+const BYTES_MAX = 8 * 1024 * 1024;
 
 /**
  * Large buffers that are used again: made anew for each batch they are what the garbage collector is
