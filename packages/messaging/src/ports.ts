@@ -195,7 +195,7 @@ export type SubscribeOptions = {
   readonly clientId: string;
   /** Silence after which the group takes a member for dead, ms; default 10,000. */
   readonly sessionTimeoutMs?: number;
-  /** Most bytes of one fetch over all partitions of this member, of which each gets a fair share; default 4 MiB. */
+  /** Most bytes of one fetch over all partitions of this member, of which each gets a fair share; default 1 MiB. */
   readonly fetchBytesMax?: number;
   /** Longest wait of the broker for new records, ms; default 100. Also the longest delay of a partition that comes back from back-pressure. */
   readonly fetchWaitMs?: number;
