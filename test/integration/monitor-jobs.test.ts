@@ -1,6 +1,6 @@
 import { migrate } from '@tradestream/database';
 import { createMemoryJobQueue, type JobTimer, openMemoryJobTimer } from '@tradestream/messaging';
-import { createLogger, Readiness, Scope } from '@tradestream/runtime';
+import { createLogger, Readiness, Scope, sleep } from '@tradestream/runtime';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { MonitorError } from '../../services/monitor/src/errors.ts';
 import { JobBook, type JobRow } from '../../services/monitor/src/jobs/job-book.ts';
@@ -33,8 +33,10 @@ afterAll(async () => {
 /** One process of jobs; `run` is what its only kind does. */
 function processOf(
   run: JobKind['run'],
-  { timer = openMemoryJobTimer(), leaseMs = 30_000, name = 'retention' as JobKindName } = {},
+  options: { readonly timer?: JobTimer; readonly name?: JobKindName } = {},
 ): Jobs {
+  const { timer = openMemoryJobTimer(), name = 'retention' } = options;
+  const leaseMs = 30_000;
   const own = new JobBook(() => link, leaseMs);
   const runner = new JobRunner({ book: own, kinds: [{ name, run }], runsMax: 4, leaseMs, log });
   return new Jobs({ book: own, runner, timer, sweepMs: 100, readiness: new Readiness(), log });
@@ -121,9 +123,9 @@ test('a waiting job is cancelled at once, a running one stops at its next word, 
   expect(await book.cancel({ id: waiting, ...by })).toBeNull();
 
   let stepsMax = Number.POSITIVE_INFINITY;
-  const jobs = processOf(async ({ progress, checkpoint }) => {
-    let step = Number(checkpoint?.['step'] ?? 0);
-    while (step < stepsMax) await progress(++step, null, { step });
+  const jobs = processOf(async (job) => {
+    let step = Number(job.checkpoint?.['step'] ?? 0);
+    while (step < stepsMax) await job.progress(++step, null, { step });
     return { steps: step };
   });
   const id = await submit(jobs);
@@ -159,7 +161,7 @@ test('a process that stops gives its jobs back, and another goes on at once', as
   const started = Promise.withResolvers<void>();
   const first = processOf(async ({ signal }) => {
     started.resolve();
-    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    await sleep(60_000, signal);
     return {};
   });
   const id = await submit(first);

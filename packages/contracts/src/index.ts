@@ -10,9 +10,15 @@ export {
 } from './answers/command-answers.ts';
 export {
   type AlertAnswer,
+  type AuditAnswer,
   alertAnswer,
+  auditAnswer,
   type DeadLetterAnswer,
+  type DeadLetterDetailAnswer,
+  type DeadLetterGroupAnswer,
   deadLetterAnswer,
+  deadLetterDetailAnswer,
+  deadLetterGroupAnswer,
   type HealthAnswer,
   type HistoryAnswer,
   healthAnswer,
@@ -29,7 +35,9 @@ export {
   lagAnswer,
   type PipelineAnswer,
   pipelineAnswer,
+  type ReleaseAnswer,
   type ReplicationAnswer,
+  releaseAnswer,
   replicationAnswer,
 } from './answers/monitor-answers.ts';
 export {

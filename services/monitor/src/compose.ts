@@ -11,7 +11,7 @@ import { FigureGauges } from './figures/figure-gauges.ts';
 import { History } from './history/history.ts';
 import { authorizeBy } from './http/access.ts';
 import { addRoutes } from './http/add-routes.ts';
-import { openJobs } from './jobs/open-jobs.ts';
+import { openOperations } from './open-operations.ts';
 import { NodeLinks } from './sources/node-links.ts';
 import { EventStream } from './stream/event-stream.ts';
 import { openSamplers } from './watch/open-samplers.ts';
@@ -55,7 +55,7 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
   const gauges = new FigureGauges(metrics);
   scope.use(openSamplers({ config, watch, links, admin, reader, log }));
   scope.use(new Ticker({ watch, gauges, history, alerts: alertBook, store, receivers, stream, intervalMs, log }));
-  const { jobs, book } = await openJobs({ config, links, watch, scope, context });
+  const operations = await openOperations({ config, links, watch, scope, context });
   const http = scope.use(openServer(config, context));
   scope.use(stream);
   addRoutes(http.app, {
@@ -64,8 +64,7 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
     history,
     stream,
     store,
-    jobs,
-    book,
+    ...operations,
     topics: watch.topics,
     primary: () => links.watcher(watch.replication.primaryName ?? 'primary'),
     replica: () => links.watcher(watch.replication.healthyReplicaName ?? ''),

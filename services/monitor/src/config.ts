@@ -73,6 +73,12 @@ export const MONITOR_SPEC = {
     max: 32,
     fallback: 4,
   }),
+  TRADESTREAM_MONITOR_REDRIVE_RATE_MAX: int({
+    doc: 'parked records that one job redrives, discards or edits, records/s',
+    min: 1,
+    max: 100_000,
+    fallback: 1_000,
+  }),
   TRADESTREAM_MONITOR_JOB_LEASE_MS: int({
     doc: 'how long a job is held by a process that says nothing any more, ms; then it is run again',
     min: 1_000,

@@ -140,6 +140,7 @@ test('what the monitor does not know is null, never absent', () => {
       parkedAt: time,
       attempts: 1,
       waiting: 0,
+      status: 'parked',
     }),
   ).toBeDefined();
 });

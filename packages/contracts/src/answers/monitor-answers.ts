@@ -192,14 +192,73 @@ export const deadLetterAnswer = z.object({
   attempts: count,
   /** Commands of the same key that wait behind it. */
   waiting: count,
+  status: z.enum(['parked', 'applied', 'rejected', 'discarded']),
 });
 /** Item of `/v1/deadletters`. */
 export type DeadLetterAnswer = Readonly<z.infer<typeof deadLetterAnswer>>;
 
+/** One of them, whole: what it says, and what was asked for it. */
+export const deadLetterDetailAnswer = deadLetterAnswer.extend({
+  recordTime: timeText,
+  /** In the JSON form of commands; null for bytes that are none. */
+  command: z.record(z.string(), z.string()).nullable(),
+  /** The record's value as base64; null where it has none, or more than is shown. */
+  value: z.string().nullable(),
+  valueBytes: count,
+  intents: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.enum(['redrive', 'discard', 'edit']),
+      jobId: z.string().nullable(),
+      actor: z.string(),
+      why: z.string(),
+      requestedAt: timeText,
+      /** Null while it waits for the owner of the partition; `parked`: it failed again. */
+      outcome: z.enum(['applied', 'rejected', 'discarded', 'parked']).nullable(),
+      message: z.string().nullable(),
+      executedAt: timeText.nullable(),
+    }),
+  ),
+});
+/** Answer of `/v1/deadletters/{id}`. */
+export type DeadLetterDetailAnswer = Readonly<z.infer<typeof deadLetterDetailAnswer>>;
+
+/** Item of `/v1/deadletters?groupBy=reason`. */
+export const deadLetterGroupAnswer = z.object({ reason: z.string(), count, keys: count, oldestParkedAt: timeText });
+/** As `deadLetterGroupAnswer` says. */
+export type DeadLetterGroupAnswer = Readonly<z.infer<typeof deadLetterGroupAnswer>>;
+
 /** Long work that was taken on, or with a dry run what it would touch. */
-export const jobAnswer = z.object({ jobId: z.string().nullable(), count });
-/** Answer to redrive, discard and edit. */
+export const jobAnswer = z.object({
+  /** Null for a dry run, and where there is nothing to do. */
+  jobId: z.string().nullable(),
+  count,
+});
+/** Answer to a verb that is long work. */
 export type JobAnswer = Readonly<z.infer<typeof jobAnswer>>;
+
+/** The same of redrive, discard and edit, with what they are about; the commonest first, up to a bound. */
+export const releaseAnswer = jobAnswer.extend({
+  /** Of these, so many are asked for already. */
+  alreadyAsked: count,
+  keys: count,
+  byReason: z.array(z.object({ reason: z.string(), count })),
+  byKey: z.array(z.object({ key: z.string().nullable(), count })),
+});
+/** As `releaseAnswer` says. */
+export type ReleaseAnswer = Readonly<z.infer<typeof releaseAnswer>>;
+
+/** What was done, by whom and why. */
+export const auditAnswer = z.object({
+  id: z.string(),
+  at: timeText,
+  actor: z.string(),
+  action: z.string(),
+  why: z.string(),
+  details: z.record(z.string(), z.unknown()),
+});
+/** Item of `/v1/audit`. */
+export type AuditAnswer = Readonly<z.infer<typeof auditAnswer>>;
 
 /** Long work and how far it is. */
 export const jobRecordAnswer = z.object({

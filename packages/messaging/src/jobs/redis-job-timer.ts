@@ -1,5 +1,5 @@
 import { errorOf, type Logger, waitFor } from '@tradestream/runtime';
-import type { Queue, Worker } from 'bullmq';
+import type * as BullMQ from 'bullmq';
 import type { Redis } from 'ioredis';
 import { MessagingError } from '../errors.ts';
 import type { JobTimer } from './job-timer.ts';
@@ -34,13 +34,13 @@ class RedisJobTimer implements JobTimer {
   readonly #redis: Redis;
   /** Every connection, also those that BullMQ makes of the first: each is ended here. */
   readonly #connections: Redis[] = [];
-  readonly #bullmq: typeof import('bullmq');
-  readonly #queue: Queue;
-  #worker: Worker | null = null;
+  readonly #bullmq: typeof BullMQ;
+  readonly #queue: BullMQ.Queue;
+  #worker: BullMQ.Worker | null = null;
   #isAway = false;
   #closing: Promise<void> | null = null;
 
-  constructor(options: RedisJobTimerOptions, redis: Redis, bullmq: typeof import('bullmq')) {
+  constructor(options: RedisJobTimerOptions, redis: Redis, bullmq: typeof BullMQ) {
     this.#options = options;
     this.#redis = redis;
     this.#bullmq = bullmq;

@@ -3,6 +3,7 @@ import { createLogger, createMetrics, type FastifyInstance, openHttp, Readiness 
 import { describe, expect, test } from 'vitest';
 import { AlertBook } from '../alerts/alert-book.ts';
 import { AlertStore } from '../alerts/alert-store.ts';
+import { DeadLetterStore } from '../deadletters/dead-letter-store.ts';
 import { History } from '../history/history.ts';
 import { JobBook } from '../jobs/job-book.ts';
 import { EventStream } from '../stream/event-stream.ts';
@@ -41,6 +42,12 @@ const MATRIX: Readonly<Record<string, Role>> = {
   'GET /v1/jobs/:id': 'reader',
   'POST /v1/jobs/:id/cancel': 'operator',
   'POST /v1/jobs/:id/resume': 'operator',
+  'GET /v1/deadletters': 'reader',
+  'GET /v1/deadletters/:id': 'reader',
+  'POST /v1/deadletters/redrive': 'operator',
+  'POST /v1/deadletters/discard': 'operator',
+  'POST /v1/deadletters/edit': 'operator',
+  'GET /v1/audit': 'reader',
 };
 const REFUSED = new Set([401, 403]);
 
@@ -70,7 +77,10 @@ function serverOn(host: string): { readonly app: FastifyInstance; readonly route
     store,
     history: new History({ link: nowhere, retentionDays: 1, log }),
     stream: new EventStream(),
-    jobs: { cancel: unknown, resume: unknown },
+    jobs: { submit: unknown, cancel: unknown, resume: unknown },
+    deadLetters: new DeadLetterStore(nowhere, 'trade-commands'),
+    schemas: { register: unknown },
+    operator: nowhere,
     book: new JobBook(nowhere, 1_000),
     topics: topicsWithPrefix(''),
     primary: nowhere,

@@ -1,12 +1,19 @@
 import type { FastifyInstance } from '@tradestream/runtime';
 import { addPageRoutes } from '../dashboard/page-routes.ts';
 import { requireRoles } from './access.ts';
+import { type AuditRoutesOptions, addAuditRoutes } from './audit-routes.ts';
 import { addCommandRoutes, type CommandRoutesOptions } from './command-routes.ts';
+import { addDeadLetterRoutes, type DeadLetterRoutesOptions } from './dead-letter-routes.ts';
 import { addJobRoutes, type JobRoutesOptions } from './job-routes.ts';
 import { addReadRoutes, type ReadRoutesOptions } from './routes.ts';
 import { addSilenceRoutes, type SilenceRoutesOptions } from './silence-routes.ts';
 
-export type RoutesOptions = ReadRoutesOptions & CommandRoutesOptions & SilenceRoutesOptions & JobRoutesOptions;
+export type RoutesOptions = ReadRoutesOptions &
+  CommandRoutesOptions &
+  SilenceRoutesOptions &
+  JobRoutesOptions &
+  DeadLetterRoutesOptions &
+  AuditRoutesOptions;
 
 /** Every route of the monitor but those that each service has; one without a role ends the start. */
 export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
@@ -16,4 +23,6 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   addPageRoutes(app);
   addSilenceRoutes(app, options);
   addJobRoutes(app, options);
+  addDeadLetterRoutes(app, options);
+  addAuditRoutes(app, options);
 }

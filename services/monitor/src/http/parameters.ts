@@ -39,6 +39,14 @@ export function limitOf(given: unknown): number {
   return limit;
 }
 
+/** ISO 8601, or seconds since the epoch; as milliseconds. */
+export function timeOf(field: string, given: unknown): number {
+  const text = typeof given === 'string' ? given : '';
+  const timeMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text);
+  if (Number.isNaN(timeMs)) throw refused(field, 'a time in ISO 8601, or seconds since the epoch');
+  return timeMs;
+}
+
 /** A field that nobody knows is refused: a misspelt filter must not mean everything. */
 export function requireKnown(given: Readonly<Record<string, unknown>>, known: readonly string[]): void {
   const unknown = Object.keys(given).find((field) => !known.includes(field));

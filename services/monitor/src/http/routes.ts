@@ -4,7 +4,7 @@ import type { AlertBook } from '../alerts/alert-book.ts';
 import { FIGURES, type FigureName } from '../figures/figure.ts';
 import type { History } from '../history/history.ts';
 import type { EventStream } from '../stream/event-stream.ts';
-import { refused } from './parameters.ts';
+import { refused, timeOf } from './parameters.ts';
 
 /** What the routes answer from: memory, but for history. */
 export type Answers = {
@@ -33,8 +33,8 @@ export function addReadRoutes(app: FastifyInstance, { watch, alerts, history, st
   app.get('/v1/silences', READER, async () => ({ items: alerts.silences, nextCursor: null }));
   app.get<{ Querystring: Record<string, unknown> }>('/v1/metrics/history', READER, async ({ query }) => {
     const metric = metricOf(query['metric']);
-    const toMs = timeOf('to', query['to'], Date.now());
-    const fromMs = timeOf('from', query['from'], toMs - 3_600_000);
+    const toMs = query['to'] === undefined ? Date.now() : timeOf('to', query['to']);
+    const fromMs = query['from'] === undefined ? toMs - 3_600_000 : timeOf('from', query['from']);
     if (fromMs >= toMs || toMs - fromMs > RANGE_MS_MAX) throw refused('from', 'before `to`, by eight days at most');
     return await history.read(metric, fromMs, toMs);
   });
@@ -57,15 +57,6 @@ function metricOf(given: unknown): FigureName {
   const found = kept.find((name) => name === given);
   if (found === undefined) throw refused('metric', `one of ${kept.join(', ')}`);
   return found;
-}
-
-/** ISO 8601, or seconds since the epoch. */
-function timeOf(field: string, given: unknown, fallback: number): number {
-  if (given === undefined) return fallback;
-  const text = typeof given === 'string' ? given : '';
-  const timeMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text);
-  if (Number.isNaN(timeMs)) throw refused(field, 'a time in ISO 8601, or seconds since the epoch');
-  return timeMs;
 }
 
 function notAsked(source: string): never {

@@ -1,6 +1,7 @@
 import type { Topics } from '@tradestream/contracts';
 import type { Logger } from '@tradestream/runtime';
 import type { MonitorConfig } from '../config.ts';
+import { releaseKinds } from '../deadletters/release-kinds.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import type { JobKind } from './job-kind.ts';
 
@@ -16,6 +17,7 @@ export type KindParts = {
 };
 
 /** Every kind of job that this monitor runs: one line each. */
-export function allKinds(_parts: KindParts): readonly JobKind[] {
-  return [];
+export function allKinds({ config, link, topics }: KindParts): readonly JobKind[] {
+  const ratePerSecond = config.TRADESTREAM_MONITOR_REDRIVE_RATE_MAX;
+  return [...releaseKinds({ link, topic: topics.commands, ratePerSecond })];
 }

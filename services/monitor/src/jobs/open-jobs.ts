@@ -11,14 +11,16 @@ import { Jobs } from './jobs.ts';
 /** Longest wait for Redis, ms: a person waits for the answer behind it. */
 const TIMER_DEADLINE_MS = 1_000;
 
-/** The jobs of this process, on the primary as the watch knows it. */
-export async function openJobs(parts: {
+export type JobsParts = {
   readonly config: MonitorConfig;
   readonly links: NodeLinks;
   readonly watch: Watch;
   readonly scope: Scope;
   readonly context: ServiceContext;
-}): Promise<{ readonly jobs: Jobs; readonly book: JobBook }> {
+};
+
+/** The jobs of this process, on the primary as the watch knows it. */
+export async function openJobs(parts: JobsParts): Promise<{ readonly jobs: Jobs; readonly book: JobBook }> {
   const { config, links, watch, scope, context } = parts;
   const { log, readiness } = context;
   const primaryName = () => watch.replication.primaryName ?? 'primary';
