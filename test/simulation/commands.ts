@@ -1,0 +1,160 @@
+import { encodeCommand, frame } from '@tradestream/contracts';
+import type { OutgoingRecord } from '@tradestream/messaging';
+import { commandKey, type TradeCommand, UNIT } from '@tradestream/trading';
+import { CURSED_USER } from './database/ledger-statements.ts';
+import type { Profile } from './profile.ts';
+import type { Random } from './random.ts';
+
+export const COMMAND_SCHEMA_ID = 1;
+export const EVENT_SCHEMA_ID = 2;
+
+/** A record that a writer sends, and when. */
+export type Sending = { readonly atMs: number; readonly record: OutgoingRecord };
+
+type Placed = { readonly orderId: string; readonly userId: string; readonly symbol: string; readonly isBuy: boolean };
+
+const USERS = ['ann', 'bob', 'cy'] as const;
+const ASSETS = ['USD', 'BTC', 'ETH'] as const;
+const SYMBOLS = ['BTC-USD', 'ETH-USD', 'ETH-BTC'] as const;
+const FIRST_DEPOSITS = 5;
+const EXECUTED_AT = 1_767_225_600_000_000;
+
+/** What writers send in one world: commands that hit each other's state, some twice, some that are none. */
+export function chooseCommands(random: Random, profile: Profile): readonly Sending[] {
+  return new CommandMaker(random, profile).sendings();
+}
+
+class CommandMaker {
+  readonly #random: Random;
+  readonly #profile: Profile;
+  readonly #placed: Placed[] = [];
+  readonly #sent: { readonly commandId: string; readonly command: TradeCommand }[] = [];
+  readonly #isCursed: boolean;
+  #trades = 0;
+
+  constructor(random: Random, profile: Profile) {
+    this.#random = random;
+    this.#profile = profile;
+    this.#isCursed = random.chance(0.15);
+  }
+
+  sendings(): readonly Sending[] {
+    const { commands, spanMs } = this.#profile;
+    return Array.from({ length: commands }, (_, index) => ({
+      atMs: index < FIRST_DEPOSITS ? 0 : (spanMs * index) / commands,
+      record: index < FIRST_DEPOSITS ? this.#framed(this.#deposit()) : this.#next(),
+    }));
+  }
+
+  #next(): OutgoingRecord {
+    const random = this.#random;
+    const kind = random.below(100);
+    const again = this.#sent[random.below(this.#sent.length)];
+    if (kind < 2) return { key: 'user:ann', value: Buffer.from([0, 0, 0, 0, COMMAND_SCHEMA_ID, 255, 255]) };
+    if (again !== undefined && kind < 8) return this.#encoded(again.commandId, again.command);
+    if (again !== undefined && kind < 12) return this.#conflicting(again.commandId, again.command);
+    const record = this.#framed(this.#command());
+    // Safety does not rest on the key's partition: the same key may turn up in another.
+    return kind < 15 ? { ...record, partition: random.below(this.#profile.partitions) } : record;
+  }
+
+  #command(): TradeCommand {
+    const kind = this.#random.below(100);
+    if (kind < 16) return this.#deposit();
+    if (kind < 32) return this.#withdrawal();
+    if (kind < 58 || this.#placed.length === 0) return this.#placement();
+    if (kind < 68) return this.#amendment();
+    if (kind < 76) return this.#cancellation();
+    return this.#trade();
+  }
+
+  #deposit(): TradeCommand {
+    const userId = this.#isCursed && this.#random.chance(0.3) ? CURSED_USER : this.#random.pick(USERS);
+    return { type: 'DepositFunds', userId, asset: this.#random.pick(ASSETS), amount: this.#amount(200) };
+  }
+
+  #withdrawal(): TradeCommand {
+    const userId = this.#random.pick(USERS);
+    return { type: 'WithdrawFunds', userId, asset: this.#random.pick(ASSETS), amount: this.#amount(120) };
+  }
+
+  #placement(): TradeCommand {
+    const random = this.#random;
+    const placed = {
+      orderId: random.chance(0.06) ? 'twice' : `o${this.#placed.length}`,
+      userId: random.pick(USERS),
+      symbol: random.pick(SYMBOLS),
+      isBuy: random.chance(0.5),
+    };
+    this.#placed.push(placed);
+    const { orderId, userId, symbol, isBuy } = placed;
+    // A buy offers more than a sell asks, so that most pairs may meet.
+    const price = (isBuy ? 5n : 3n) * UNIT + BigInt(random.below(1_000_000));
+    return { type: 'PlaceOrder', orderId, userId, symbol, side: isBuy ? 'buy' : 'sell', price, quantity: this.#amount(12) };
+  }
+
+  #amendment(): TradeCommand {
+    const { orderId, symbol } = this.#anyPlaced();
+    const price = this.#random.chance(0.5) ? this.#amount(6) : null;
+    return { type: 'AmendOrder', orderId, symbol, price, quantity: price === null ? this.#amount(14) : null };
+  }
+
+  #cancellation(): TradeCommand {
+    const { orderId, symbol } = this.#anyPlaced();
+    return { type: 'CancelOrder', orderId, symbol };
+  }
+
+  #trade(): TradeCommand {
+    const random = this.#random;
+    const buy = this.#anyPlaced((order) => order.isBuy);
+    const sell = this.#anyPlaced((order) => !order.isBuy && order.symbol === buy.symbol && order.userId !== buy.userId);
+    if (random.chance(0.9)) this.#trades += 1;
+    return {
+      type: 'ExecuteTrade',
+      tradeId: `t${this.#trades}`,
+      symbol: buy.symbol,
+      buyOrderId: buy.orderId,
+      sellOrderId: sell.orderId,
+      price: 4n * UNIT + BigInt(random.below(1_000_000_000)),
+      quantity: this.#amount(3),
+      executedAt: EXECUTED_AT + random.below(200) * 1_000_000,
+    };
+  }
+
+  #anyPlaced(test: (order: Placed) => boolean = () => true): Placed {
+    const found = this.#placed.filter(test);
+    return found[this.#random.below(found.length)] ?? { orderId: 'none', userId: 'ann', symbol: 'BTC-USD', isBuy: true };
+  }
+
+  /** Up to so many units, mostly with digits in all 18 places. */
+  #amount(most: number): bigint {
+    const random = this.#random;
+    const units = BigInt(random.between(1, most)) * UNIT;
+    return random.chance(0.3) ? units : units - (BigInt(random.next()) * BigInt(random.next())) % UNIT;
+  }
+
+  #framed(command: TradeCommand): OutgoingRecord {
+    const commandId = this.#random.chance(0.05) && command.type !== 'ExecuteTrade' ? null : this.#newId();
+    if (commandId !== null) this.#sent.push({ commandId, command });
+    return this.#encoded(commandId, command);
+  }
+
+  #encoded(commandId: string | null, command: TradeCommand): OutgoingRecord {
+    return {
+      key: commandKey(command),
+      value: frame(COMMAND_SCHEMA_ID, encodeCommand({ commandId, command })),
+    };
+  }
+
+  #conflicting(commandId: string, command: TradeCommand): OutgoingRecord {
+    const other = 'amount' in command ? { ...command, amount: command.amount + 1n } : this.#deposit();
+    return this.#encoded(commandId, other);
+  }
+
+  #newId(): string {
+    const hex = () => this.#random.next().toString(16).padStart(8, '0');
+    const digits = hex() + hex() + hex() + hex();
+    const groups = [digits.slice(0, 8), digits.slice(8, 12), `4${digits.slice(13, 16)}`, `8${digits.slice(17, 20)}`];
+    return [...groups, digits.slice(20)].join('-');
+  }
+}

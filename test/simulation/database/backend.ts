@@ -1,0 +1,60 @@
+import type { SessionOptions, Statement } from '@tradestream/database';
+import type { Task } from '../scheduler.ts';
+import type { MemorySession } from './memory-session.ts';
+import type { StatementHost } from './statement.ts';
+import type { Transaction } from './table.ts';
+
+/** A statement on its way, or COMMIT where there is none; answered by exactly one of the two. */
+export type Request = {
+  readonly statement: Statement | null;
+  readonly answer: (rows: readonly object[], command: string, isAlone: boolean) => void;
+  readonly fail: (error: Error) => void;
+};
+
+/** What all sessions of a server share. */
+export interface ServerState {
+  readonly timeline: number;
+  nextBatch(): number;
+  endBlockersOf(pid: number, applicationName: string): readonly number[];
+}
+
+/** The server's end of a connection. */
+export class Backend implements StatementHost {
+  readonly pid: number;
+  readonly applicationName: string;
+  readonly session: MemorySession;
+  /** Its commits wait for no standby. */
+  readonly isLocal: boolean;
+  readonly queue: Request[] = [];
+  /** Open since BEGIN. */
+  tx: Transaction | null = null;
+  /** Of a statement outside of any transaction, while it waits. */
+  single: Transaction | null = null;
+  /** What holds the first statement of the queue up: a lock, or the standbys. */
+  waitsFor: Transaction | 'standbys' | null = null;
+  lockTimer: Task | null = null;
+  lastBatch = 0;
+  isGone = false;
+  readonly #server: ServerState;
+
+  constructor(server: ServerState, session: MemorySession, options: SessionOptions) {
+    this.#server = server;
+    this.session = session;
+    this.pid = session.backendPid;
+    this.applicationName = options.applicationName;
+    this.isLocal = options.settings?.['synchronous_commit'] === 'local';
+  }
+
+  get timeline(): number {
+    return this.#server.timeline;
+  }
+
+  nextBatch(): number {
+    this.lastBatch = this.#server.nextBatch();
+    return this.lastBatch;
+  }
+
+  endBlockersOf(pid: number, applicationName: string): readonly number[] {
+    return this.#server.endBlockersOf(pid, applicationName);
+  }
+}

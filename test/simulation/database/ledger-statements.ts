@@ -1,0 +1,304 @@
+import { DatabaseError } from '@tradestream/database';
+import { columns, numericText, plainArray } from './columns.ts';
+import { type BalanceRow, type EventRow, type LedgerTables, type OrderRow, pair } from './ledger-tables.ts';
+import { partitionStatements } from './partition-statements.ts';
+import type { RunStatement, Statements } from './statement.ts';
+import type { Transaction } from './table.ts';
+
+const AMOUNT_LIMIT = 10n ** 38n;
+const NO_ROWS: readonly object[] = [];
+
+/** A user whose balances the server refuses, as it would a value out of range: such a command always fails. */
+export const CURSED_USER = 'cursed';
+
+/** What the worker's SQL says, on tables in memory. */
+export function ledgerStatements(ledger: LedgerTables): Statements {
+  const partitions = partitionStatements(ledger);
+  return {
+    named: { ...partitions.named, ...writing(ledger), ...loading(ledger) },
+    unnamed: [...partitions.unnamed, ...seldom(ledger)],
+  };
+}
+
+function writing(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
+  return {
+    add_zero_balances: (_, tx, [users, assets]) => {
+      each(columns.text(users), columns.text(assets), (userId, asset) =>
+        ledger.balances.add(tx, pair(userId, asset), { userId, asset, available: 0n, held: 0n, version: 0 }),
+      );
+      return NO_ROWS;
+    },
+    write_orders: (_, tx, values) => writeOrders(ledger, tx, values),
+    write_balances: (_, tx, values) => writeBalances(ledger, tx, values),
+    expect_absent: (_, tx, [orderIds, symbols, tradeIds]) => {
+      const order = columns.text(orderIds).some((id) => ledger.orders.read(tx, id) !== undefined);
+      const names = columns.text(tradeIds);
+      const trade = columns.text(symbols).some((symbol, index) => ledger.trades.read(tx, pair(symbol, names[index] ?? '')));
+      if (order || trade) throw new DatabaseError('TS003');
+      return NO_ROWS;
+    },
+    // The simulation archives nothing.
+    expect_unarchived: () => NO_ROWS,
+    intents_wait: () => NO_ROWS,
+    take_batch_number: (host) => [{ batch: String(host.nextBatch()) }],
+    add_receipts: (host, tx, values) => {
+      const [ids, hashes, outcomes] = [columns.text(values[0]), columns.bytes(values[1]), columns.text(values[2])];
+      const [reasons, partitions] = [columns.textOrNull(values[3]), columns.number(values[4])];
+      const [offsets, indexes, seqs] = [columns.number(values[5]), columns.number(values[6]), columns.numberOrNull(values[7])];
+      for (const [at, commandId] of ids.entries()) {
+        ledger.receipts.insert(tx, commandId, {
+          commandId,
+          hash: hashes[at] ?? Buffer.alloc(0),
+          outcome: outcomes[at] ?? '',
+          reason: reasons[at] ?? null,
+          partition: partitions[at] ?? -1,
+          offset: offsets[at] ?? -1,
+          batch: host.lastBatch,
+          index: indexes[at] ?? -1,
+          seq: seqs[at] ?? null,
+        });
+      }
+      return NO_ROWS;
+    },
+    add_orders: (_, tx, values) => {
+      const [ids, users, symbols, sides, statuses] = values.slice(0, 5).map(columns.text);
+      const [prices, quantities, filleds, holds] = values.slice(5, 9).map(columns.amount);
+      const versions = columns.number(values[9]);
+      for (const [at, orderId] of (ids ?? []).entries()) {
+        ledger.orders.insert(tx, orderId, {
+          orderId,
+          userId: users?.[at] ?? '',
+          symbol: symbols?.[at] ?? '',
+          side: sides?.[at] as OrderRow['side'], // the worker's own values come back as they went
+          status: statuses?.[at] as OrderRow['status'],
+          price: prices?.[at] ?? 0n,
+          quantity: quantities?.[at] ?? 0n,
+          filled: filleds?.[at] ?? 0n,
+          hold: holds?.[at] ?? 0n,
+          version: versions[at] ?? 0,
+        });
+      }
+      return NO_ROWS;
+    },
+    add_trades: (_, tx, [symbols, tradeIds, partitions, seqs]) => {
+      const [ids, parts, places] = [columns.text(tradeIds), columns.number(partitions), columns.number(seqs)];
+      for (const [at, symbol] of columns.text(symbols).entries()) {
+        ledger.trades.insert(tx, pair(symbol, ids[at] ?? ''), { partition: parts[at] ?? -1, seq: places[at] ?? -1 });
+      }
+      return NO_ROWS;
+    },
+    add_events: (_, tx, values) => addEvents(ledger, tx, values),
+  };
+}
+
+function writeOrders(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
+  const [from, to] = [columns.number(values[1]), columns.number(values[2])];
+  const [prices, quantities, filleds, holds] = values.slice(3, 7).map(columns.amount);
+  const statuses = plainArray(values[7]);
+  for (const [at, orderId] of columns.text(values[0]).entries()) {
+    const row = ledger.orders.lock(tx, orderId);
+    if (row === undefined || row.version !== from[at]) throw new DatabaseError('TS003');
+    const quantity = quantities?.[at] ?? 0n;
+    const filled = filleds?.[at] ?? 0n;
+    if (filled < 0n || filled > quantity) throw new DatabaseError('23514', { context: { table: 'orders' } });
+    ledger.orders.write(tx, orderId, {
+      ...row,
+      price: prices?.[at] ?? 0n,
+      quantity,
+      filled,
+      hold: holds?.[at] ?? 0n,
+      status: statuses[at] as OrderRow['status'],
+      version: to[at] ?? 0,
+    });
+  }
+  return NO_ROWS;
+}
+
+function writeBalances(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
+  const [assets, from, to] = [columns.text(values[1]), columns.number(values[2]), columns.number(values[3])];
+  const [availables, helds] = [columns.amount(values[4]), columns.amount(values[5])];
+  for (const [at, userId] of columns.text(values[0]).entries()) {
+    const asset = assets[at] ?? '';
+    if (userId === CURSED_USER) throw new DatabaseError('22003');
+    const row = ledger.balances.lock(tx, pair(userId, asset));
+    if (row === undefined || row.version !== from[at]) throw new DatabaseError('TS003');
+    const [available = 0n, held = 0n] = [availables[at], helds[at]];
+    if (available < 0n || held < 0n || available + held >= AMOUNT_LIMIT) {
+      throw new DatabaseError('23514', { context: { table: 'balances' } });
+    }
+    ledger.balances.write(tx, pair(userId, asset), { userId, asset, available, held, version: to[at] ?? 0 });
+  }
+  return NO_ROWS;
+}
+
+function addEvents(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
+  const [partitions, seqs, indexes] = [values[0], values[1], values[2]].map(columns.number);
+  const [types, keys, payloads] = [columns.text(values[3]), columns.text(values[4]), columns.bytes(values[5])];
+  const [ids, times, traces] = [columns.text(values[9]), columns.number(values[10]), columns.textOrNull(values[11])];
+  const [timeline, batch, schemaId] = [Number(values[6]), Number(values[7]), Number(values[8])];
+  for (const [at, partition] of (partitions ?? []).entries()) {
+    const seq = seqs?.[at] ?? -1;
+    const row: EventRow = {
+      partition,
+      seq,
+      timeline,
+      batch,
+      index: indexes?.[at] ?? -1,
+      type: types[at] ?? '',
+      schemaId,
+      key: keys[at] ?? '',
+      payload: payloads[at] ?? Buffer.alloc(0),
+      commandId: ids[at] ?? '',
+      occurredAt: times[at] ?? 0,
+      traceparent: traces[at] ?? null,
+    };
+    ledger.events.insert(tx, pair(partition, seq), row);
+  }
+  return NO_ROWS;
+}
+
+function loading(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
+  const balances =
+    (locks: boolean): RunStatement =>
+    (_, tx, [users, assets]) => {
+      const found: object[] = [];
+      each(columns.text(users), columns.text(assets), (userId, asset) => {
+        const row = readOrLock(ledger.balances, { tx, key: pair(userId, asset), locks });
+        if (row !== undefined) found.push(balanceAnswer(row));
+      });
+      return found;
+    };
+  const orders =
+    (locks: boolean): RunStatement =>
+    (_, tx, [ids]) =>
+      columns.text(ids).flatMap((key) => {
+        const row = readOrLock(ledger.orders, { tx, key, locks });
+        return row === undefined ? [] : [orderAnswer(row)];
+      });
+  return {
+    load_balances: balances(false),
+    lock_balances: balances(true),
+    load_orders: orders(false),
+    lock_orders: orders(true),
+    load_trades: (_, tx, [symbols, tradeIds]) => {
+      const ids = columns.text(tradeIds);
+      return columns.text(symbols).flatMap((symbol, at) => {
+        const trade_id = ids[at] ?? '';
+        return ledger.trades.read(tx, pair(symbol, trade_id)) === undefined ? [] : [{ symbol, trade_id }];
+      });
+    },
+    load_receipts: (_, tx, [ids]) =>
+      columns.text(ids).flatMap((command_id) => {
+        const row = ledger.receipts.read(tx, command_id);
+        if (row === undefined) return [];
+        return [{ command_id, payload_hash: row.hash, edited_hash: null, partition: row.partition, place: String(row.offset) }];
+      }),
+    load_events: (_, tx, [partition, after, last, count]) =>
+      eventsBetween(ledger, tx, { partition, from: Number(after) + 1, to: Number(last), count }).map((row) => ({
+        seq: String(row.seq),
+        key: row.key,
+        type: row.type,
+        schema_id: row.schemaId,
+        payload: row.payload,
+        timeline: row.timeline,
+        occurred_at: String(Math.floor(row.occurredAt / 1_000)),
+        traceparent: row.traceparent,
+      })),
+  };
+}
+
+/** What a worker seldom asks, and the projector's look into the ledger. */
+function seldom(ledger: LedgerTables): Statements['unnamed'] {
+  return [
+    ['pg_walfile_name', (host) => [{ file: `${host.timeline.toString(16).padStart(8, '0')}0000000000000001` }]],
+    ['INSERT INTO ledger.conflicts', (_, tx, values) => addConflicts(ledger, tx, values)],
+    ['INSERT INTO ledger.deadlocks', () => NO_ROWS],
+    [
+      'INSERT INTO ledger.schemas',
+      (_, tx, [ids, schemas]) => {
+        const texts = columns.text(schemas);
+        for (const [at, id] of columns.number(ids).entries()) {
+          ledger.schemas.add(tx, String(id), { id, schema: texts[at] ?? '' });
+        }
+        return NO_ROWS;
+      },
+    ],
+    [
+      'FROM ledger.schemas WHERE',
+      (_, tx, [ids]) => (Array.isArray(ids) ? ids : []).flatMap((id) => ledger.schemas.read(tx, String(id)) ?? []),
+    ],
+    [
+      'SELECT schema_id, payload FROM ledger.events',
+      (_, tx, [partition, after, before, count]) =>
+        eventsBetween(ledger, tx, { partition, from: Number(after) + 1, to: Number(before) - 1, count }).map(
+          ({ schemaId: schema_id, payload }) => ({ schema_id, payload }),
+        ),
+    ],
+  ];
+}
+
+function addConflicts(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
+  const [offsets, ids] = [columns.number(values[2]), columns.text(values[3])];
+  const [hashes, firstHashes] = [columns.bytes(values[4]), columns.bytes(values[5])];
+  for (const [at, partition] of columns.number(values[1]).entries()) {
+    const offset = offsets[at] ?? -1;
+    ledger.conflicts.add(tx, pair(partition, offset), {
+      partition,
+      offset,
+      commandId: ids[at] ?? '',
+      hash: hashes[at] ?? Buffer.alloc(0),
+      firstHash: firstHashes[at] ?? Buffer.alloc(0),
+    });
+  }
+  return NO_ROWS;
+}
+
+function eventsBetween(
+  ledger: LedgerTables,
+  tx: Transaction,
+  range: { readonly partition: unknown; readonly from: number; readonly to: number; readonly count: unknown },
+): readonly EventRow[] {
+  const rows: EventRow[] = [];
+  for (let seq = range.from; seq <= range.to && rows.length < Number(range.count); seq += 1) {
+    const row = ledger.events.read(tx, pair(Number(range.partition), seq));
+    if (row !== undefined) rows.push(row);
+  }
+  return rows;
+}
+
+function readOrLock<Row>(
+  table: { read(tx: Transaction, key: string): Row | undefined; lock(tx: Transaction, key: string): Row | undefined },
+  { tx, key, locks }: { readonly tx: Transaction; readonly key: string; readonly locks: boolean },
+): Row | undefined {
+  // A lock on an absent row locks nothing.
+  return table.read(tx, key) === undefined || !locks ? table.read(tx, key) : table.lock(tx, key);
+}
+
+function balanceAnswer({ userId, asset, available, held, version }: BalanceRow): object {
+  return {
+    user_id: userId,
+    asset,
+    available: numericText(available),
+    held: numericText(held),
+    version: String(version),
+  };
+}
+
+function orderAnswer(row: OrderRow): object {
+  return {
+    order_id: row.orderId,
+    user_id: row.userId,
+    symbol: row.symbol,
+    side: row.side,
+    status: row.status,
+    price: numericText(row.price),
+    quantity: numericText(row.quantity),
+    filled: numericText(row.filled),
+    hold: numericText(row.hold),
+    version: String(row.version),
+  };
+}
+
+function each(firsts: readonly string[], seconds: readonly string[], run: (first: string, second: string) => void): void {
+  for (const [index, first] of firsts.entries()) run(first, seconds[index] ?? '');
+}

@@ -1,0 +1,245 @@
+import { DatabaseError } from '@tradestream/database';
+import { columns } from './columns.ts';
+import { emptyPartition, type LedgerTables, type PartitionRow, type ParkedRow, pair } from './ledger-tables.ts';
+import type { RunStatement, Statements } from './statement.ts';
+import type { Transaction } from './table.ts';
+
+const NO_ROWS: readonly object[] = [];
+
+/** Ownership of partitions, their fence, and what is parked in them. */
+export function partitionStatements(ledger: LedgerTables): Statements {
+  return {
+    named: {
+      move_partitions: (_, tx, values) => movePartitions(ledger, tx, values),
+      lock_partitions: (_, tx, [, partitions, epochs, offsets]) => {
+        const [owned, froms] = [columns.number(epochs), columns.number(offsets)];
+        for (const [at, partition] of columns.number(partitions).entries()) {
+          const row = ledger.partitions.lock(tx, String(partition));
+          if (row?.epoch !== owned[at]) throw new DatabaseError('TS001');
+          if (row?.nextOffset !== froms[at]) throw new DatabaseError('TS002');
+        }
+        return NO_ROWS;
+      },
+    },
+    unnamed: [
+      ['FROM ledger.claim(', (host, tx, values) => claim(ledger, tx, { values, pid: host.pid })],
+      ['FROM ledger.claim_again(', (host, tx, values) => claimAgain(ledger, tx, { values, pid: host.pid })],
+      ['SELECT ledger.release(', release(ledger)],
+      ['SELECT partition, epoch::text FROM ledger.partitions', epochs(ledger)],
+      ['SELECT partition, key, count(*)', keyQueues(ledger)],
+      ['JOIN ledger.parked AS k', parkedAhead(ledger)],
+      ['SELECT ledger.mark_single(', markSingle(ledger)],
+      ['SELECT ledger.mark_published(', markPublished(ledger)],
+      ['INSERT INTO ledger.parked', (_, tx, values) => addParked(ledger, tx, values)],
+      ['FROM ledger.parked WHERE copied_at IS NULL', uncopied(ledger)],
+      ['UPDATE ledger.parked SET copied_at', markCopied(ledger)],
+      [
+        'FROM pg_stat_activity',
+        (host, _, [pid, name]) => host.endBlockersOf(Number(pid), String(name)).map((ended) => ({ pid: ended })),
+      ],
+    ],
+  };
+}
+
+function movePartitions(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
+  const partitions = columns.number(values[1]);
+  const [epochs, fromOffsets, toOffsets] = [values[2], values[3], values[4]].map(columns.number);
+  const hashes = columns.bytes(values[5]);
+  const [fromSeqs, toSeqs, published] = [values[6], values[7], values[8]].map(columns.number);
+  for (const [at, partition] of partitions.entries()) {
+    const row = ledger.partitions.lock(tx, String(partition));
+    if (row === undefined || row.epoch !== epochs?.[at]) throw new DatabaseError('TS001');
+    if (row.nextOffset !== fromOffsets?.[at] || row.eventSeq !== fromSeqs?.[at]) throw new DatabaseError('TS002');
+    ledger.partitions.write(tx, String(partition), {
+      ...row,
+      nextOffset: toOffsets?.[at] ?? -1,
+      lastHash: hashes[at] ?? null,
+      eventSeq: toSeqs?.[at] ?? -1,
+      publishedSeq: Math.max(row.publishedSeq, published?.[at] ?? 0),
+      deaths: 0,
+      singleOffset: null,
+      singleAttempts: 0,
+    });
+  }
+  return NO_ROWS;
+}
+
+type Claim = { readonly values: readonly unknown[]; readonly pid: number };
+
+function claim(ledger: LedgerTables, tx: Transaction, { values, pid }: Claim): readonly object[] {
+  const [owner, singlyAfter, singlyCount] = [String(values[2]), Number(values[3]), Number(values[4])];
+  return columns.number(values[1]).map((partition) => {
+    const key = String(partition);
+    ledger.partitions.add(tx, key, emptyPartition(partition));
+    const row = ledger.partitions.lock(tx, key) ?? emptyPartition(partition);
+    const again = row.owner !== null && row.claimedOffset === row.nextOffset;
+    const deaths = row.owner === owner ? row.deaths : again ? row.deaths + 1 : 0;
+    const isDeadly = row.owner !== owner && again && deaths >= singlyAfter;
+    const claimed: PartitionRow = {
+      ...row,
+      epoch: row.epoch + 1,
+      owner,
+      ownerPid: pid,
+      claimedOffset: row.nextOffset,
+      deaths,
+      singlyUntil: isDeadly ? row.nextOffset + singlyCount : row.singlyUntil,
+    };
+    ledger.partitions.write(tx, key, claimed);
+    return claimAnswer(claimed);
+  });
+}
+
+function claimAgain(ledger: LedgerTables, tx: Transaction, { values, pid }: Claim): readonly object[] {
+  const epochs = columns.number(values[2]);
+  const partitions = columns.number(values[1]);
+  for (const partition of partitions.toSorted((a, b) => a - b)) ledger.partitions.lock(tx, String(partition));
+  return partitions.flatMap((partition, at) => {
+    const row = ledger.partitions.lock(tx, String(partition));
+    if (row?.epoch !== epochs[at] || row === undefined) return [];
+    const claimed = { ...row, epoch: row.epoch + 1, ownerPid: pid, claimedOffset: row.nextOffset };
+    ledger.partitions.write(tx, String(partition), claimed);
+    return [claimAnswer(claimed)];
+  });
+}
+
+function claimAnswer(row: PartitionRow): object {
+  return {
+    partition: row.partition,
+    epoch: String(row.epoch),
+    next_offset: String(row.nextOffset),
+    last_hash: row.lastHash,
+    event_seq: String(row.eventSeq),
+    published_seq: String(row.publishedSeq),
+    deaths: row.deaths,
+    singly_until: String(row.singlyUntil),
+  };
+}
+
+function release(ledger: LedgerTables): RunStatement {
+  return (_, tx, [, partitions, epochs]) => {
+    const owned = columns.number(epochs);
+    for (const [at, partition] of columns.number(partitions).entries()) {
+      const row = ledger.partitions.lock(tx, String(partition));
+      if (row === undefined || row.epoch !== owned[at]) continue;
+      ledger.partitions.write(tx, String(partition), { ...row, owner: null, ownerPid: null });
+    }
+    return NO_ROWS;
+  };
+}
+
+function epochs(ledger: LedgerTables): RunStatement {
+  return (_, tx, [, partitions]) =>
+    columns.number(partitions).flatMap((partition) => {
+      const row = ledger.partitions.read(tx, String(partition));
+      return row === undefined ? [] : [{ partition, epoch: String(row.epoch) }];
+    });
+}
+
+function markSingle(ledger: LedgerTables): RunStatement {
+  return (_, tx, values) => {
+    const [partition, epoch, offset] = values.slice(1).map(Number);
+    const row = ledger.partitions.lock(tx, String(partition));
+    if (row === undefined || row.epoch !== epoch || row.nextOffset > (offset ?? -1)) return [{ attempts: null }];
+    const singleAttempts = row.singleOffset === offset ? row.singleAttempts + 1 : 1;
+    ledger.partitions.write(tx, String(partition), { ...row, singleAttempts, singleOffset: offset ?? null });
+    return [{ attempts: singleAttempts }];
+  };
+}
+
+function markPublished(ledger: LedgerTables): RunStatement {
+  return (_, tx, [, partitions, epochs, seqs]) => {
+    const [owned, marks] = [columns.number(epochs), columns.number(seqs)];
+    for (const [at, partition] of columns.number(partitions).entries()) {
+      const row = ledger.partitions.lock(tx, String(partition));
+      if (row === undefined || row.epoch !== owned[at]) continue;
+      const publishedSeq = Math.max(row.publishedSeq, marks[at] ?? 0);
+      ledger.partitions.write(tx, String(partition), { ...row, publishedSeq });
+    }
+    return NO_ROWS;
+  };
+}
+
+function parkedOf(ledger: LedgerTables, partitions: readonly number[]): readonly ParkedRow[] {
+  return [...ledger.parked.rows.values()]
+    .filter((row) => partitions.includes(row.partition))
+    .toSorted((a, b) => a.partition - b.partition || a.offset - b.offset);
+}
+
+function keyQueues(ledger: LedgerTables): RunStatement {
+  return (_, __, [, partitions]) => {
+    const queues = new Map<string, { partition: number; key: Buffer; count: number; head: string }>();
+    for (const { partition, key, blocksKey, reason } of parkedOf(ledger, columns.number(partitions))) {
+      if (!blocksKey || key === null) continue;
+      const name = pair(partition, key.toString('latin1'));
+      const queue = queues.get(name) ?? { partition, key, count: 0, head: reason };
+      queue.count += 1;
+      queues.set(name, queue);
+    }
+    return [...queues.values()];
+  };
+}
+
+function parkedAhead(ledger: LedgerTables): RunStatement {
+  return (_, __, [, partitions, offsets]) => {
+    const mine = columns.number(partitions);
+    const nexts = columns.number(offsets);
+    return parkedOf(ledger, mine)
+      .filter(({ partition, offset }) => offset >= (nexts[mine.indexOf(partition)] ?? 0))
+      .map(({ partition, offset }) => ({ partition, place: String(offset) }));
+  };
+}
+
+function addParked(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
+  const [offsets, times] = [columns.number(values[2]), columns.number(values[3])];
+  const [keys, contents] = [columns.bytesOrNull(values[4]), columns.bytesOrNull(values[5])];
+  const [headers, reasons, messages] = [values[6], values[7], values[8]].map(columns.text);
+  const [ids, blocks] = [columns.textOrNull(values[9]), columns.flag(values[10])];
+  for (const [at, partition] of columns.number(values[1]).entries()) {
+    const offset = offsets[at] ?? -1;
+    ledger.parked.add(tx, pair(partition, offset), {
+      id: partition * 1_000_000 + offset,
+      partition,
+      offset,
+      recordTime: times[at] ?? 0,
+      key: keys[at] ?? null,
+      value: contents[at] ?? null,
+      headers: headers?.[at] ?? '[]',
+      reason: reasons?.[at] ?? '',
+      message: messages?.[at] ?? '',
+      commandId: ids[at] ?? null,
+      blocksKey: blocks[at] ?? false,
+      isCopied: false,
+    });
+  }
+  return NO_ROWS;
+}
+
+function uncopied(ledger: LedgerTables): RunStatement {
+  return (_, __, [topic, partitions]) =>
+    parkedOf(ledger, columns.number(partitions))
+      .filter((row) => !row.isCopied)
+      .map((row) => ({
+        id: String(row.id),
+        topic,
+        partition: row.partition,
+        place: String(row.offset),
+        record_time: String(Math.floor(row.recordTime / 1_000)),
+        key: row.key,
+        value: row.value,
+        headers: JSON.parse(row.headers),
+        reason: row.reason,
+        message: row.message,
+      }));
+}
+
+function markCopied(ledger: LedgerTables): RunStatement {
+  return (_, tx, [ids]) => {
+    const wanted = new Set(columns.number(ids));
+    for (const [key, row] of ledger.parked.rows) {
+      if (!wanted.has(row.id)) continue;
+      const locked = ledger.parked.lock(tx, key);
+      if (locked !== undefined) ledger.parked.write(tx, key, { ...locked, isCopied: true });
+    }
+    return NO_ROWS;
+  };
+}

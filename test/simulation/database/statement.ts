@@ -1,0 +1,21 @@
+import type { Transaction } from './table.ts';
+
+/** What a statement may see of the server that runs it. */
+export interface StatementHost {
+  readonly timeline: number;
+  readonly pid: number;
+  /** The next number of the sequence of batches; never taken back. */
+  nextBatch(): number;
+  /** What this session took last. */
+  readonly lastBatch: number;
+  /** Ends the sessions of an application that a session waits for; returns their pids. */
+  endBlockersOf(pid: number, applicationName: string): readonly number[];
+}
+
+export type RunStatement = (host: StatementHost, tx: Transaction, values: readonly unknown[]) => readonly object[];
+
+/** Statements by the name that they are prepared under, and those without one by a piece of their text. */
+export type Statements = {
+  readonly named: Readonly<Record<string, RunStatement>>;
+  readonly unnamed: readonly (readonly [text: string, run: RunStatement])[];
+};

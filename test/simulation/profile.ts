@@ -1,0 +1,90 @@
+import type { Random } from './random.ts';
+
+/** What a seed chooses of its world: its size, its pace, and what goes wrong in it. */
+export type Profile = {
+  readonly partitions: number;
+  readonly commands: number;
+  /** The commands are sent over this time. */
+  readonly spanMs: number;
+  /** Nothing goes wrong from here on: whatever was begun must come to its end. */
+  readonly healedAtMs: number;
+  readonly batchCommandsMax: number;
+  readonly aheadCommandsMin: number;
+  readonly cacheEntriesMax: number;
+  readonly relayEventsMax: number;
+  readonly projectRecordsMax: number;
+  readonly pieceMax: number;
+  readonly hopMs: number;
+  readonly standbyMs: number;
+  /** Chance that a message takes many times its time. */
+  readonly spikes: number;
+  readonly sessionTimeoutMs: number;
+  /** Chances at each step. */
+  readonly chances: {
+    readonly cutBeforeStatement: number;
+    readonly cutBeforeCommit: number;
+    readonly loseAnswers: number;
+    readonly loseRequest: number;
+    readonly loseAnswer: number;
+    readonly crash: number;
+  };
+  /** Faults that come at a time of their own. */
+  readonly timed: readonly { readonly atMs: number; readonly fault: TimedFault }[];
+};
+
+export const TIMED_FAULTS = [
+  'kill worker',
+  'kill projector',
+  'stop worker',
+  'freeze worker',
+  'freeze projector',
+  'expel worker',
+  'expel projector',
+  'restart server',
+  'promote standby',
+  'hold standbys',
+  'cancel wait',
+  'cut sessions',
+] as const;
+
+export type TimedFault = (typeof TIMED_FAULTS)[number];
+
+const TIMED_MAX = 5;
+
+export function chooseProfile(random: Random): Profile {
+  const spanMs = random.pick([20, 100, 400]);
+  const healedAtMs = spanMs * random.pick([1, 2, 4]);
+  const rate = random.pick([0, 0.002, 0.01, 0.03]);
+  /** Each kind is away in some seeds, so that it does not hide what others would show. */
+  const some = (most: number) => (random.chance(0.4) ? most * rate : 0);
+  const kinds = TIMED_FAULTS.filter(() => random.chance(0.4));
+  const count = kinds.length === 0 ? 0 : random.below(TIMED_MAX + 1);
+  return {
+    partitions: random.pick([2, 3]),
+    commands: random.between(14, 36),
+    spanMs,
+    healedAtMs,
+    batchCommandsMax: random.pick([1, 3, 8, 50]),
+    aheadCommandsMin: random.pick([1, 2, 6]),
+    cacheEntriesMax: 1_000,
+    relayEventsMax: random.pick([2, 10, 100]),
+    projectRecordsMax: random.pick([1, 4, 50]),
+    pieceMax: random.pick([1, 4, 50]),
+    hopMs: random.pick([0.2, 1, 4]),
+    standbyMs: random.pick([0.5, 4, 25]),
+    spikes: random.pick([0, 0.01, 0.1]),
+    sessionTimeoutMs: random.pick([60, 300]),
+    chances: {
+      cutBeforeStatement: some(0.3),
+      cutBeforeCommit: some(3),
+      loseAnswers: some(2),
+      loseRequest: some(1),
+      loseAnswer: some(2),
+      crash: some(0.5),
+    },
+    timed: Array.from({ length: count }, () => ({
+      atMs: random.fraction() * healedAtMs,
+      fault: kinds[random.below(kinds.length)] ?? 'cut sessions',
+    })),
+  };
+}

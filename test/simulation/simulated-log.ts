@@ -1,0 +1,251 @@
+import {
+  createMemoryLog,
+  type LogAdmin,
+  type LogReader,
+  type LogRecord,
+  type MessageLog,
+  MessagingError,
+  type OutgoingRecord,
+  type Producer,
+  type RecordBatch,
+  type RecordPlace,
+  type SubscribeOptions,
+  type Subscription,
+  type SubscriptionHandler,
+} from '@tradestream/messaging';
+import { Actor, type Scheduler } from './scheduler.ts';
+
+/** What may go wrong on the way to the broker and back. */
+export type LogFaults = {
+  readonly losesRequest: () => boolean;
+  readonly losesAnswer: () => boolean;
+};
+
+const DELIVERY_TIMEOUT_MS = 3_000;
+
+/**
+ * The in-memory log of the messaging package, at a distance: requests and answers take their time and
+ * may be lost, records come in pieces, a member of a group may be taken for dead while it lives.
+ */
+export class SimulatedLog {
+  readonly actor = new Actor('broker');
+  readonly scheduler: Scheduler;
+  readonly log: MessageLog;
+  faults: LogFaults | null = null;
+  readonly #hop: () => number;
+  readonly #ends = new Map<string, number>();
+
+  constructor(options: { readonly scheduler: Scheduler; readonly hop: () => number; readonly epochMs: number }) {
+    const { scheduler, hop, epochMs } = options;
+    this.scheduler = scheduler;
+    this.#hop = hop;
+    const nowMs = () => Math.floor(epochMs + scheduler.nowMs);
+    this.log = createMemoryLog({ clock: { nowMs, monotonicMs: () => scheduler.nowMs } });
+  }
+
+  /** A request of one process and its answer. */
+  ask<T>(actor: Actor, label: string, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const answer = (settle: () => void) => this.scheduler.after(actor, this.#hop(), `${label} answered`, settle);
+      const time = this.scheduler.after(actor, DELIVERY_TIMEOUT_MS, `${label} timed out`, () =>
+        reject(new MessagingError('MSG_UNREACHABLE')),
+      );
+      const settled = (settle: () => void) => () => {
+        this.scheduler.cancel(time);
+        settle();
+      };
+      if (this.faults?.losesRequest() === true) return;
+      this.scheduler.after(this.actor, this.#hop(), label, () => {
+        work().then(
+          (value) => {
+            if (this.faults?.losesAnswer() !== true) answer(settled(() => resolve(value)));
+          },
+          (error: Error) => answer(settled(() => reject(error))),
+        );
+      });
+    });
+  }
+
+  producerFor(actor: Actor): Producer {
+    const inner = this.log.openProducer({ clientId: actor.name });
+    return {
+      send: async (topic, records) => {
+        try {
+          return await this.ask(actor, `produce ${topic} ${records.length}`, async () =>
+            // Copied on arrival: until then the bytes are the sender's not to touch.
+            this.#appended(topic, await (await inner).send(topic, records.map(copied))),
+          );
+        } catch (error) {
+          if (error instanceof MessagingError && error.code === 'MSG_UNREACHABLE') {
+            throw new MessagingError('MSG_UNDELIVERED', { cause: error });
+          }
+          throw error;
+        }
+      },
+      close: async () => undefined,
+    };
+  }
+
+  /** Offset after the last record of a partition. */
+  endOf(topic: string, partition: number): number {
+    return this.#ends.get(`${topic}/${partition}`) ?? 0;
+  }
+
+  #appended(topic: string, places: readonly RecordPlace[]): readonly RecordPlace[] {
+    for (const { partition, offset } of places) this.#ends.set(`${topic}/${partition}`, offset + 1);
+    return places;
+  }
+
+  adminFor(actor: Actor, admin: LogAdmin): LogAdmin {
+    return { ...admin, ranges: async (topic) => await this.ask(actor, 'ranges', async () => await admin.ranges(topic)) };
+  }
+
+  readerFor(actor: Actor, reader: LogReader): LogReader {
+    return {
+      ...reader,
+      read: (options) => this.#read(actor, reader, options),
+      peek: async (options) => await this.ask(actor, 'peek', async () => await reader.peek(options)),
+    };
+  }
+
+  async *#read(actor: Actor, reader: LogReader, options: Parameters<LogReader['read']>[0]) {
+    yield* await this.ask(actor, 'read', async () => {
+      const batches: (readonly LogRecord[])[] = [];
+      for await (const records of reader.read(options)) batches.push(records);
+      return batches;
+    });
+  }
+
+  hop(): number {
+    return this.#hop();
+  }
+}
+
+/**
+ * One process's place in a group. The process hears of assignments and records in tasks of its own; a
+ * member that is expelled hears that it was revoked only when it listens again.
+ */
+export class Member implements Subscription {
+  readonly ended = new Promise<void>(() => undefined);
+  readonly #home: SimulatedLog;
+  readonly #actor: Actor;
+  readonly #options: SubscribeOptions;
+  readonly #handler: SubscriptionHandler;
+  #inner: Subscription | null = null;
+  /** Of the assignment that the process knows of; records of an earlier one are not delivered. */
+  #generation = 0;
+  #isClosed = false;
+  /** Records that come as one piece at most. */
+  readonly #pieceMax: number;
+
+  constructor(
+    home: SimulatedLog,
+    actor: Actor,
+    options: {
+      readonly subscribe: SubscribeOptions;
+      readonly handler: SubscriptionHandler;
+      readonly pieceMax: number;
+    },
+  ) {
+    this.#home = home;
+    this.#actor = actor;
+    this.#options = options.subscribe;
+    this.#handler = options.handler;
+    this.#pieceMax = options.pieceMax;
+  }
+
+  get actor(): Actor {
+    return this.#actor;
+  }
+
+  join(): void {
+    this.#tell('join', async () => {
+      if (this.#isClosed || this.#inner !== null) return;
+      this.#inner = await this.#home.log.subscribe(this.#options, this.#delivering());
+    });
+  }
+
+  async commit(next: ReadonlyMap<number, number>): Promise<void> {
+    await this.#home.ask(this.#actor, 'commit offsets', async () => await this.#inner?.commit(next));
+  }
+
+  async rejoin(): Promise<void> {
+    this.#tell('rejoin', async () => {
+      await this.#inner?.rejoin();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.leave();
+  }
+
+  /** The group takes this member for dead; it is told when it comes back. */
+  expel(): void {
+    const inner = this.#inner;
+    this.#inner = null;
+    this.#home.scheduler.note(`expel ${this.#actor.name}`);
+    void inner?.close();
+  }
+
+  leave(): void {
+    this.#isClosed = true;
+    this.expel();
+  }
+
+  #tell(label: string, work: () => Promise<void>): void {
+    this.#home.scheduler.after(this.#home.actor, this.#home.hop(), `${label} ${this.#actor.name}`, () => {
+      void work();
+    });
+  }
+
+  #delivering(): SubscriptionHandler {
+    return {
+      assigned: async (partitions, lost) => {
+        const own = new AbortController();
+        lost.addEventListener('abort', () => this.#later('assignment lost', () => own.abort(lost.reason)), { once: true });
+        return await this.#call('assigned', async () => {
+          this.#generation += 1;
+          return await this.#handler.assigned(partitions, own.signal);
+        });
+      },
+      revoked: async (partitions) => {
+        await this.#call('revoked', async () => {
+          this.#generation += 1;
+          await this.#handler.revoked(partitions);
+        });
+      },
+      records: async (batch) => await this.#deliver(batch),
+    };
+  }
+
+  async #deliver(batch: RecordBatch): Promise<void> {
+    const generation = this.#generation;
+    for (let at = 0; at < batch.records.length; at += this.#pieceMax) {
+      const records = batch.records.slice(at, at + this.#pieceMax);
+      await this.#call(`records ${batch.partition} ${records.length}`, async () => {
+        if (generation === this.#generation) await this.#handler.records({ ...batch, records });
+      });
+    }
+  }
+
+  /** Runs in the process, and answers in the broker's time. */
+  #call<T>(label: string, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#later(label, () => {
+        const { scheduler, actor } = this.#home;
+        work().then(
+          (value) => scheduler.after(actor, 0, `${label} done`, () => resolve(value)),
+          (error: unknown) => scheduler.after(actor, 0, `${label} failed`, () => reject(error)),
+        );
+      });
+    });
+  }
+
+  #later(label: string, run: () => void): void {
+    this.#home.scheduler.after(this.#actor, this.#home.hop(), label, run);
+  }
+}
+
+function copied(record: OutgoingRecord): OutgoingRecord {
+  return { ...record, value: record.value === null ? null : Buffer.from(record.value) };
+}

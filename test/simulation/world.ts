@@ -1,0 +1,174 @@
+import type { OutgoingRecord } from '@tradestream/messaging';
+import { chooseCommands, type Sending } from './commands.ts';
+import type { Statements } from './database/statement.ts';
+import { plantFaults } from './faults.ts';
+import { type Life, startProjector, startWorker } from './nodes.ts';
+import { judge } from './oracle.ts';
+import { chooseProfile } from './profile.ts';
+import { Random } from './random.ts';
+import { Actor, Scheduler } from './scheduler.ts';
+import { timeFrom } from './virtual-time.ts';
+import { openWiring, type Wiring } from './wiring.ts';
+
+export type SeedReport = {
+  readonly seed: number;
+  /** The same for the same seed, whatever machine runs it. */
+  readonly trace: string;
+  readonly steps: number;
+  readonly commands: number;
+  readonly deadlocks: number;
+  /** What does not hold; empty when all does. */
+  readonly failures: readonly string[];
+  /** What happened, when it was asked for. */
+  readonly lines: readonly string[];
+};
+
+export type SeedOptions = {
+  readonly keepLines?: boolean;
+  /** A planted bug: the database's statements, or the wiring, made wrong. */
+  readonly statements?: (statements: Statements) => Statements;
+  readonly wiring?: (wiring: Wiring) => Wiring;
+};
+
+const LATEST_MS = 400_000;
+const STEPS_MAX = 60_000;
+const RESEND_MS = 10;
+/** What is looked at only now and then. */
+const LOOK_EVERY = 8;
+
+/** Runs one world to its end and judges it. Never throws for what the product does. */
+export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedReport> {
+  const random = new Random(seed);
+  const scheduler = new Scheduler(random, { keepLines: options.keepLines === true });
+  timeFrom(scheduler);
+  const failures: string[] = [];
+  const onUnhandled = (error: unknown) => failures.push(`a rejection that nobody handles: ${String(error)}`);
+  process.on('unhandledRejection', onUnhandled);
+  try {
+    const profile = chooseProfile(random);
+    const opened = await openWiring(scheduler, profile, options.statements ?? ((same) => same));
+    const wiring = options.wiring?.(opened) ?? opened;
+    const world = new World(wiring, failures);
+    await world.run(chooseCommands(random, profile));
+    failures.push(...(await judge(wiring)));
+    const { deadlocks } = wiring.server;
+    const { trace, steps, lines } = scheduler;
+    return { seed, trace, steps, commands: profile.commands, deadlocks, failures, lines };
+  } finally {
+    timeFrom(null);
+    process.off('unhandledRejection', onUnhandled);
+  }
+}
+
+class World {
+  readonly #wiring: Wiring;
+  readonly #failures: string[];
+  readonly #lives = { worker: [] as Life[], projector: [] as Life[] };
+  readonly #writer = new Actor('writer');
+  #unsent = 0;
+  #started = 0;
+  #looked = 0;
+
+  constructor(wiring: Wiring, failures: string[]) {
+    this.#wiring = wiring;
+    this.#failures = failures;
+  }
+
+  async run(sendings: readonly Sending[]): Promise<void> {
+    const { scheduler } = this.#wiring;
+    for (const kind of ['worker', 'worker', 'projector', 'projector'] as const) this.#start(kind);
+    this.#send(sendings);
+    plantFaults(this.#wiring, {
+      living: (kind) => this.#lives[kind],
+      kill: (life) => this.#kill(life),
+      stop: (life) => this.#stop(life),
+    });
+    const ended = await scheduler.run(() => this.#isOver(), { untilMs: LATEST_MS, stepsMax: STEPS_MAX });
+    if (ended !== 'over') this.#failures.push(`not all came to its end (${ended}): ${this.#whatIsLeft().join('; ')}`);
+  }
+
+  #start(kind: 'worker' | 'projector'): void {
+    this.#started += 1;
+    const fail = (error: Error) => {
+      if (life.actor.alive) this.#failures.push(`${life.actor.name} ended: ${error.stack ?? error.message}`);
+    };
+    const start = kind === 'worker' ? startWorker : startProjector;
+    const life = start(this.#wiring, `${kind}-${this.#started}`, fail);
+    this.#lives[kind].push(life);
+  }
+
+  #kill(life: Life): void {
+    const { scheduler, server, log, profile } = this.#wiring;
+    if (!life.actor.alive) return;
+    scheduler.note(`kill ${life.actor.name}`);
+    life.actor.alive = false;
+    this.#replace(life);
+    for (const backend of server.backends) {
+      if (backend.session.actor !== life.actor) continue;
+      scheduler.after(server.actor, server.hop(), `hang up ${backend.pid}`, () => server.hangUp(backend));
+    }
+    scheduler.after(log.actor, profile.sessionTimeoutMs, 'session timeout', () => life.member?.leave());
+  }
+
+  #stop(life: Life): void {
+    const { scheduler } = this.#wiring;
+    this.#replace(life);
+    scheduler.after(life.actor, 0, 'SIGTERM', () => void life.stop().catch(() => undefined)); // told by `fail`
+  }
+
+  /** Another one takes its place after a while. */
+  #replace(life: Life): void {
+    const { scheduler, server } = this.#wiring;
+    for (const kind of ['worker', 'projector'] as const) {
+      const at = this.#lives[kind].indexOf(life);
+      if (at < 0) continue;
+      this.#lives[kind].splice(at, 1);
+      scheduler.after(server.actor, scheduler.random.pick([1, 30, 200]), 'replace', () => this.#start(kind));
+    }
+  }
+
+  #send(sendings: readonly Sending[]): void {
+    const { scheduler, log, topics } = this.#wiring;
+    const producer = log.producerFor(this.#writer);
+    this.#unsent = sendings.length;
+    for (const { atMs, record } of sendings) {
+      const send = (again: OutgoingRecord) => {
+        producer.send(topics.commands, [again]).then(
+          () => {
+            this.#unsent -= 1;
+          },
+          // Any of its copies may be on the log already.
+          () => scheduler.after(this.#writer, RESEND_MS, 'send again', () => send(again)),
+        );
+      };
+      scheduler.after(this.#writer, atMs, 'send', () => send(record));
+    }
+  }
+
+  #isOver(): boolean {
+    if (this.#failures.length > 0) return true;
+    this.#looked += 1;
+    if (this.#looked % LOOK_EVERY !== 0 || this.#unsent > 0) return false;
+    return this.#wiring.scheduler.nowMs >= this.#wiring.profile.healedAtMs && this.#whatIsLeft().length === 0;
+  }
+
+  #whatIsLeft(): readonly string[] {
+    const { ledger, views, log, topics, profile } = this.#wiring;
+    const left: string[] = this.#unsent > 0 ? [`${this.#unsent} records unsent`] : [];
+    for (let partition = 0; partition < profile.partitions; partition += 1) {
+      const row = ledger.partitions.rows.get(String(partition));
+      const end = log.endOf(topics.commands, partition);
+      if (end > (row?.nextOffset ?? 0)) left.push(`partition ${partition} at ${row?.nextOffset} of ${end}`);
+      if (row === undefined) continue;
+      if (row.publishedSeq < row.eventSeq) left.push(`published ${row.publishedSeq} of ${row.eventSeq}`);
+      for (const position of views.positions.rows.values()) {
+        if (position.partition === partition && position.seq < row.eventSeq) {
+          left.push(`${position.projection}/${partition} at ${position.seq} of ${row.eventSeq}`);
+        }
+      }
+      if (row.eventSeq > 0 && !views.positions.rows.has(`balances|${partition}`)) left.push(`no views of ${partition}`);
+    }
+    for (const row of ledger.parked.rows.values()) if (!row.isCopied) left.push(`parked ${row.id} not copied`);
+    return left;
+  }
+}
