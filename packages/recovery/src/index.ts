@@ -1,1 +1,13 @@
-export {};
+export type { DryRunOrigin } from './dry-run/cut.ts';
+export type { Decide } from './dry-run/decide-again.ts';
+export { type DryRunOptions, type DryRunResult, dryRunCommands } from './dry-run/dry-run-commands.ts';
+export { DIFFERENCE_KINDS, type DifferenceKind, differencesOf } from './dry-run/dry-run-report.ts';
+export { RECOVERY_ERRORS, RecoveryError } from './errors.ts';
+export { openRecoverySession } from './open-recovery-session.ts';
+export type { Origin, Wanted } from './origin.ts';
+export { chooseOffsets, type ReplayedPartition } from './replay/choose-offsets.ts';
+export { type ReplayPlan, type ReplayResult, replayCommands } from './replay/replay-commands.ts';
+export { archiveReceipts } from './retention/archive-receipts.ts';
+export { forgetReceipts } from './retention/forget-receipts.ts';
+export { type RetentionStatus, retentionStatus } from './retention/retention-status.ts';
+export { type TakenSnapshot, takeSnapshot } from './snapshot/take-snapshot.ts';

@@ -1,0 +1,33 @@
+import type { Session } from '@tradestream/database';
+
+const BATCH_RECEIPTS = 5_000;
+
+/**
+ * Forgets archived receipts of commands whose records are older than `beforeMs`. From then on such a
+ * command, published again, is applied again: the one thing that this service otherwise never does.
+ * An audit row says who did so and why.
+ * @returns how many were forgotten @throws {DatabaseError}
+ */
+export async function forgetReceipts(options: {
+  readonly session: Session;
+  readonly topic: string;
+  readonly beforeMs: number;
+  readonly actor: string;
+  readonly why: string;
+  readonly signal: AbortSignal;
+  readonly onForgotten: (count: number) => Promise<void>;
+}): Promise<number> {
+  const { session, topic, beforeMs, actor, why, signal, onForgotten } = options;
+  let forgotten = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    const { rows } = await session.query<{ count: number }>({
+      text: 'SELECT ledger.forget_receipts($1, $2, $3, $4, $5)::float8 AS count',
+      values: [topic, new Date(beforeMs), BATCH_RECEIPTS, actor, why],
+    });
+    const count = rows[0]?.count ?? 0;
+    forgotten += count;
+    await onForgotten(forgotten);
+    if (count < BATCH_RECEIPTS) return forgotten;
+  }
+}

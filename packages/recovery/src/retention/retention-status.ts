@@ -1,0 +1,43 @@
+import type { Statement } from '@tradestream/database';
+
+/** How far each partition's archive is, about how many receipts it holds, and which snapshots there are. */
+export type RetentionStatus = {
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly nextOffset: number;
+    readonly eventSeq: number;
+    readonly archivedSeq: number;
+    readonly forgottenBefore: string | null;
+  }[];
+  /** As the statistics of the tables say. */
+  readonly archivedReceipts: number;
+  readonly receipts: number;
+  readonly snapshots: readonly {
+    readonly id: number;
+    readonly batch: number;
+    readonly balances: number;
+    readonly orders: number;
+    readonly takenAt: string;
+  }[];
+};
+
+/** One row, `status`, of the shape above. */
+export function retentionStatus(topic: string): Statement {
+  return {
+    text: `SELECT jsonb_build_object(
+        'partitions', (
+          SELECT coalesce(jsonb_agg(jsonb_build_object('partition', p.partition, 'nextOffset', p.next_offset,
+              'eventSeq', p.event_seq, 'archivedSeq', coalesce(r.archived_seq, 0), 'forgottenBefore', r.forgotten_before)
+            ORDER BY p.partition), '[]')
+          FROM ledger.partitions AS p LEFT JOIN ledger.retention AS r USING (topic, partition) WHERE p.topic = $1),
+        'archivedReceipts', (
+          SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+          WHERE i.inhparent = 'ledger.receipt_archive'::regclass),
+        'receipts', (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'ledger.receipts'::regclass),
+        'snapshots', (
+          SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'batch', s.batch, 'balances', s.balances,
+              'orders', s.orders, 'takenAt', s.taken_at) ORDER BY s.id DESC), '[]')
+          FROM ledger.snapshots AS s WHERE s.topic = $1)) AS status`,
+    values: [topic],
+  };
+}
