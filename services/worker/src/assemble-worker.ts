@@ -1,5 +1,6 @@
+import type { LogRecord } from '@tradestream/messaging';
 import type { Logger, Readiness } from '@tradestream/runtime';
-import { BatchApplier } from './apply-batch.ts';
+import { type ApplyOptions, BatchApplier } from './apply-batch.ts';
 import { ColumnPool } from './column-pool.ts';
 import type { WorkerConfig } from './config.ts';
 import { APPLICATION_NAME, type Connections } from './connections.ts';
@@ -9,6 +10,7 @@ import { Ownership } from './ownership.ts';
 import { Pauses } from './pauses.ts';
 import type { Batch, Workbench } from './prepare-batch.ts';
 import { EventRelay } from './publish-events.ts';
+import { ParkedReleaser } from './release-parked.ts';
 import type { SchemaBook } from './schema-book.ts';
 import { Worker } from './worker.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -31,6 +33,7 @@ export type WorkerParts = {
     | 'TRADESTREAM_WORKER_RETRY_DEADLINE_MS'
     | 'TRADESTREAM_WORKER_CLAIM_TIMEOUT_MS'
     | 'TRADESTREAM_WORKER_DRAIN_MS'
+    | 'TRADESTREAM_WORKER_RELEASE_RECORDS_MAX'
   >;
   readonly connections: Pick<
     Connections,
@@ -97,6 +100,20 @@ function makeWorker(parts: WorkerParts, bench: Workbench, relay: EventRelay): Wo
   const batchCommandsMax = config.TRADESTREAM_WORKER_BATCH_COMMANDS_MAX;
   const commitTimeoutMs = config.TRADESTREAM_WORKER_COMMIT_TIMEOUT_MS;
   const intake = new Intake({ queueRecordsMax: config.TRADESTREAM_WORKER_QUEUE_RECORDS_MAX });
+  const onCommitted: ApplyOptions['onCommitted'] = (batch, written, startedMs) => {
+    noteCommitted(bench, batch);
+    relay.committed(written);
+    metrics.committed(batch.plan.counts, (performance.now() - startedMs) / 1_000);
+    relay.notify(batch.plan.parked.length > 0);
+  };
+  const releaser = new ParkedReleaser({
+    bench,
+    link,
+    eventSchemaId,
+    commitTimeoutMs,
+    recordsMax: config.TRADESTREAM_WORKER_RELEASE_RECORDS_MAX,
+    onCommitted,
+  });
   const applier = new BatchApplier({
     bench,
     intake,
@@ -104,12 +121,7 @@ function makeWorker(parts: WorkerParts, bench: Workbench, relay: EventRelay): Wo
     eventSchemaId,
     commitTimeoutMs,
     aheadCommandsMin: Math.min(config.TRADESTREAM_WORKER_AHEAD_COMMANDS_MIN, batchCommandsMax),
-    onCommitted: (batch, written, startedMs) => {
-      noteCommitted(bench, batch);
-      relay.committed(written);
-      metrics.committed(batch.plan.counts, (performance.now() - startedMs) / 1_000);
-      relay.notify(batch.plan.parked.length > 0);
-    },
+    onCommitted,
   });
   const pauses = new Pauses({ readiness, retryDeadlineMs: config.TRADESTREAM_WORKER_RETRY_DEADLINE_MS, signal });
   const shared = { bench, intake, link, log, metrics, pauses, owner, batchCommandsMax, signal };
@@ -123,7 +135,14 @@ function makeWorker(parts: WorkerParts, bench: Workbench, relay: EventRelay): Wo
     commitTimeoutMs,
     onOwned: () => relay.claimed(),
   });
-  return new Worker({ ...shared, applier, ownership, stopMs: config.TRADESTREAM_WORKER_DRAIN_MS / 4 });
+  return new Worker({
+    ...shared,
+    applier,
+    releaser,
+    ownership,
+    readiness,
+    stopMs: config.TRADESTREAM_WORKER_DRAIN_MS / 4,
+  });
 }
 
 /** What is durable now: the positions, and nothing of the batch is failing any more. */
@@ -136,8 +155,16 @@ function noteCommitted(bench: Workbench, batch: Batch): void {
   }
   bench.columns.giveBack(batch.plan.memory);
   bench.schemas.stored(batch.plan.schemas);
-  for (const { from } of batch.plan.parked) {
+  for (const { from, blocksKey } of batch.plan.parked) {
+    if (blocksKey) noteQueued(bench, from.record);
     if (from.kind === 'command') bench.failing.delete(from.commandId);
     else bench.setAside.delete(`${from.record.partition}/${from.record.offset}`);
   }
+}
+
+/** One more record of its key is parked. */
+function noteQueued({ positions }: Workbench, { partition, key }: LogRecord): void {
+  const queued = positions.get(partition)?.queued;
+  const text = key?.toString('utf8');
+  if (queued !== undefined && text !== undefined) queued.set(text, (queued.get(text) ?? 0) + 1);
 }

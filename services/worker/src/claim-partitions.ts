@@ -1,5 +1,6 @@
 import { arrays, type Rows, type Session } from '@tradestream/database';
 import { type Logger, RuntimeError, waitFor } from '@tradestream/runtime';
+import { BEHIND_PARKED } from './decide-batch.ts';
 import { WorkerError } from './errors.ts';
 import type { Position } from './position.ts';
 
@@ -133,9 +134,10 @@ async function withParked(options: ClaimOptions, rows: readonly ClaimRow[]): Pro
   const { session, topic } = options;
   const partitions = arrays.int4(rows.map((row) => row.partition));
   const [blocked, ahead] = await Promise.all([
-    session.query<{ partition: number; key: Buffer }>({
-      text: `SELECT DISTINCT partition, key FROM ledger.parked
-             WHERE topic = $1 AND partition = ANY ($2::int[]) AND blocks_key AND status = 'parked' AND key IS NOT NULL`,
+    session.query<{ partition: number; key: Buffer; count: number; head: string }>({
+      text: `SELECT partition, key, count(*)::int AS count, (array_agg(reason ORDER BY "offset"))[1] AS head FROM ledger.parked
+             WHERE topic = $1 AND partition = ANY ($2::int[]) AND blocks_key AND status = 'parked' AND key IS NOT NULL
+             GROUP BY partition, key`,
       values: [topic, partitions],
     }),
     session.query<{ partition: number; place: string }>({
@@ -147,14 +149,20 @@ async function withParked(options: ClaimOptions, rows: readonly ClaimRow[]): Pro
   ]);
   return rows.map((row) => {
     const ofRow = (other: { readonly partition: number }) => other.partition === row.partition;
+    const queues = blocked.rows.filter(ofRow).map((queue) => ({ ...queue, text: queue.key.toString('utf8') }));
     return positionOf(row, {
-      blockedKeys: new Set(blocked.rows.filter(ofRow).map(({ key }) => key.toString('utf8'))),
+      blockedKeys: new Set(queues.map(({ text }) => text)),
+      releasing: new Map(queues.filter(({ head }) => head === BEHIND_PARKED).map(({ text, key }) => [text, key])),
+      queued: new Map(queues.map(({ text, count }) => [text, count])),
       parkedAhead: ahead.rows.filter(ofRow).map(({ place }) => Number(place)),
     });
   });
 }
 
-function positionOf(row: ClaimRow, parked: Pick<Position, 'blockedKeys' | 'parkedAhead'>): Position {
+function positionOf(
+  row: ClaimRow,
+  parked: Pick<Position, 'blockedKeys' | 'releasing' | 'queued' | 'parkedAhead'>,
+): Position {
   const committed = { offset: Number(row.next_offset), seq: Number(row.event_seq), hash: row.last_hash };
   return {
     partition: row.partition,

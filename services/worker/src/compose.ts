@@ -1,3 +1,4 @@
+import { DatabaseUsage } from '@tradestream/database';
 import { type Closeable, errorOf, openHttp, Scope, type ServiceContext } from '@tradestream/runtime';
 import { assembleWorker } from './assemble-worker.ts';
 import type { WorkerConfig } from './config.ts';
@@ -11,6 +12,8 @@ const FETCH_BYTES_MAX = 2 * 1024 * 1024;
 const SAMPLE_MS = 1_000;
 /** How often an idle worker asks whether it still owns what it waits for. */
 const WATCH_MS = 2_000;
+/** How often intents are looked for: one look into an empty index. */
+const INTENTS_MS = 500;
 
 /** Opens a worker; waits for broker, registry and database for as long as it takes, saying for what. */
 export async function composeWorker(config: WorkerConfig, context: ServiceContext): Promise<Closeable> {
@@ -31,7 +34,13 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
   log.info({ url: await http.listen() }, 'http_listening');
   const closing = new AbortController();
   const stopping = AbortSignal.any([context.stopping, closing.signal]);
-  const connections = await openConnections(config, { scope, log, readiness, stopping });
+  const connections = await openConnections(config, {
+    scope,
+    usage: new DatabaseUsage(metrics),
+    log,
+    readiness,
+    stopping,
+  });
   const schemas = await learnOwnSchema(connections);
   const figures = new WorkerMetrics(metrics);
   const parts = { config, connections, schemas, log, readiness, metrics: figures, stopping };
@@ -56,10 +65,12 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
   const courtesy = new OffsetCourtesy({ subscription, positions: bench.positions, log });
   const sampling = setInterval(() => figures.sample(bench.positions), SAMPLE_MS);
   const watching = setInterval(() => worker.watch(), WATCH_MS);
+  const looking = setInterval(() => void worker.lookForIntents(), INTENTS_MS);
   // Nothing new is taken up, the batch under way lands, the partitions are given back and the group
   // told; then the relay marks, and sessions and connections close.
   scope.defer('loops', async () => {
     clearInterval(watching);
+    clearInterval(looking);
     closing.abort(new Error('the worker is closed'));
     await applying.catch(() => undefined); // reported by `fail`
     clearInterval(sampling);

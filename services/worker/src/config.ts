@@ -86,6 +86,18 @@ export const WORKER_SPEC = {
     max: 600_000,
     fallback: 10_000,
   }),
+  TRADESTREAM_WORKER_RELEASE_RECORDS_MAX: int({
+    doc: 'most parked records that are redriven, edited or discarded in one batch; batches of the log come in between',
+    min: 1,
+    max: 5_000,
+    fallback: 500,
+  }),
+  TRADESTREAM_WORKER_KEY_WAITING_MAX: int({
+    doc: 'commands of one key that wait behind a parked one, at which the partition pauses until they are released',
+    min: 1,
+    max: 1_000_000,
+    fallback: 10_000,
+  }),
   TRADESTREAM_WORKER_RELAY_EVENTS_MAX: int({
     doc: 'most events of one publish',
     min: 100,

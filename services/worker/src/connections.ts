@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openSchemas, type Schemas, type Topics, topicsWithPrefix } from '@tradestream/contracts';
-import { openSession } from '@tradestream/database';
+import type { DatabaseUsage } from '@tradestream/database';
 import { type LogAdmin, type LogReader, type MessageLog, openKafka, type Producer } from '@tradestream/messaging';
 import { errorOf, type Logger, type Readiness, RuntimeError, retry, type Scope, waitFor } from '@tradestream/runtime';
 import type { WorkerConfig } from './config.ts';
@@ -31,6 +31,7 @@ export type Connections = {
 
 export type ConnectionOptions = {
   readonly scope: Scope;
+  readonly usage: DatabaseUsage;
   readonly log: Logger;
   readonly readiness: Readiness;
   /** Aborts when the worker is to stop: nothing is waited for any more. */
@@ -39,7 +40,7 @@ export type ConnectionOptions = {
 
 /** Connects to registry, broker and database, in that order, waiting for each as long as it takes. */
 export async function openConnections(config: WorkerConfig, options: ConnectionOptions): Promise<Connections> {
-  const { scope, log, readiness, stopping } = options;
+  const { scope, usage, log, readiness, stopping } = options;
   const url = databaseUrl(config);
   const waiting = <T>(part: string, work: () => Promise<T>) =>
     retry(work, {
@@ -54,7 +55,7 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
   const link = scope.use(
     new LedgerLink({
-      openSession,
+      openSession: usage.openSession,
       url,
       applicationName: APPLICATION_NAME,
       statementTimeoutMs: config.TRADESTREAM_WORKER_STATEMENT_TIMEOUT_MS,

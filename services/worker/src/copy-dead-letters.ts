@@ -2,6 +2,7 @@ import { deadLetterHeaders } from '@tradestream/contracts';
 import { arrays, type Session } from '@tradestream/database';
 import { MessagingError, type OutgoingRecord, type Producer } from '@tradestream/messaging';
 import type { Logger } from '@tradestream/runtime';
+import { headersOf } from './parked-rows.ts';
 
 type ParkedRow = {
   id: string;
@@ -69,18 +70,11 @@ async function publish(options: CopyOptions, rows: readonly ParkedRow[]): Promis
 }
 
 function deadLetterOf(row: ParkedRow): OutgoingRecord {
-  const original = Object.groupBy(row.headers, ([name]) => name);
-  const headers = Object.fromEntries(
-    Object.entries(original).map(([name, pairs]) => [
-      name,
-      (pairs ?? []).map(([, value]) => Buffer.from(value, 'base64')),
-    ]),
-  );
   return {
     key: row.key,
     value: row.value,
     headers: deadLetterHeaders({
-      headers,
+      headers: headersOf(row.headers),
       topic: row.topic,
       partition: row.partition,
       offset: Number(row.place),

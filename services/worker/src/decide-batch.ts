@@ -6,7 +6,13 @@ import type { Positions } from './position.ts';
 import type { WorkingState } from './working-state.ts';
 
 /** A receipt as far as a later record of the same command id needs it. */
-export type KnownReceipt = { readonly hash: string; readonly partition: number; readonly offset: number };
+export type KnownReceipt = {
+  readonly hash: string;
+  /** The payload that an operator put in its place, if any: a record of either is a duplicate. */
+  readonly editedHash?: string;
+  readonly partition: number;
+  readonly offset: number;
+};
 
 export interface ReceiptBook {
   get(commandId: string): KnownReceipt | undefined;
@@ -37,6 +43,9 @@ export type NewParked = {
 };
 
 export type NewConflict = { readonly from: DecodedCommand; readonly firstHash: string };
+
+/** Why a command is parked that may be fine itself. At the head of its key's queue it waits for nothing any more. */
+export const BEHIND_PARKED = 'BEHIND_PARKED';
 
 /** All that a batch comes to, before it is written. */
 export type Decided = {
@@ -106,7 +115,7 @@ export function decideBatch(options: {
   return draft;
 }
 
-function decideOne(from: DecodedCommand, state: WorkingState): { event: TradeEvent; decision: Decision } {
+export function decideOne(from: DecodedCommand, state: WorkingState): { event: TradeEvent; decision: Decision } {
   state.placing = from.command.type === 'PlaceOrder';
   state.assumedOrder = null;
   state.assumedTrade = null;
@@ -121,7 +130,8 @@ function decideOne(from: DecodedCommand, state: WorkingState): { event: TradeEve
   return { decision, event: decision.event };
 }
 
-class Draft implements Decided {
+/** Gathers what a batch comes to while it is decided. */
+export class Draft implements Decided {
   readonly receipts: NewReceipt[] = [];
   readonly events: NewEvent[] = [];
   readonly encoded = new EventPack();
@@ -150,9 +160,16 @@ class Draft implements Decided {
     }
     // Read again at the place of its own receipt: that outcome stands.
     if (first.partition === partition && first.offset === offset) return true;
-    if (first.hash === from.hash) this.duplicates += 1;
-    else this.conflicts.push({ from, firstHash: first.hash });
+    this.repeat(from, first);
     return true;
+  }
+
+  /** A record whose command id stands by a receipt from another place; answers whether its payload does too. */
+  repeat(from: DecodedCommand, first: KnownReceipt): boolean {
+    const isSame = first.hash === from.hash || first.editedHash === from.hash;
+    if (isSame) this.duplicates += 1;
+    else this.conflicts.push({ from, firstHash: first.hash });
+    return isSame;
   }
 
   setAside(from: PoisonRecord, positions: Positions): void {
@@ -164,7 +181,7 @@ class Draft implements Decided {
   }
 
   park(from: DecodedCommand, failure: string | undefined): void {
-    const reason = failure === undefined ? 'BEHIND_PARKED' : 'COMMAND_FAILED';
+    const reason = failure === undefined ? BEHIND_PARKED : 'COMMAND_FAILED';
     const message = failure ?? 'an earlier command of this key is parked';
     this.parked.push({ from, reason, message, blocksKey: true });
     this.receipts.push({ from, index: this.#index++, outcome: 'parked', reason, seq: null });

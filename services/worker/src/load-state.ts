@@ -99,12 +99,20 @@ export async function loadReceipts(
   session: Session,
   commandIds: readonly string[],
 ): Promise<Map<string, KnownReceipt>> {
-  const { rows } = await session.query<{ command_id: string; payload_hash: Buffer; partition: number; place: string }>({
+  const { rows } = await session.query<{
+    command_id: string;
+    payload_hash: Buffer;
+    edited_hash: Buffer | null;
+    partition: number;
+    place: string;
+  }>({
     name: 'load_receipts',
-    text: `SELECT r.command_id, r.payload_hash, r.partition, r."offset"::text AS place
+    text: `SELECT r.command_id, r.payload_hash, x.edited_hash, r.partition, r."offset"::text AS place
            FROM unnest($1::uuid[]) AS named (command_id) JOIN ledger.receipts AS r ON r.command_id = named.command_id
+           LEFT JOIN ledger.edits AS x ON x.command_id = r.command_id
            UNION ALL
-           SELECT r.command_id, r.payload_hash, r.partition, r."offset"::text
+           SELECT r.command_id, r.payload_hash, (SELECT edited_hash FROM ledger.edits AS x WHERE x.command_id = r.command_id),
+                  r.partition, r."offset"::text
            FROM unnest($1::uuid[]) AS named (command_id) JOIN ledger.receipt_archive AS r ON r.command_id = named.command_id
            WHERE (SELECT EXISTS (SELECT FROM ledger.retention WHERE archived_seq > 0 OR discarded))`,
     values: [arrays.uuid(commandIds)],
@@ -112,7 +120,12 @@ export async function loadReceipts(
   return new Map(
     rows.map((row) => [
       row.command_id,
-      { hash: row.payload_hash.toString('latin1'), partition: row.partition, offset: Number(row.place) },
+      {
+        hash: row.payload_hash.toString('latin1'),
+        ...(row.edited_hash === null ? {} : { editedHash: row.edited_hash.toString('latin1') }),
+        partition: row.partition,
+        offset: Number(row.place),
+      },
     ]),
   );
 }
@@ -129,7 +142,20 @@ export async function loadLocked(
   const ids = batch.decoded.flatMap((record) => (record.kind === 'command' ? [record.commandId] : []));
   const receipts = await loadReceipts(session, [...new Set(ids)].toSorted());
   // What has its receipt touches nothing, not even by a row of zero.
-  const commands = batch.toDecide.filter((from) => !receipts.has(from.commandId));
+  await loadNamed(
+    session,
+    state,
+    batch.toDecide.filter((from) => !receipts.has(from.commandId)),
+  );
+  return receipts;
+}
+
+/** Loads afresh all that commands name, orders and then balances locked. */
+export async function loadNamed(
+  session: Session,
+  state: WorkingState,
+  commands: readonly DecodedCommand[],
+): Promise<void> {
   const [orders] = await Promise.all([
     loadOrders(session, state, [...new Set(commands.flatMap((from) => orderIdsOf(from.command)))].toSorted(), true),
     loadTrades(session, state, tradesOf(commands)),
@@ -143,7 +169,6 @@ export async function loadLocked(
   for (const found of orders) note(found.orderId, found);
   for (const { command } of commands) if (command.type === 'PlaceOrder') note(command.orderId, command);
   await loadBalances(session, state, balancesOf(commands, owners), true);
-  return receipts;
 }
 
 function orderIdsOf(command: TradeCommand): readonly string[] {

@@ -47,6 +47,7 @@ export class Ownership {
   /** Claims what was assigned; resolves with the offset at which each partition begins. One whose log is wrong is left out. */
   async claim(partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
     const { bench, admin, reader, intake, log, readiness, batchCommandsMax } = this.#options;
+    bench.receipts.clear(); // another owner may have edited what they are of
     await this.giveUp([...bench.positions.keys()], { release: false });
     if (partitions.length === 0) return new Map();
     const positions = await this.#untilAnswered(() =>

@@ -22,6 +22,10 @@ export type Position = {
   singlyUntil: number;
   /** Keys with a parked command: their later commands wait behind it. */
   readonly blockedKeys: Set<string>;
+  /** Keys whose queue has nothing in front any more: they are released in order, as far as it goes. By their text. */
+  readonly releasing: Map<string, Buffer>;
+  /** Records of each blocked key that are parked, as of the last durable COMMIT. */
+  readonly queued: Map<string, number>;
   /** Offsets at or beyond the claimed one that were parked before: there are some only after a rewind. */
   readonly parkedAhead: readonly number[];
 };

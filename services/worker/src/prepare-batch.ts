@@ -55,21 +55,25 @@ export async function decodeRecords(
   const fresh = records.filter(
     (record) => record.offset >= (bench.positions.get(record.partition)?.nextOffset ?? Infinity),
   );
-  const ids = new Set<number>();
-  for (const record of fresh) {
-    const id = schemaIdOf(record);
-    if (id !== null && bench.schemas.get(id) === undefined) ids.add(id);
-  }
-  if (ids.size > 0) await bench.schemas.learn(ids, session);
-  const options = {
-    schemas: bench.schemas,
-    clusterId: bench.clusterId,
-    recordBytesMax: bench.recordBytesMax,
-  };
+  await learnSchemas(bench, fresh, session);
   return fresh.map((record) => {
     const aside = bench.setAside.size === 0 ? undefined : bench.setAside.get(placeOf(record));
-    return aside === undefined ? decodeRecord(record, options) : { kind: 'poison', record, ...aside };
+    return aside === undefined ? decodeRecord(record, bench) : { kind: 'poison', record, ...aside };
   });
+}
+
+/** Finds out about the schemas that records name and that are not at hand. */
+export async function learnSchemas(
+  { schemas }: Pick<Workbench, 'schemas'>,
+  records: readonly LogRecord[],
+  session: Session,
+): Promise<void> {
+  const ids = new Set<number>();
+  for (const record of records) {
+    const id = schemaIdOf(record);
+    if (id !== null && schemas.get(id) === undefined) ids.add(id);
+  }
+  if (ids.size > 0) await schemas.learn(ids, session);
 }
 
 /**

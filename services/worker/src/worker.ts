@@ -1,6 +1,6 @@
 import { DatabaseError } from '@tradestream/database';
 import type { RecordBatch, Subscription, SubscriptionHandler } from '@tradestream/messaging';
-import { AppError, errorOf, type Logger, waitFor } from '@tradestream/runtime';
+import { AppError, errorOf, type Logger, type Readiness, waitFor } from '@tradestream/runtime';
 import { type BatchApplier, BatchFailure, isStale } from './apply-batch.ts';
 import { CommandDefect } from './decide-batch.ts';
 import { explainRetry, markSingle } from './failure-records.ts';
@@ -9,6 +9,7 @@ import type { LedgerLink } from './ledger-link.ts';
 import type { Ownership } from './ownership.ts';
 import type { Pauses } from './pauses.ts';
 import { decodeRecords, placeOf, type Workbench } from './prepare-batch.ts';
+import type { ParkedReleaser } from './release-parked.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 export type WorkerOptions = {
@@ -16,7 +17,9 @@ export type WorkerOptions = {
   readonly intake: Intake;
   readonly link: LedgerLink;
   readonly applier: BatchApplier;
+  readonly releaser: ParkedReleaser;
   readonly ownership: Ownership;
+  readonly readiness: Readiness;
   readonly pauses: Pauses;
   readonly log: Logger;
   readonly metrics: WorkerMetrics;
@@ -49,6 +52,7 @@ const AT_FAULT: ReadonlySet<string> = new Set(['22', '23', '54']);
  *   applying -> applying          a batch was committed
  *   applying -> applying careful  kept values were wrong: the batch again, loaded under locks
  *   applying -> applying halved   a batch fails for good: halved until one command stands alone
+ *   applying -> releasing         parked records have an intent, or nothing in front any more: a batch of them
  *   applying -> waiting           database or registry away: try again, later and later, for ever
  *   applying -> claiming          outcome unknown or connection lost: claim again, which settles it
  *   claiming -> applying          with what the database says
@@ -63,6 +67,10 @@ export class Worker implements SubscriptionHandler {
   #countMax: number;
   #carefulBatches = 0;
   #penaltyBatches = 1;
+  /** Whether parked records may have to be released, and whether it is their turn: log and queues take turns. */
+  #releaseWaits = false;
+  #releaseTurn = true;
+  #looking = false;
   /** The record last marked as tried alone: a process marks it once, however often it tries. */
   #markedSingle = '';
 
@@ -101,6 +109,23 @@ export class Worker implements SubscriptionHandler {
     this.#wake?.();
   }
 
+  /** Called often: finds out, beside the batches, whether an operator wants anything of parked records. */
+  async lookForIntents(): Promise<void> {
+    const { releaser, signal, log } = this.#options;
+    if (this.#releaseWaits || this.#looking || signal.aborted) return;
+    this.#looking = true;
+    try {
+      if (!(await releaser.waits())) return;
+      this.#releaseWaits = true;
+      this.#wake?.();
+    } catch (error) {
+      // Between two connections, or the database is away: the batches find out what to do about it.
+      log.debug({ error: errorOf(error) }, 'intents_not_looked_for');
+    } finally {
+      this.#looking = false;
+    }
+  }
+
   /** Runs until `signal` aborts and the batch under way has landed; a failure that only a new process can mend rejects. */
   async run(): Promise<void> {
     const { bench, intake, link, ownership, signal, log, stopMs } = this.#options;
@@ -126,18 +151,26 @@ export class Worker implements SubscriptionHandler {
   async #loop(stopped: Promise<void>): Promise<void> {
     const { applier, intake, signal } = this.#options;
     while (!signal.aborted) {
-      await Promise.race([intake.ready(), this.#errandWaits(), applier.landed(), stopped]);
+      await Promise.race([intake.ready(), this.#workWaits(), applier.landed(), stopped]);
       if (!signal.aborted) await this.#step();
     }
     await applier.settle().catch(() => undefined); // what did not commit is read again by the next owner
   }
 
   async #step(): Promise<void> {
-    const { applier, signal } = this.#options;
+    const { applier, intake, signal } = this.#options;
     try {
-      if (this.#errands.length === 0) return await this.#applyOnce();
-      await applier.settle();
-      await this.#errands.shift()?.run();
+      if (this.#errands.length > 0) {
+        await applier.settle();
+        await this.#errands.shift()?.run();
+      } else if (this.#releaseWaits && (this.#releaseTurn || intake.waiting === 0)) {
+        this.#releaseTurn = false;
+        await applier.settle();
+        await this.#release();
+      } else {
+        this.#releaseTurn = true;
+        await this.#applyOnce();
+      }
     } catch (error) {
       if (signal.aborted) return;
       try {
@@ -160,14 +193,40 @@ export class Worker implements SubscriptionHandler {
       await applier.settle();
       await this.#applySingle();
     } else if (this.#carefulBatches > 0) {
-      await applier.applyCarefully(this.#countMax);
+      await applier.applyCarefully(this.#countOfBatch());
       this.#carefulBatches -= 1;
     } else {
-      await applier.applyWaiting(this.#countMax);
+      await applier.applyWaiting(this.#countOfBatch());
       if (this.#penaltyBatches > 1) this.#penaltyBatches -= 0.1;
     }
     this.#countMax = Math.min(this.#options.batchCommandsMax, this.#countMax * 2);
     pauses.over();
+  }
+
+  async #release(): Promise<void> {
+    const { releaser, readiness, metrics, log } = this.#options;
+    try {
+      this.#releaseWaits = await releaser.release();
+      readiness.set('releasing', true);
+    } catch (error) {
+      const cause = error instanceof BatchFailure ? error.cause : errorOf(error);
+      if (isOfOneCommand(cause) && releaser.blame(cause)) {
+        metrics.retried(cause instanceof AppError ? cause.code : cause.name);
+        log.warn({ error: cause }, 'release_narrowed');
+        return;
+      }
+      if (!isOfReleaseAlone(cause)) throw error;
+      // The log goes on; it is tried again when intents are next looked for.
+      this.#releaseWaits = false;
+      readiness.set('releasing', false, cause.message);
+      log.error({ error: cause }, 'release_failed');
+    }
+  }
+
+  /** While queues are released, less comes in between than goes out: they come to an end whatever the rate. */
+  #countOfBatch(): number {
+    if (!this.#releaseWaits) return this.#countMax;
+    return Math.max(1, Math.min(this.#countMax, Math.floor(this.#options.releaser.countMax / 2)));
   }
 
   /** Whether any partition is in the stretch where workers died before. */
@@ -278,12 +337,23 @@ export class Worker implements SubscriptionHandler {
     });
   }
 
-  async #errandWaits(): Promise<void> {
-    if (this.#errands.length > 0) return;
+  async #workWaits(): Promise<void> {
+    if (this.#errands.length > 0 || this.#releaseWaits) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
   }
+}
+
+/** Whether a single command can be at fault. */
+function isOfOneCommand(cause: Error): boolean {
+  return cause instanceof CommandDefect || (cause instanceof AppError && cause.retry === 'never' && isAtFault(cause));
+}
+
+/** Whether batches of the log may go on meanwhile, such as when nobody knows the schema of what is to be released. */
+function isOfReleaseAlone(cause: Error): boolean {
+  if (cause instanceof DatabaseError) return cause.retry === 'never' && cause.code !== 'TS001';
+  return cause instanceof CommandDefect || (cause instanceof AppError && cause.retry !== 'settle');
 }
 
 function isAtFault(error: AppError): boolean {

@@ -9,6 +9,7 @@ import {
 import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
 import type { Decided, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
+import type { MovedReceipt } from './decide-released.ts';
 import type { BalanceTouched, OrderTouched, TouchedByBatch } from './working-state.ts';
 import {
   addConflicts,
@@ -24,6 +25,7 @@ import {
   eventColumns,
   expectAbsent,
   movePartitions,
+  moveSequences,
   type PartitionMove,
   TAKE_BATCH_NUMBER,
   writeBalances,
@@ -71,6 +73,15 @@ export type PlanInput = {
   readonly decided: Decided;
   readonly touched: TouchedByBatch;
   readonly schemas: readonly { readonly id: number; readonly schema: string }[];
+  /** Of a batch that releases parked records instead of taking records from the log. */
+  readonly release?: ReleaseWrites;
+};
+
+export type ReleaseWrites = {
+  /** Receipts that are there already and move to another outcome. */
+  readonly moved: readonly MovedReceipt[];
+  /** Made in the memory of the plan. */
+  readonly statements: () => readonly Statement[];
 };
 
 /** Puts a decided batch into its statements. Order of tables, and of keys within each, is the same for every writer. */
@@ -79,7 +90,7 @@ export function planWrite(input: PlanInput): WritePlan {
 }
 
 function plan(input: PlanInput): WritePlan {
-  const { topic, decided, touched } = input;
+  const { topic, decided, touched, release } = input;
   const balances = touched.balances.toSorted(byUserAndAsset);
   const unmade = balances.filter((balance) => balance.before.version === 0);
   const orders = touched.orders.toSorted((a, b) => compareText(a.current.orderId, b.current.orderId));
@@ -88,7 +99,7 @@ function plan(input: PlanInput): WritePlan {
   const receipts = decided.receipts.toSorted(byCommandId);
   const trades = decided.events.filter(isTrade).map(withTradeKey).toSorted(byTradeKey);
   const locking = [
-    movePartitions(topic, input.moves),
+    release === undefined ? movePartitions(topic, input.moves) : moveSequences(topic, input.moves),
     ...when(unmade.length, () => addZeroBalances(unmade.map((balance) => balance.current))),
     ...when(found.length, () => writeOrders(found)),
     ...when(balances.length, () => writeBalances(balances)),
@@ -103,13 +114,14 @@ function plan(input: PlanInput): WritePlan {
     ...when(decided.conflicts.length, () => addConflicts(topic, decided.conflicts)),
     ...when(decided.parked.length, () => addParked(topic, decided.parked)),
     ...when(input.schemas.length, () => addSchemas(input.schemas)),
+    ...(release?.statements() ?? []),
   ];
   return {
     memory: input.memory,
     moves: input.moves,
     events: decided.events.length === 0 ? null : eventColumns(decided),
     parked: decided.parked,
-    counts: countsOf(decided),
+    counts: countsOf(decided, release?.moved ?? []),
     schemas: input.schemas,
     locking,
     adding,
@@ -188,7 +200,11 @@ async function firstFailure(sent: readonly Promise<unknown>[]): Promise<Error | 
   return failed === undefined ? null : errorOf(failed.reason);
 }
 
-function countsOf({ receipts, parked, duplicates, conflicts }: Decided): BatchCounts {
+function countsOf(
+  { receipts: added, parked, duplicates, conflicts }: Decided,
+  moved: readonly MovedReceipt[],
+): BatchCounts {
+  const receipts = moved.length === 0 ? added : [...added, ...moved];
   const rejected = new Map<string, number>();
   let applied = 0;
   for (const { outcome, reason } of receipts) {

@@ -14,7 +14,7 @@ export type PartitionMove = {
   readonly epoch: number;
   readonly fromOffset: number;
   readonly toOffset: number;
-  readonly lastHash: Buffer;
+  readonly lastHash: Buffer | null;
   readonly fromSeq: number;
   readonly toSeq: number;
   readonly publishedSeq: number;
@@ -31,6 +31,23 @@ export function movePartitions(topic: string, moves: readonly PartitionMove[]): 
       arrays.int8(moves.map((move) => move.fromOffset)),
       arrays.int8(moves.map((move) => move.toOffset)),
       arrays.bytea(moves.map((move) => move.lastHash)),
+      arrays.int8(moves.map((move) => move.fromSeq)),
+      arrays.int8(moves.map((move) => move.toSeq)),
+      arrays.int8(moves.map((move) => move.publishedSeq)),
+    ],
+  };
+}
+
+/** The fence of a batch that takes nothing from the log. */
+export function moveSequences(topic: string, moves: readonly PartitionMove[]): Statement {
+  return {
+    name: 'move_sequences',
+    text: 'SELECT ledger.move_sequences($1, $2, $3, $4, $5, $6, $7)',
+    values: [
+      topic,
+      arrays.int4(moves.map((move) => move.partition)),
+      arrays.int8(moves.map((move) => move.epoch)),
+      arrays.int8(moves.map((move) => move.fromOffset)),
       arrays.int8(moves.map((move) => move.fromSeq)),
       arrays.int8(moves.map((move) => move.toSeq)),
       arrays.int8(moves.map((move) => move.publishedSeq)),

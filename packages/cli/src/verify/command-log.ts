@@ -19,8 +19,10 @@ export type LogOptions = {
 
 const RECEIPTS = `
   SELECT r.partition, r."offset"::float8 AS "offset", r.command_id::text AS command_id, r.payload_hash, r.outcome::text AS outcome,
-         r.seq::float8 AS seq, e.command_id::text AS event_command_id, ${micros('e.occurred_at')} AS occurred_at
+         r.seq::float8 AS seq, e.command_id::text AS event_command_id, ${micros('e.occurred_at')} AS occurred_at,
+         x.command_id IS NOT NULL AND x.original_hash IS NULL AS made_by_edit
   FROM ledger.every_receipt AS r LEFT JOIN ledger.events AS e ON e.partition = r.partition AND e.seq = r.seq
+  LEFT JOIN ledger.edits AS x ON x.command_id = r.command_id
   ORDER BY r.partition, r."offset"`;
 const CONFLICTS = `
   SELECT partition, "offset"::float8 AS "offset", command_id::text AS command_id, payload_hash, first_hash
@@ -158,8 +160,9 @@ async function loadStanding(
   if (commandIds.length === 0) return new Map();
   const rows = await loadRows<StandingReceipt & { readonly command_id: string }>(
     session,
-    `SELECT command_id::text AS command_id, payload_hash, partition, "offset"::float8 AS "offset"
-     FROM ledger.every_receipt WHERE command_id = ANY ($1::uuid[])`,
+    `SELECT r.command_id::text AS command_id, r.payload_hash, x.edited_hash, r.partition, r."offset"::float8 AS "offset"
+     FROM ledger.every_receipt AS r LEFT JOIN ledger.edits AS x ON x.command_id = r.command_id
+     WHERE r.command_id = ANY ($1::uuid[])`,
     [commandIds],
   );
   return new Map(rows.map((row) => [row.command_id, row]));

@@ -29,6 +29,7 @@ type EventRow = {
   readonly key: string;
   readonly occurred_at: number;
   readonly payload: Buffer;
+  /** Of what was sent, or of what an operator put in its place. */
   readonly payload_hash: Buffer | null;
   readonly outcome: string | null;
   readonly reason: string | null;
@@ -40,9 +41,10 @@ type Decoded = { readonly row: EventRow; readonly envelope: EventEnvelope };
 const IN_HISTORY_ORDER = `
   SELECT e.partition, e.seq::float8 AS seq, e.batch::float8 AS batch, e.index, e.timeline, e.schema_id,
          e.command_id::text AS command_id, e.type, e.key, ${micros('e.occurred_at')} AS occurred_at, e.payload,
-         r.payload_hash, r.outcome::text AS outcome, r.reason,
+         coalesce(x.edited_hash, r.payload_hash) AS payload_hash, r.outcome::text AS outcome, r.reason,
          r.partition = e.partition AND r.seq = e.seq AND r.batch = e.batch AND r.index = e.index AS at_place
   FROM ledger.events AS e LEFT JOIN ledger.every_receipt AS r ON r.command_id = e.command_id
+  LEFT JOIN ledger.edits AS x ON x.command_id = e.command_id
   ORDER BY e.batch, e.index`;
 
 /**
