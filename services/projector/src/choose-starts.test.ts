@@ -4,7 +4,7 @@ import type { Cursor } from './position.ts';
 
 const cursor = (projection: string, nextOffset: number): Cursor => {
   const held = { seq: nextOffset, nextOffset, timeline: 1 };
-  return { projection, partition: 2, held, ahead: held, stop: null, stops: 0, refused: null };
+  return { projection, version: 1, partition: 2, held, ahead: held, stop: null, stops: 0, refused: null };
 };
 
 test('a partition begins where its projection furthest behind is', () => {

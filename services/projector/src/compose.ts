@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openSchemas, topicsWithPrefix } from '@tradestream/contracts';
-import { openSession } from '@tradestream/database';
+import { DatabaseUsage } from '@tradestream/database';
 import { openKafka } from '@tradestream/messaging';
 import { type Closeable, errorOf, openHttp, retry, Scope, type ServiceContext } from '@tradestream/runtime';
 import { Bell } from './bell.ts';
@@ -10,6 +10,9 @@ import { EventReader } from './event-reader.ts';
 import { PositionWatch } from './position-watch.ts';
 import { Projector } from './projector.ts';
 import { ProjectorMetrics } from './projector-metrics.ts';
+import { loadHorizon } from './rebuild/load-horizon.ts';
+import { RequestDesk } from './rebuild/request-desk.ts';
+import { openWorkSession } from './rebuild/work-session.ts';
 import { ViewLink } from './view-link.ts';
 import { VIEWS } from './views/all-views.ts';
 
@@ -17,8 +20,6 @@ const APPLICATION_NAME = 'tradestream-projector';
 const REGISTRY_TIMEOUT_MS = 5_000;
 /** What was fetched lives until its last record is projected: small answers are let go of sooner. */
 const FETCH_BYTES_MAX = 1024 * 1024;
-/** Version of the rows that are served; a rebuild beside them has a higher one. */
-const VERSION = 1;
 
 /** Opens a projector; waits for broker, registry and database for as long as it takes, saying for what. */
 export async function composeProjector(config: ProjectorConfig, context: ServiceContext): Promise<Closeable> {
@@ -71,7 +72,7 @@ export async function composeProjector(config: ProjectorConfig, context: Service
   const bell = new Bell();
   const link = scope.use(
     new ViewLink({
-      openSession,
+      openSession: new DatabaseUsage(metrics).openSession,
       url,
       applicationName: APPLICATION_NAME,
       signal: stopped.signal,
@@ -79,13 +80,13 @@ export async function composeProjector(config: ProjectorConfig, context: Service
     }),
   );
   const figures = new ProjectorMetrics(metrics);
+  const views = VIEWS.filter(({ name }) => config.TRADESTREAM_PROJECTOR_PROJECTIONS.includes(name));
   const projector = new Projector({
     link,
     reader,
     admin,
     topic: topics.events,
-    views: VIEWS.filter(({ name }) => config.TRADESTREAM_PROJECTOR_PROJECTIONS.includes(name)),
-    version: VERSION,
+    views,
     batchRecordsMax: config.TRADESTREAM_PROJECTOR_BATCH_RECORDS_MAX,
     aheadRecordsMin: config.TRADESTREAM_PROJECTOR_AHEAD_RECORDS_MIN,
     queueRecordsMax: config.TRADESTREAM_PROJECTOR_QUEUE_RECORDS_MAX,
@@ -136,5 +137,19 @@ export async function composeProjector(config: ProjectorConfig, context: Service
     await watch.close();
     await subscription.close();
   });
+  scope.use(
+    new RequestDesk({
+      views,
+      reader,
+      openSession: async (to) => {
+        const ledgerUrl = config.TRADESTREAM_PROJECTOR_LEDGER_DATABASE_URL;
+        return await openWorkSession(to === 'ledger' && ledgerUrl !== '' ? ledgerUrl : url, stopped.signal);
+      },
+      horizon: async (ledger) => await loadHorizon({ admin, ledger, topics }),
+      onReplaced: () => projector.lookAgain(),
+      metrics: figures,
+      log,
+    }),
+  );
   return scope;
 }

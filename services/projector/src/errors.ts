@@ -6,7 +6,8 @@ export const PROJECTOR_ERRORS = {
     retry: 'later',
     summary:
       'events between the position and the next record are neither on the topic nor in a ledger that can be read',
-    advice: 'the partition waits and looks again: let the projector read ledger.events, or rebuild the projection',
+    advice:
+      'the partition waits and looks again: let the projector read ledger.events, or `tradestream projections rebuild`',
   },
   EVENT_UNREADABLE: {
     retry: 'never',
@@ -22,12 +23,40 @@ export const PROJECTOR_ERRORS = {
     retry: 'never',
     summary:
       'the event does not continue the history that the projection holds: the ledger went on from an earlier state',
-    advice: 'the partition is stopped: rebuild the projection from the ledger',
+    advice: 'the partition is stopped: `tradestream projections rebuild` makes it anew from the ledger',
   },
   EVENT_REFUSED: {
     retry: 'never',
     summary: 'a projection cannot take an event',
     advice: 'see the cause; its partition is stopped for this projection alone, nothing is skipped',
+  },
+  LEDGER_INCOMPLETE: {
+    retry: 'never',
+    summary: 'the ledger cannot be read from here, or does not hold every event up to a position',
+    advice:
+      'let the projector read ledger.events (TRADESTREAM_PROJECTOR_LEDGER_DATABASE_URL when it is in another database)',
+  },
+  VERSION_DIFFERS: {
+    retry: 'never',
+    summary:
+      'a version that was built differs from the fold of the events, and was not put in the place of the live one',
+    advice: 'see the keys that differ; somebody else writes to the tables of the projection',
+  },
+  NOTHING_KEPT: {
+    retry: 'never',
+    summary: 'no earlier version of the projection is kept',
+    advice: 'one is kept from a rebuild until the next, or until it is dropped',
+  },
+  KEY_INVALID: {
+    retry: 'never',
+    summary: 'this is no key of a row of the projection',
+    advice:
+      'as verify names it: USER/ASSET, ORDER, SYMBOL/TRADE/SIDE, SYMBOL/2021-01-08T00:01Z; trailing parts may be left out',
+  },
+  SWAP_BLOCKED: {
+    retry: 'never',
+    summary: 'readers or writers of the projection left no moment to put the new version in its place',
+    advice: 'end the long transactions that read it (pg_stat_activity), then ask again',
   },
 } as const satisfies ErrorTable;
 

@@ -52,7 +52,7 @@ test('a stopped projection takes nothing', () => {
 
 function cursor(projection: string, { seq, nextOffset }: { seq: number; nextOffset: number }): Cursor {
   const held = { seq, nextOffset, timeline: 1 };
-  return { projection, partition: 0, held, ahead: held, stop: null, stops: 0, refused: null };
+  return { projection, version: 1, partition: 0, held, ahead: held, stop: null, stops: 0, refused: null };
 }
 
 /** Events one after the other on the log, the first at offset 3. */

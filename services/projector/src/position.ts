@@ -18,6 +18,8 @@ export type Stop = { readonly error: ProjectorError; readonly retryAtMs: number 
 export type Cursor = {
   readonly projection: string;
   readonly partition: number;
+  /** Of the rows that are read: a move of another version's position is refused. */
+  version: number;
   /** What the database holds, as it last answered. */
   held: Position;
   /** The same with the batches under way. */

@@ -16,8 +16,6 @@ export type BatchBench = {
   readonly reader: EventReader;
   readonly views: readonly View[];
   readonly cursors: readonly Cursor[];
-  /** Version of the projections' rows; a rebuild beside them has a higher one. */
-  readonly version: number;
   readonly commitTimeoutMs: number;
   /** Records that must wait before a batch is built while another commits; below it they gather. */
   readonly aheadRecordsMin: number;
@@ -123,14 +121,14 @@ export class BatchProjector {
   }
 
   #send(session: Session, batch: Batch, writes: readonly ProjectionWrite[]): void {
-    const { version, commitTimeoutMs, onCommitted, onStopped } = this.#bench;
+    const { commitTimeoutMs, onCommitted, onStopped } = this.#bench;
     const moves = batch.shares.flatMap((share) => share.moves);
     if (moves.length === 0) {
       for (const standstill of batch.standstills) onStopped(standstill);
       return;
     }
     for (const { cursor, to } of moves) cursor.ahead = to;
-    const written = writeBatch(session, { moves, writes }, { version, commitTimeoutMs });
+    const written = writeBatch(session, { moves, writes }, { commitTimeoutMs });
     const outcome = written.then((failure) => {
       if (failure !== null) {
         return new BatchFailure(

@@ -1,6 +1,7 @@
 import type { Metrics } from '@tradestream/runtime';
 import type { Cursor } from './position.ts';
 import type { Batch } from './project-batch.ts';
+import type { ProjectionRequest } from './rebuild/request.ts';
 
 /** The figures of one projector. Updated a batch at a time, never an event at a time. */
 export class ProjectorMetrics {
@@ -12,6 +13,8 @@ export class ProjectorMetrics {
   readonly #retries;
   readonly #lag;
   readonly #stopped;
+  readonly #folded;
+  readonly #requests;
 
   constructor(metrics: Metrics) {
     this.#events = metrics.counter({
@@ -47,6 +50,24 @@ export class ProjectorMetrics {
       help: '1 while a projection does not go on in a partition',
       labels: ['projection', 'partition'],
     });
+    this.#folded = metrics.counter({
+      name: 'tradestream_projector_folded_events_total',
+      help: 'Events read from the ledger to rebuild, verify or repair a projection',
+      labels: ['projection', 'kind'],
+    });
+    this.#requests = metrics.counter({
+      name: 'tradestream_projector_requests_total',
+      help: 'Requests to rebuild, verify, repair or roll back a projection that have ended, by outcome',
+      labels: ['projection', 'kind', 'outcome'],
+    });
+  }
+
+  folded({ projection, kind }: ProjectionRequest, eventCount: number): void {
+    this.#folded.add(eventCount, { projection, kind });
+  }
+
+  requested({ projection, kind }: ProjectionRequest, outcome: 'done' | 'failed' | 'cancelled'): void {
+    this.#requests.add(1, { projection, kind, outcome });
   }
 
   committed({ shares, records, startedMs }: Batch): void {

@@ -20,7 +20,6 @@ export type ProjectorOptions = {
   readonly admin: LogAdmin;
   readonly topic: string;
   readonly views: readonly View[];
-  readonly version: number;
   readonly batchRecordsMax: number;
   readonly aheadRecordsMin: number;
   readonly queueRecordsMax: number;
@@ -33,7 +32,12 @@ export type ProjectorOptions = {
 };
 
 /** What is this projector's until the group takes it away. */
-type Share = { readonly cursors: readonly Cursor[]; readonly inbox: Inbox; readonly batches: BatchProjector };
+type Share = {
+  readonly partitions: readonly number[];
+  readonly cursors: readonly Cursor[];
+  readonly inbox: Inbox;
+  readonly batches: BatchProjector;
+};
 
 const PAUSE = { soonMs: 5, soonMaxMs: 100, laterMs: 200, laterMaxMs: 5_000 } as const;
 const STOP_PAUSE = { initialMs: 1_000, maxMs: 60_000 } as const;
@@ -217,7 +221,7 @@ export class Projector implements SubscriptionHandler {
     const ranges = await this.#untilAnswered('broker', ended, () => admin.ranges(topic));
     const { offsets, rewound } = chooseStarts(cursors, ranges);
     if (rewound.length > 0) await this.#untilAnswered('database', ended, () => this.#rewind(rewound));
-    const share = this.#openShare(cursors, offsets);
+    const share = this.#openShare({ partitions, cursors }, offsets);
     this.#share = share;
     this.#mustLoad = false;
     this.#pausedUntilMs = 0;
@@ -226,8 +230,11 @@ export class Projector implements SubscriptionHandler {
     return offsets;
   }
 
-  #openShare(cursors: readonly Cursor[], offsets: ReadonlyMap<number, number>): Share {
-    const { bell, link, reader, views, version, metrics } = this.#options;
+  #openShare(
+    { partitions, cursors }: Pick<Share, 'partitions' | 'cursors'>,
+    offsets: ReadonlyMap<number, number>,
+  ): Share {
+    const { bell, link, reader, views, metrics } = this.#options;
     const { queueRecordsMax, commitTimeoutMs, aheadRecordsMin } = this.#options;
     const inbox = new Inbox(offsets, { queueRecordsMax, onWaiting: () => bell.ring() });
     const batches = new BatchProjector({
@@ -236,7 +243,6 @@ export class Projector implements SubscriptionHandler {
       reader,
       views,
       cursors,
-      version,
       commitTimeoutMs,
       aheadRecordsMin,
       onStopped: (standstill) => this.#onStopped({ cursors, inbox }, standstill),
@@ -245,7 +251,7 @@ export class Projector implements SubscriptionHandler {
         this.#onCommitted();
       },
     });
-    return { cursors, inbox, batches };
+    return { partitions, cursors, inbox, batches };
   }
 
   /** The batch under way is awaited: the next owner then begins where it ends. */
@@ -262,9 +268,10 @@ export class Projector implements SubscriptionHandler {
   }
 
   /** Goes on from what the database says: it knows what became of a batch in doubt, and who else was here. */
-  async #loadAgain({ cursors, inbox, batches }: Share): Promise<void> {
+  async #loadAgain(share: Share): Promise<void> {
+    const { partitions, cursors, inbox, batches } = share;
     await batches.settle().catch(() => undefined); // its outcome is in what is loaded
-    const stored = await this.#load([...new Set(cursors.map(({ partition }) => partition))]);
+    const stored = await this.#load(partitions);
     for (const cursor of cursors) {
       const position = stored.find(
         ({ projection, partition }) => projection === cursor.projection && partition === cursor.partition,
@@ -272,24 +279,45 @@ export class Projector implements SubscriptionHandler {
       if (position === undefined) continue;
       cursor.held = position;
       cursor.ahead = position;
+      if (position.version !== cursor.version) this.#goOnWith(share, { cursor, version: position.version });
     }
     this.#mustLoad = false;
     const going = cursors.filter(({ stop }) => stop === null);
-    if (going.some(({ partition, held }) => inbox.firstOffset(partition) > held.nextOffset)) this.#fetchAgain();
+    const isPast = going.some(({ partition, held }) => inbox.firstOffset(partition) > held.nextOffset);
+    // A projection that was built for the first time has positions and no cursors yet.
+    if (isPast || stored.length > cursors.length) this.#fetchAgain();
+  }
+
+  /** Other rows have taken the place of those that are read: what these could not take is no matter of theirs. */
+  #goOnWith({ inbox }: Share, { cursor, version }: { readonly cursor: Cursor; readonly version: number }): void {
+    const { metrics, readiness, log } = this.#options;
+    const { projection, partition, stop } = cursor;
+    log.info({ projection, partition, version, position: cursor.held }, 'projection_replaced');
+    Object.assign(cursor, { version, stop: null, stops: 0, refused: null });
+    if (stop === null) return;
+    readiness.set(`${projection}/${partition}`, true);
+    metrics.stopped(cursor, false);
+    inbox.block(partition, false);
+  }
+
+  /** Looks at the positions again before the next batch: somebody may have replaced the rows. */
+  lookAgain(): void {
+    this.#mustLoad = true;
+    this.#options.bell.ring();
   }
 
   async #load(partitions: readonly number[]): Promise<readonly StoredPosition[]> {
-    const { link, views, version, readiness } = this.#options;
+    const { link, views, readiness } = this.#options;
     const session = await link.open();
-    const positions = await loadPositions(session, { projections: views.map(({ name }) => name), version, partitions });
+    const positions = await loadPositions(session, { projections: views.map(({ name }) => name), partitions });
     readiness.set('database', true);
     return positions;
   }
 
   async #rewind(moves: Parameters<typeof writeBatch>[1]['moves']): Promise<void> {
-    const { link, version, commitTimeoutMs, log } = this.#options;
+    const { link, commitTimeoutMs, log } = this.#options;
     log.warn({ partitions: moves.map(({ cursor }) => cursor.partition) }, 'topic_made_anew');
-    const failure = await writeBatch(await link.open(), { moves, writes: [] }, { version, commitTimeoutMs });
+    const failure = await writeBatch(await link.open(), { moves, writes: [] }, { commitTimeoutMs });
     if (failure !== null) throw failure.error;
     for (const { cursor, to } of moves) {
       cursor.held = to;
@@ -332,9 +360,9 @@ export class Projector implements SubscriptionHandler {
   }
 }
 
-function cursorFrom({ projection, partition, seq, nextOffset, timeline }: StoredPosition): Cursor {
+function cursorFrom({ projection, version, partition, seq, nextOffset, timeline }: StoredPosition): Cursor {
   const held = { seq, nextOffset, timeline };
-  return { projection, partition, held, ahead: held, stop: null, stops: 0, refused: null };
+  return { projection, version, partition, held, ahead: held, stop: null, stops: 0, refused: null };
 }
 
 /** Time until the first of those that stand may be tried again; null while none may. */

@@ -5,34 +5,40 @@ import type { Position, PositionMove } from './position.ts';
 /** What one projection writes of a batch. */
 export type ProjectionWrite = { readonly projection: string; readonly statements: readonly Statement[] };
 
-export type PositionKeys = {
-  readonly projections: readonly string[];
+export type PositionKeys = { readonly projections: readonly string[]; readonly partitions: readonly number[] };
+
+export type StoredPosition = Position & {
+  readonly projection: string;
   readonly version: number;
-  readonly partitions: readonly number[];
+  readonly partition: number;
 };
 
-export type StoredPosition = Position & { readonly projection: string; readonly partition: number };
-
-/** Positions as the database holds them; those that are absent begin at zero and are made. */
+/**
+ * Positions of the versions that are read; those that are absent begin at zero and are made. A
+ * projection that was never built has none. A swap under way is waited for, so that no position of the
+ * version that it replaces is made behind it.
+ */
 export async function loadPositions(session: Session, keys: PositionKeys): Promise<readonly StoredPosition[]> {
-  const values = [arrays.text(keys.projections), keys.version, arrays.int4(keys.partitions)];
+  const values = [arrays.text(keys.projections), arrays.int4(keys.partitions)];
   const made = session.query({
     text: `INSERT INTO views.positions (projection, version, partition)
-           SELECT projection, $2, partition FROM unnest($1::text[]) AS projection, unnest($3::int[]) AS partition
-           ORDER BY projection, partition
+           SELECT p.projection, p.live_version, partition FROM views.projections AS p, unnest($2::int[]) AS partition
+           WHERE p.projection = ANY ($1::text[]) AND p.live_version IS NOT NULL
+           ORDER BY p.projection, partition FOR SHARE OF p
            ON CONFLICT DO NOTHING`,
     values,
   });
   const found = session.query<
-    Record<'projection' | 'seq' | 'next_offset', string> & Record<'partition' | 'timeline', number>
+    Record<'projection' | 'seq' | 'next_offset', string> & Record<'version' | 'partition' | 'timeline', number>
   >({
-    text: `SELECT projection, partition, seq::text, next_offset::text, timeline FROM views.positions
-           WHERE projection = ANY ($1::text[]) AND version = $2 AND partition = ANY ($3::int[])`,
+    text: `SELECT projection, version, partition, seq::text, next_offset::text, timeline FROM views.positions
+           WHERE projection = ANY ($1::text[]) AND partition = ANY ($2::int[])`,
     values,
   });
   const [, { rows }] = await Promise.all([made, found]);
-  return rows.map(({ projection, partition, seq, next_offset: nextOffset, timeline }) => ({
+  return rows.map(({ projection, version, partition, seq, next_offset: nextOffset, timeline }) => ({
     projection,
+    version,
     partition,
     seq: Number(seq),
     nextOffset: Number(nextOffset),
@@ -40,7 +46,7 @@ export async function loadPositions(session: Session, keys: PositionKeys): Promi
   }));
 }
 
-export type WriteOptions = { readonly version: number; readonly commitTimeoutMs: number };
+export type WriteOptions = { readonly commitTimeoutMs: number };
 
 /** The first statement that failed; `projection` is null for what belongs to the transaction as a whole. */
 export type WriteFailure = { readonly error: Error; readonly projection: string | null };
@@ -67,7 +73,7 @@ export async function writeBatch(
     );
   };
   send(null, { text: 'BEGIN' });
-  send(null, movePositions(batch.moves, options.version));
+  send(null, movePositions(batch.moves));
   for (const { projection, statements } of batch.writes) {
     for (const statement of statements) send(projection, statement);
   }
@@ -84,13 +90,13 @@ export async function writeBatch(
   }
 }
 
-function movePositions(moves: readonly PositionMove[], version: number): Statement {
+function movePositions(moves: readonly PositionMove[]): Statement {
   return {
     name: 'move_positions',
     text: 'SELECT views.move_positions($1, $2, $3, $4, $5, $6, $7, $8)',
     values: [
       arrays.text(moves.map(({ cursor }) => cursor.projection)),
-      arrays.int4(moves.map(() => version)),
+      arrays.int4(moves.map(({ cursor }) => cursor.version)),
       arrays.int4(moves.map(({ cursor }) => cursor.partition)),
       arrays.int8(moves.map(({ from }) => from.seq)),
       arrays.int8(moves.map(({ from }) => from.nextOffset)),

@@ -1,9 +1,17 @@
 import { arrays, type Statement } from '@tradestream/database';
 import type { Balance, EventEnvelope } from '@tradestream/trading';
-import type { ViewDefinition } from './view.ts';
+import { textPart } from './row-key.ts';
+import { ACCEPTED, nameOf, type ViewDefinition } from './view.ts';
 
 /** Balances after their newest event: the higher version wins, whatever the order of arrival. */
-export const BALANCES: ViewDefinition<Balance> = { name: 'balances', add: addNewest, upsert: upsertBalances };
+export const BALANCES: ViewDefinition<Balance> = {
+  name: 'balances',
+  reads: ACCEPTED,
+  keyParts: [textPart('user_id'), textPart('asset')],
+  keyOf: ({ userId, asset }) => `${userId}/${asset}`,
+  add: addNewest,
+  upsert: upsertBalances,
+};
 
 function addNewest(rows: Map<string, Balance>, { event }: EventEnvelope): void {
   if (event.type === 'CommandRejected') return;
@@ -14,10 +22,10 @@ function addNewest(rows: Map<string, Balance>, { event }: EventEnvelope): void {
   }
 }
 
-function upsertBalances(rows: readonly Balance[]): Statement {
+function upsertBalances(rows: readonly Balance[], table: string): Statement {
   return {
-    name: 'upsert_balances',
-    text: `INSERT INTO views.balances AS b (user_id, asset, available, held, version)
+    name: nameOf('upsert', table),
+    text: `INSERT INTO ${table} AS b (user_id, asset, available, held, version)
            SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[], $5::bigint[])
            ON CONFLICT (user_id, asset) DO UPDATE
              SET available = excluded.available, held = excluded.held, version = excluded.version

@@ -1,7 +1,8 @@
 import { arrays, type Statement } from '@tradestream/database';
 import type { Amount, EventEnvelope } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
-import { sumsColumn, type ViewDefinition } from './view.ts';
+import { minutePart, minuteText, textPart } from './row-key.ts';
+import { nameOf, sumsColumn, type ViewDefinition } from './view.ts';
 
 /** Where a trade stands among those of its minute: by time, then partition, then sequence. */
 export type TradePlace = { readonly executedAt: number; readonly partition: number; readonly seq: number };
@@ -24,7 +25,14 @@ export type CandleRow = {
 const MINUTE_MICROS = 60_000_000;
 
 /** Prices and volumes of each symbol and minute; a late trade takes the place that its time gives it. */
-export const CANDLES: ViewDefinition<CandleRow> = { name: 'candles', add: addTrade, upsert: upsertCandles };
+export const CANDLES: ViewDefinition<CandleRow> = {
+  name: 'candles',
+  reads: ['TradeExecuted'],
+  keyParts: [textPart('symbol'), minutePart('minute')],
+  keyOf: ({ symbol, minute }) => `${symbol}/${minuteText(minute)}`,
+  add: addTrade,
+  upsert: upsertCandles,
+};
 
 function addTrade(rows: Map<string, CandleRow>, { event, partition, seq }: EventEnvelope): void {
   if (event.type !== 'TradeExecuted') return;
@@ -66,8 +74,8 @@ const IS_LATER = `(excluded.closed_at, excluded.closed_partition, excluded.close
       > (c.closed_at, c.closed_partition, c.closed_seq)`;
 
 /** Open and close with their places, each as one: that of the earlier opening and of the later close. */
-const UPSERT = `
-  INSERT INTO views.candles AS c (symbol, minute, open, high, low, close, count,
+const upsertInto = (table: string) => `
+  INSERT INTO ${table} AS c (symbol, minute, open, high, low, close, count,
     opened_at, opened_partition, opened_seq, closed_at, closed_partition, closed_seq, volume, quote_volume)
   SELECT symbol, minute, open, high, low, close, count, at1, partition1, seq1, at2, partition2, seq2,
     volume::numeric, quote_volume::numeric
@@ -89,10 +97,10 @@ const UPSERT = `
     quote_volume = c.quote_volume + excluded.quote_volume,
     count = c.count + excluded.count`;
 
-function upsertCandles(rows: readonly CandleRow[]): Statement {
+function upsertCandles(rows: readonly CandleRow[], table: string): Statement {
   return {
-    name: 'upsert_candles',
-    text: UPSERT,
+    name: nameOf('upsert', table),
+    text: upsertInto(table),
     values: [
       arrays.text(rows.map((row) => row.symbol)),
       arrays.timestamptzMicros(rows.map((row) => row.minute)),

@@ -1,13 +1,21 @@
 import { arrays, type Statement } from '@tradestream/database';
 import type { EventEnvelope, Order, TradeExecuted } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
-import type { ViewDefinition } from './view.ts';
+import { sidePart, textPart } from './row-key.ts';
+import { nameOf, type ViewDefinition } from './view.ts';
 
 export type FillRow = Pick<TradeExecuted, 'tradeId' | 'symbol' | 'price' | 'quantity' | 'cost'> &
   Pick<Order, 'orderId' | 'userId' | 'side'> & { readonly timestamp: number };
 
 /** One row per side of a trade; it never changes, so one that is there already is a contradiction. */
-export const FILLS: ViewDefinition<FillRow> = { name: 'fills', add: addSides, upsert: insertFills };
+export const FILLS: ViewDefinition<FillRow> = {
+  name: 'fills',
+  reads: ['TradeExecuted'],
+  keyParts: [textPart('symbol'), textPart('trade_id'), sidePart('side')],
+  keyOf: ({ symbol, tradeId, side }) => `${symbol}/${tradeId}/${side}`,
+  add: addSides,
+  upsert: insertFills,
+};
 
 function addSides(rows: Map<string, FillRow>, { event }: EventEnvelope): void {
   if (event.type !== 'TradeExecuted') return;
@@ -20,10 +28,10 @@ function addSides(rows: Map<string, FillRow>, { event }: EventEnvelope): void {
   }
 }
 
-function insertFills(rows: readonly FillRow[]): Statement {
+function insertFills(rows: readonly FillRow[], table: string): Statement {
   return {
-    name: 'insert_fills',
-    text: `INSERT INTO views.fills (trade_id, order_id, user_id, symbol, side, price, quantity, cost, timestamp)
+    name: nameOf('insert', table),
+    text: `INSERT INTO ${table} (trade_id, order_id, user_id, symbol, side, price, quantity, cost, timestamp)
            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[],
              $7::numeric[], $8::numeric[], $9::timestamptz[])`,
     values: [

@@ -1,6 +1,7 @@
 import { arrays, type Statement } from '@tradestream/database';
 import type { EventEnvelope, Order } from '@tradestream/trading';
-import type { ViewDefinition } from './view.ts';
+import { textPart } from './row-key.ts';
+import { ACCEPTED, nameOf, type ViewDefinition } from './view.ts';
 
 export type OrderRow = {
   readonly order: Order;
@@ -11,7 +12,14 @@ export type OrderRow = {
 };
 
 /** Orders after their newest event, with the times of their first and newest, by version. */
-export const ORDERS: ViewDefinition<OrderRow> = { name: 'orders', add: addNewest, upsert: upsertOrders };
+export const ORDERS: ViewDefinition<OrderRow> = {
+  name: 'orders',
+  reads: ACCEPTED,
+  keyParts: [textPart('id')],
+  keyOf: ({ order }) => order.orderId,
+  add: addNewest,
+  upsert: upsertOrders,
+};
 
 function addNewest(rows: Map<string, OrderRow>, { event, occurredAt }: EventEnvelope): void {
   if (event.type === 'CommandRejected') return;
@@ -29,8 +37,8 @@ function joined(a: OrderRow, b: OrderRow): OrderRow {
 }
 
 /** The same join in SQL. Symbol, side and user of an order never change. */
-const UPSERT = `
-  INSERT INTO views.orders AS o (id, user_id, symbol, side, price, quantity, filled, hold, status,
+const upsertInto = (table: string) => `
+  INSERT INTO ${table} AS o (id, user_id, symbol, side, price, quantity, filled, hold, status,
     placed_at, updated_at, version, first_version)
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[],
     $8::numeric[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::bigint[])
@@ -46,10 +54,10 @@ const UPSERT = `
     first_version = least(excluded.first_version, o.first_version)
   WHERE o.version < excluded.version OR excluded.first_version < o.first_version`;
 
-function upsertOrders(rows: readonly OrderRow[]): Statement {
+function upsertOrders(rows: readonly OrderRow[], table: string): Statement {
   return {
-    name: 'upsert_orders',
-    text: UPSERT,
+    name: nameOf('upsert', table),
+    text: upsertInto(table),
     values: [
       arrays.text(rows.map(({ order }) => order.orderId)),
       arrays.text(rows.map(({ order }) => order.userId)),

@@ -1,7 +1,8 @@
 import { arrays, type Statement } from '@tradestream/database';
 import { type Amount, divideHalfUp18, type EventEnvelope, type Order } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
-import { sumsColumn, type ViewDefinition } from './view.ts';
+import { textPart } from './row-key.ts';
+import { nameOf, sumsColumn, type ViewDefinition } from './view.ts';
 
 /** What the fills of one order add up to. */
 export type TradeRow = Pick<Order, 'orderId' | 'userId' | 'symbol' | 'side'> & {
@@ -12,7 +13,14 @@ export type TradeRow = Pick<Order, 'orderId' | 'userId' | 'symbol' | 'side'> & {
 };
 
 /** One row per order that has executed. */
-export const TRADES: ViewDefinition<TradeRow> = { name: 'trades', add: addFills, upsert: upsertTrades };
+export const TRADES: ViewDefinition<TradeRow> = {
+  name: 'trades',
+  reads: ['TradeExecuted'],
+  keyParts: [textPart('order_id')],
+  keyOf: ({ orderId }) => orderId,
+  add: addFills,
+  upsert: upsertTrades,
+};
 
 function addFills(rows: Map<string, TradeRow>, { event }: EventEnvelope): void {
   if (event.type !== 'TradeExecuted') return;
@@ -31,8 +39,8 @@ function addFills(rows: Map<string, TradeRow>, { event }: EventEnvelope): void {
 }
 
 /** `div` is the exact whole quotient, so the price is rounded once, half up, as `divideHalfUp18` does it. */
-const UPSERT = `
-  INSERT INTO views.trades AS t (order_id, user_id, symbol, side, timestamp, price, quantity, cost)
+const upsertInto = (table: string) => `
+  INSERT INTO ${table} AS t (order_id, user_id, symbol, side, timestamp, price, quantity, cost)
   SELECT id, user_id, symbol, side, time, price, quantity::numeric, cost::numeric
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::numeric[], $7::text[], $8::text[])
     AS made (id, user_id, symbol, side, time, price, quantity, cost)
@@ -43,10 +51,10 @@ const UPSERT = `
                 2 * (t.quantity + excluded.quantity)) * 0.000000000000000001,
     timestamp = greatest(t.timestamp, excluded.timestamp)`;
 
-function upsertTrades(rows: readonly TradeRow[]): Statement {
+function upsertTrades(rows: readonly TradeRow[], table: string): Statement {
   return {
-    name: 'upsert_trades',
-    text: UPSERT,
+    name: nameOf('upsert', table),
+    text: upsertInto(table),
     values: [
       arrays.text(rows.map((row) => row.orderId)),
       arrays.text(rows.map((row) => row.userId)),

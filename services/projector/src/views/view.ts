@@ -1,5 +1,6 @@
 import { arrays, type Statement } from '@tradestream/database';
-import { type Amount, type EventEnvelope, formatAmount } from '@tradestream/trading';
+import { type Amount, type EventEnvelope, type EventType, formatAmount } from '@tradestream/trading';
+import { type KeyPart, matchesKey } from './row-key.ts';
 
 /**
  * One projection: a pure fold, and the SQL that joins what it folded with the rows that stand. Those
@@ -8,30 +9,60 @@ import { type Amount, type EventEnvelope, formatAmount } from '@tradestream/trad
  */
 export type ViewDefinition<Row> = {
   readonly name: string;
+  /** Types of the events that make its rows. */
+  readonly reads: readonly EventType[];
+  /** What a row's key is made of, as an operator writes it: the parts joined by `/`. */
+  readonly keyParts: readonly KeyPart[];
+  readonly keyOf: (row: Row) => string;
   /** Adds an event to the rows, by key. What it throws refuses that event. */
   readonly add: (rows: Map<string, Row>, envelope: EventEnvelope) => void;
-  readonly upsert: (rows: readonly Row[]) => Statement;
+  /** `table` is the view's own, or one like it beside it. */
+  readonly upsert: (rows: readonly Row[], table: string) => Statement;
 };
 
 /** A view whatever its rows are. */
-export type View = { readonly name: string; readonly begin: () => Fold };
+export type View = Pick<ViewDefinition<never>, 'name' | 'reads' | 'keyParts'> & { readonly begin: () => Fold };
+
+/** Types of the events that change balances or orders. */
+export const ACCEPTED: readonly EventType[] = [
+  'FundsDeposited',
+  'FundsWithdrawn',
+  'OrderPlaced',
+  'OrderAmended',
+  'OrderCancelled',
+  'TradeExecuted',
+];
 
 /** What one batch adds to a projection. */
 export type Fold = {
   /** Takes the next event. What it throws refuses that event. */
   readonly take: (envelope: EventEnvelope) => void;
-  /** What writes the rows taken, sorted by key: the order in which every projector locks them. */
-  readonly statements: () => readonly Statement[];
+  /** Rows that the events taken have made. */
+  readonly rowCount: number;
+  /**
+   * What writes the rows taken, sorted by key: the order in which every projector locks them. Into the
+   * view's own table unless `table` names another; `key` leaves only the rows of that key.
+   */
+  readonly statements: (options?: { readonly table?: string; readonly key?: string }) => readonly Statement[];
 };
 
-export function viewFrom<Row>({ name, add, upsert }: ViewDefinition<Row>): View {
+export function viewFrom<Row>({ name, reads, keyParts, keyOf, add, upsert }: ViewDefinition<Row>): View {
   return {
     name,
+    reads,
+    keyParts,
     begin: () => {
       const rows = new Map<string, Row>();
       return {
         take: (envelope) => add(rows, envelope),
-        statements: () => (rows.size === 0 ? [] : [upsert(sortedByKey(rows))]),
+        get rowCount() {
+          return rows.size;
+        },
+        statements: ({ table = `views.${name}`, key } = {}) => {
+          const sorted = sortedByKey(rows);
+          const wanted = key === undefined ? sorted : sorted.filter((row) => matchesKey(keyOf(row), key));
+          return wanted.length === 0 ? [] : [upsert(wanted, table)];
+        },
       };
     },
   };
@@ -47,6 +78,11 @@ export function foldRows<Row>(definition: ViewDefinition<Row>, envelopes: Iterab
 /** Sums of amounts as text, to be cast: they have no bound, the binary form of an amount has one. */
 export function sumsColumn(sums: readonly Amount[]): Buffer {
   return arrays.text(sums.map(formatAmount));
+}
+
+/** Prepared once for each table that is written. */
+export function nameOf(verb: 'insert' | 'upsert', table: string): string {
+  return `${verb}_${table.replace(/^views\./, '')}`;
 }
 
 /** Byte order, as the collation "C" of the keys: every id is ASCII. */

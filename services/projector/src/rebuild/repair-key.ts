@@ -1,0 +1,84 @@
+import { ProjectorError } from '../errors.ts';
+import { parseKey, traceOf } from '../views/row-key.ts';
+import { eventsBelow, sourceOf, type WorkBench } from './bench.ts';
+import { type Positions, takeInto } from './fold-ledger.ts';
+import { readLedger } from './ledger-pages.ts';
+import { inTransaction, loadLivePositions } from './side-version.ts';
+
+/** What a repair came to; `rows` are those of the key, as they now stand. */
+export type RepairedKey = {
+  readonly key: string;
+  readonly rows: number;
+  readonly changed: boolean;
+  readonly events: number;
+};
+
+/** Events that may be read while nobody can project; more are read before. */
+const LAST_EVENTS_MAX = 5_000;
+const ATTEMPTS_MAX = 20;
+const NOWHERE: Positions = new Map();
+
+/**
+ * Makes the rows of one key anew from the events, in place: what they are up to the projection's
+ * positions, which stand still meanwhile. A key may leave trailing parts out: a user has several balances.
+ * @throws {ProjectorError} KEY_INVALID, LEDGER_INCOMPLETE, EVENT_REFUSED
+ */
+export async function repairKey(bench: WorkBench): Promise<RepairedKey> {
+  const { session, view, request, report, onFolded } = bench;
+  const key = request.key ?? '';
+  const parts = parseKey(view.keyParts, key);
+  if (parts === null) throw new ProjectorError('KEY_INVALID', { context: { projection: view.name, key } });
+  const source = sourceOf(bench, traceOf(view.keyParts, parts));
+  const fold = view.begin();
+  let reached = NOWHERE;
+  /** Adds the events between what was read and `to`; a fold takes events in any order. */
+  const readUpTo = async (to: Positions) => {
+    for (const [partition, { seq: upToSeq }] of to) {
+      const afterSeq = reached.get(partition)?.seq ?? 0;
+      for await (const page of readLedger(source, { partition, afterSeq, upToSeq })) {
+        for (const event of page.events) takeInto(fold, view, event);
+      }
+    }
+    onFolded(eventsBelow(to) - eventsBelow(reached));
+    reached = to;
+  };
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    const before = await loadLivePositions(session, view.name);
+    await report({ phase: 'reading', done: eventsBelow(reached), total: eventsBelow(before) });
+    await readUpTo(before);
+    const repaired = await inTransaction(session, async () => {
+      const held = await loadLivePositions(session, view.name, true);
+      if (eventsBelow(held) - eventsBelow(reached) > LAST_EVENTS_MAX) return null;
+      await readUpTo(held);
+      const { rows, changed } = await replaceRows(bench, parts, fold.statements({ key }));
+      return { key, rows, changed, events: eventsBelow(held) };
+    });
+    if (repaired !== null) return repaired;
+  }
+  throw new ProjectorError('SWAP_BLOCKED', { context: { projection: view.name, key } });
+}
+
+async function replaceRows(
+  { session, view }: WorkBench,
+  parts: readonly string[],
+  statements: ReturnType<ReturnType<WorkBench['view']['begin']>['statements']>,
+): Promise<{ readonly rows: number; readonly changed: boolean }> {
+  const where = view.keyParts
+    .slice(0, parts.length)
+    .map(({ column, valueOf }, index) => `r.${column} = ${valueOf(`$${index + 1}`)}`)
+    .join(' AND ');
+  const order = view.keyParts.map(({ column }) => `r.${column}`).join(', ');
+  const look = async () => {
+    const { rows } = await session.query<{ rows: number; shown: string }>({
+      text: `SELECT count(*)::int AS rows, coalesce(jsonb_agg(to_jsonb(r) ORDER BY ${order}), '[]')::text AS shown
+             FROM views.${view.name} AS r WHERE ${where}`,
+      values: parts,
+    });
+    return { rows: rows[0]?.rows ?? 0, shown: rows[0]?.shown ?? '' };
+  };
+  const before = await look();
+  await session.query({ text: `DELETE FROM views.${view.name} AS r WHERE ${where}`, values: parts });
+  for (const statement of statements) await session.query(statement);
+  const after = await look();
+  return { rows: after.rows, changed: before.shown !== after.shown };
+}
