@@ -210,7 +210,7 @@ export class EventRelay {
     this.#deadLettersWait = false;
     try {
       const session = await this.#open();
-      this.#deadLettersWait = await copyDeadLetters({
+      const mayBeMore = await copyDeadLetters({
         session,
         producer,
         commandsTopic,
@@ -219,6 +219,7 @@ export class EventRelay {
         log,
         signal: this.#stopping.signal,
       });
+      this.#deadLettersWait ||= mayBeMore; // others may have been parked meanwhile
     } catch (error) {
       this.#deadLettersWait = true;
       throw error;
