@@ -6,10 +6,14 @@ const SERVICES = ['worker', 'projector', 'gateway', 'monitor'] as const;
 /** A metric as the code declares it: its kind, and the object literal that describes it. */
 const DECLARATION = /\.(counter|gauge|histogram)(?:<[^>]*>)?\(\{([^}]*)\}/g;
 
+/** Each service counts its use of the database by the toolkit's own class. */
+const SHARED = ['packages/database/src/metrics/database-usage.ts'];
+
 /** The metrics that each service declares in its source, as docs/metrics.md. */
 export function metricsPage(root: string, note: string): string {
   const parts = SERVICES.map((service) => {
-    const rows = sourcesOf(join(root, 'services', service, 'src'))
+    const shared = SHARED.map((file) => readFileSync(join(root, file), 'utf8'));
+    const rows = [...sourcesOf(join(root, 'services', service, 'src')), ...shared]
       .flatMap(declarations)
       .concat(service === 'monitor' ? figures() : [])
       .toSorted();

@@ -138,6 +138,12 @@ export const DATABASE_ERRORS = {
     summary: 'no node is the primary now',
     advice: 'a failover may be under way: see the state of each node',
   },
+  DB_NOT_FRESH: {
+    type: 'REPLICATION_ERROR',
+    retry: 'later',
+    summary: 'no node shows yet what the reader must see',
+    advice: 'read again: replication or what fills the tables is behind; see the lag of each node',
+  },
   DB_NODE_FENCED: {
     type: 'REPLICATION_ERROR',
     retry: 'later',

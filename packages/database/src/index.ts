@@ -59,6 +59,7 @@ export type { Figures } from './manager/figures.ts';
 export type { DatabaseEvent, DatabaseManagerConfig, ReplicationSettings } from './manager/manager-config.ts';
 export type { Observed } from './manager/observed.ts';
 export type { DatabaseResult, QueryOptions } from './manager/query-runner.ts';
+export type { Snapshot, SnapshotOptions } from './manager/snapshot-reader.ts';
 export {
   type AlertThresholds,
   DatabaseMetrics,
@@ -67,7 +68,9 @@ export {
   type MetricName,
   type PerformanceMetrics,
 } from './metrics/database-metrics.ts';
+export { DatabaseUsage } from './metrics/database-usage.ts';
 export type { HistoryPoint } from './metrics/metric-history.ts';
+export type { UsageObserver } from './metrics/usage-observer.ts';
 export { type MigrateOptions, migrate } from './migrations/migrate.ts';
 export type {
   Complexity,

@@ -28,6 +28,15 @@ test('a series that was removed is absent, its sisters stay', async () => {
   expect(text).toContain('tradestream_lag{partition="1",service="worker"} 2');
 });
 
+test('what is counted elsewhere is looked up at each reading', async () => {
+  const metrics = createMetrics({ service: 'worker' });
+  const open = metrics.gauge({ name: 'tradestream_open', help: 'open' });
+  let readings = 0;
+  metrics.onCollect(() => open.set((readings += 1)));
+  await metrics.text();
+  expect(await metrics.text()).toContain('tradestream_open{service="worker"} 2');
+});
+
 test('metrics of one process do not meet those of another', async () => {
   const [one, two] = [createMetrics({ service: 'one' }), createMetrics({ service: 'two' })];
   one.counter({ name: 'tradestream_x_total', help: 'x' }).add(1);

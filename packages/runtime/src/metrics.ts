@@ -29,6 +29,8 @@ export interface Metrics {
   histogram<Label extends string = never>(
     spec: MetricSpec<Label> & { readonly buckets?: readonly number[] },
   ): HistogramMetric<Label>;
+  /** Calls before each reading, for gauges of what is counted elsewhere. From memory alone; must not throw. */
+  onCollect(update: () => void): void;
   /** Prometheus text exposition, version 0.0.4. */
   text(): Promise<string>;
 }
@@ -38,6 +40,7 @@ const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** Metrics labelled with the service's name, with those of the Node process. */
 export function createMetrics(options: { readonly service: string }): Metrics {
   const registry = new Registry();
+  const updates: (() => void)[] = [];
   registry.setDefaultLabels({ service: options.service });
   collectDefaultMetrics({ register: registry, prefix: 'tradestream_' });
   return {
@@ -60,7 +63,11 @@ export function createMetrics(options: { readonly service: string }): Metrics {
       });
       return { observe: (value, labels) => metric.observe({ ...labels }, value) };
     },
-    text: () => registry.metrics(),
+    onCollect: (update) => void updates.push(update),
+    text: async () => {
+      for (const update of updates) update();
+      return await registry.metrics();
+    },
   };
 }
 

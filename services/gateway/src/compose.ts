@@ -1,4 +1,5 @@
 import { topicsWithPrefix } from '@tradestream/contracts';
+import { DatabaseUsage } from '@tradestream/database';
 import { type Closeable, openHttp, Scope, type ServiceContext } from '@tradestream/runtime';
 import { CommandPublisher } from './commands/command-publisher.ts';
 import { addCommandRoutes } from './commands/command-routes.ts';
@@ -16,7 +17,8 @@ export async function composeGateway(config: GatewayConfig, context: ServiceCont
   const { log, metrics, readiness } = context;
   const scope = new Scope();
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
-  const about = { config, topics, log, readiness };
+  const usage = new DatabaseUsage(metrics);
+  const about = { config, topics, usage, log, readiness };
   const registry = scope.use(await openRegistry(about));
   const broker = scope.use(openBroker(about));
   const database = scope.use(openDatabase(about));
@@ -51,7 +53,7 @@ export async function composeGateway(config: GatewayConfig, context: ServiceCont
   await addOpenApi(http.app, { needsToken: config.TRADESTREAM_GATEWAY_HTTP_TOKEN !== '' });
   addCommandRoutes(http.app, { publisher, receipts, topic: topics.commands });
   addReceiptRoutes(http.app, { receipts, receiptStore: () => database.get().store });
-  addViewRoutes(http.app, { nodes: () => database.get().nodes, log });
+  addViewRoutes(http.app, { reads: () => database.get().reads, log });
   log.info({ url: await http.listen() }, 'http_listening');
   scope.defer('drain', async () => {
     publisher.shut();

@@ -1,16 +1,20 @@
 import { openSchemas, type Topics } from '@tradestream/contracts';
+import type { DatabaseUsage, Statement } from '@tradestream/database';
 import { MessagingError, openKafka, type Producer } from '@tradestream/messaging';
 import { type Closeable, type Logger, type Readiness, Scope } from '@tradestream/runtime';
 import { databasesOf, type GatewayConfig } from './config.ts';
 import { Late } from './http/late.ts';
 import { PartWatch } from './http/part-watch.ts';
-import { DatabaseNodes } from './reads/open-nodes.ts';
+import { openReads, type Reads } from './reads/open-reads.ts';
 import { ReceiptStore } from './receipts/receipt-store.ts';
 
 const CLIENT_ID = 'tradestream-gateway';
 const REGISTRY_TIMEOUT_MS = 5_000;
+/** So long it may be unknown who is primary, before a reader of receipts is told so. */
+const PRIMARY_MS = 2_000;
 
 type About = {
+  readonly usage: DatabaseUsage;
   readonly config: GatewayConfig;
   readonly topics: Topics;
   readonly log: Logger;
@@ -60,28 +64,31 @@ export function openBroker(about: About): Late<Closeable & { readonly producer: 
 }
 
 /** The nodes that answer reads, and the receipts on the primary. */
-export function openDatabase(
-  about: About,
-): Late<Closeable & { readonly nodes: DatabaseNodes; readonly store: ReceiptStore }> {
-  const { config, topics, log, readiness } = about;
+export function openDatabase(about: About): Late<Closeable & { readonly reads: Reads; readonly store: ReceiptStore }> {
+  const { config, topics, usage, log, readiness } = about;
   const databases = databasesOf(config);
   const open = async () => {
     const connection = new Scope();
-    const sessionsMax = config.TRADESTREAM_GATEWAY_POOL_MAX;
+    const connectionsMax = config.TRADESTREAM_GATEWAY_POOL_MAX;
     const lagMsMax = config.TRADESTREAM_GATEWAY_LAG_MS_MAX;
-    const nodes = connection.use(new DatabaseNodes(databases, { sessionsMax, lagMsMax, log }));
-    const store = new ReceiptStore((statement) => nodes.primary.query(statement), topics.commands);
+    const reads = connection.use(openReads(databases, { connectionsMax, lagMsMax, usage, log }));
+    connection.defer('usage', usage.watch(reads));
+    const store = new ReceiptStore((statement) => queryPrimary(reads, statement), topics.commands);
     try {
       await store.loadReceipts([]);
-      const check = async () => {
-        await nodes.primary.query({ text: 'SELECT 1' });
-      };
+      const check = async () => void (await queryPrimary(reads, { text: 'SELECT 1' }));
       connection.use(new PartWatch({ part: 'database', check, readiness, log }));
-      return { nodes, store, close: () => connection.close() };
+      return { reads, store, close: () => connection.close() };
     } catch (error) {
       await connection.close();
       throw error;
     }
   };
   return new Late({ part: 'database', code: 'DATABASE_UNAVAILABLE', readiness, log, open });
+}
+
+/** The rows of one statement, as whoever is primary shows them now. */
+async function queryPrimary<Row extends object>(reads: Reads, statement: Statement): Promise<readonly Row[]> {
+  const { results } = await reads.snapshot([statement], { readPreference: 'primary', timeoutMs: PRIMARY_MS });
+  return (results[0]?.rows ?? []) as readonly Row[]; // the statement says what its rows are
 }

@@ -1,4 +1,5 @@
 import { openSchemas } from '@tradestream/contracts';
+import { DatabaseUsage } from '@tradestream/database';
 import { type MessageLog, openKafka } from '@tradestream/messaging';
 import { type Closeable, type HttpServer, openHttp, Scope, type ServiceContext } from '@tradestream/runtime';
 import { AlertBook } from './alerts/alert-book.ts';
@@ -29,7 +30,7 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
   const intervalMs = config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS;
   const nodes = nodesOf(config);
   const watch = new Watch(config, nodes, readiness);
-  const links = scope.use(new NodeLinks(nodes, timeoutMs));
+  const links = scope.use(new NodeLinks(nodes, { timeoutMs, openSession: new DatabaseUsage(metrics).openSession }));
   const writer = () => links.writer(watch.replication.primaryName ?? 'primary');
   const kafka = scope.use(
     await openKafka({

@@ -1,4 +1,5 @@
 import type { ClientConfig } from 'pg';
+import type { DatabaseError } from '../errors.ts';
 
 export type SessionOptions = {
   readonly url: string;
@@ -10,6 +11,8 @@ export type SessionOptions = {
   /** Refuses a session whose COMMITs are not flushed before they are answered. */
   readonly requireDurable?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Told of each error of the session, its opening included. Must not throw. */
+  readonly onFailure?: ((error: DatabaseError) => void) | undefined;
 };
 
 const SETTING = /^[a-z_]+(\.[a-z_]+)?$/;

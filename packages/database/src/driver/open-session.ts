@@ -14,10 +14,10 @@ const GREETING = `SELECT pg_backend_pid() AS pid, current_setting('synchronous_c
 /**
  * Opens a connection of its own. Within `connectTimeoutMs` it is there or an error is thrown, whatever
  * the network does, and of an attempt that failed nothing is left on the server.
- * @throws {DatabaseError} DB_CONNECTION_FAILED, DB_NOT_DURABLE, or the server's refusal
+ * @throws {DatabaseError} DB_CONNECTION_FAILED, DB_NOT_DURABLE, or the server's refusal; {RuntimeError} RT_ABORTED
  */
 export async function openSession(options: SessionOptions): Promise<PoolSession> {
-  const { connectTimeoutMs, signal } = options;
+  const { connectTimeoutMs, signal, onFailure } = options;
   const client = new Client(clientConfig(options));
   bindInPlace(client.connection);
   const session = new PipelinedSession(client);
@@ -33,13 +33,24 @@ export async function openSession(options: SessionOptions): Promise<PoolSession>
     if (options.requireDurable === true && ['off', 'local'].includes(rows[0]?.durable ?? '')) {
       throw new DatabaseError('DB_NOT_DURABLE', { context: { synchronous_commit: rows[0]?.durable } });
     }
+    if (onFailure !== undefined) session.reportTo(onFailure);
     return session;
   } catch (error) {
     // Closing politely could wait: whoever opens has a deadline.
     session.destroy(new Error('the session could not be opened'));
-    if (error instanceof DatabaseError) throw error;
-    if (error instanceof ServerError) throw translate(error, false);
-    const detail = error instanceof RuntimeError ? error.message : undefined;
-    throw new DatabaseError('DB_CONNECTION_FAILED', { cause: error, ...(detail === undefined ? {} : { detail }) });
+    if (signal?.aborted === true) {
+      throw new RuntimeError('RT_ABORTED', { cause: signal.reason, context: { stage: 'connect to the database' } });
+    }
+    const failure = failureOf(error);
+    onFailure?.(failure);
+    throw failure;
   }
+}
+
+function failureOf(error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error;
+  const refusal = error instanceof ServerError ? translate(error, false) : null;
+  if (refusal instanceof DatabaseError) return refusal;
+  const detail = error instanceof RuntimeError ? error.message : undefined;
+  return new DatabaseError('DB_CONNECTION_FAILED', { cause: error, ...(detail === undefined ? {} : { detail }) });
 }

@@ -1,4 +1,4 @@
-import { errorOf, waitFor } from '@tradestream/runtime';
+import { type AppError, errorOf, waitFor } from '@tradestream/runtime';
 import { type Client, type QueryResult, DatabaseError as ServerError } from 'pg';
 import { DatabaseError } from '../errors.ts';
 import type { PoolSession, Rows, Statement, TransactionStatus } from '../session.ts';
@@ -24,6 +24,7 @@ export class PipelinedSession implements PoolSession {
   readonly #client: Client;
   readonly #closing = new AbortController();
   #outstanding = 0;
+  #onFailure: ((error: DatabaseError) => void) | undefined;
   #notices: string[] = [];
   #isAlone = false;
   #ended: Promise<void> | null = null;
@@ -38,6 +39,11 @@ export class PipelinedSession implements PoolSession {
         this.#isAlone = true;
       }
     });
+  }
+
+  /** From now on each error is told. */
+  reportTo(onFailure: (error: DatabaseError) => void): void {
+    this.#onFailure = onFailure;
   }
 
   get closed(): AbortSignal {
@@ -78,7 +84,7 @@ export class PipelinedSession implements PoolSession {
       const last: QueryResult<Row> | undefined = Array.isArray(result) ? result.at(-1) : result;
       return { rows: last?.rows ?? [], rowCount: last?.rowCount ?? 0, command: last?.command ?? '' };
     } catch (error) {
-      throw translate(errorOf(error), this.#closing.signal.aborted);
+      throw this.#noted(translate(errorOf(error), this.#closing.signal.aborted));
     } finally {
       this.#outstanding -= 1;
     }
@@ -95,14 +101,15 @@ export class PipelinedSession implements PoolSession {
       });
     } catch (error) {
       // A refusal that names a SQLSTATE came before the commit record, unless the session was being ended.
-      if (error instanceof ServerError && !CUT_OFF.has((error.code ?? '').slice(0, 3))) throw translate(error, false);
+      if (error instanceof ServerError && !CUT_OFF.has((error.code ?? '').slice(0, 3)))
+        throw this.#noted(translate(error, false));
       this.#abandon(new Error('the session was given up'));
-      throw new DatabaseError('DB_COMMIT_UNKNOWN', { cause: error });
+      throw this.#noted(new DatabaseError('DB_COMMIT_UNKNOWN', { cause: error }));
     } finally {
       this.#outstanding -= 1;
     }
-    if (answer.command !== 'COMMIT') throw new DatabaseError('DB_COMMIT_ROLLED_BACK');
-    if (answer.isAlone) throw new DatabaseError('DB_COMMIT_NOT_DURABLE');
+    if (answer.command !== 'COMMIT') throw this.#noted(new DatabaseError('DB_COMMIT_ROLLED_BACK'));
+    if (answer.isAlone) throw this.#noted(new DatabaseError('DB_COMMIT_NOT_DURABLE'));
   }
 
   async close(): Promise<void> {
@@ -118,6 +125,11 @@ export class PipelinedSession implements PoolSession {
     if (isBusy && processID !== null && secretKey !== null) {
       requestCancel({ host, port, pid: processID, secret: secretKey });
     }
+  }
+
+  #noted(error: AppError): AppError {
+    if (error instanceof DatabaseError) this.#onFailure?.(error);
+    return error;
   }
 
   /** Looks at the notices when the answer is read, and no later: the next COMMIT's may stand right behind it. */

@@ -12,7 +12,7 @@ import { formatToken } from '../replication/consistency-token.ts';
 import { parseLsn } from '../replication/lsn.ts';
 import type { ResolvedReplication } from '../replication/replication-config.ts';
 import { type ReplicationStatus, replicationStatus } from '../replication/replication-status.ts';
-import type { PoolSession } from '../session.ts';
+import type { PoolSession, Statement } from '../session.ts';
 import type { DeadlockReport } from '../transaction/deadlock-report.ts';
 import type { RunningTransaction } from '../transaction/long-running.ts';
 import type { Transaction } from '../transaction/transaction.ts';
@@ -23,6 +23,7 @@ import { type DatabaseEvent, type DatabaseManagerConfig, resolveManager } from '
 import type { Observed } from './observed.ts';
 import { noteClosed, noteOpened } from './open-managers.ts';
 import { type DatabaseResult, type QueryOptions, QueryRunner } from './query-runner.ts';
+import { type Snapshot, type SnapshotOptions, SnapshotReader } from './snapshot-reader.ts';
 
 export type GetConnectionOptions = {
   /** Default `primary`: who steers a connection himself may write. */
@@ -44,6 +45,7 @@ const SETTLED_MS = 5_000;
 export class DatabaseManager implements Observed, Closeable {
   readonly #cluster: Cluster;
   readonly #runner: QueryRunner;
+  readonly #snapshots: SnapshotReader;
   readonly #transactions: TransactionManager;
   readonly #replication: ResolvedReplication;
   readonly #listeners = new Set<(event: DatabaseEvent) => void>();
@@ -65,6 +67,7 @@ export class DatabaseManager implements Observed, Closeable {
       listener: (event) => this.#tell(event),
     });
     this.#runner = new QueryRunner(this.#cluster, replication);
+    this.#snapshots = new SnapshotReader(this.#cluster, replication.readPreference);
     this.#transactions = new TransactionManager(
       {
         getConnection: (options) => this.getConnection(options),
@@ -93,6 +96,17 @@ export class DatabaseManager implements Observed, Closeable {
     options: QueryOptions = {},
   ): Promise<DatabaseResult<Row>> {
     return await this.#runner.run<Row>(toStatement(statement, values), options);
+  }
+
+  /**
+   * Reads with several statements on one snapshot, in one round trip: at the first node, by preference, lag and
+   * load, whose answer is fresh to the caller. Placeholders are `$1`; nothing can be written.
+   * @throws {DatabaseError} DB_NOT_FRESH when no node's answer was fresh in time; else what the last node
+   * answered: the SQLSTATE, DB_CONNECTION_FAILED, DB_CONNECTION_LOST, DB_POOL_TIMEOUT, DB_PRIMARY_UNKNOWN;
+   * {RuntimeError} RT_ABORTED
+   */
+  async snapshot(statements: readonly Statement[], options: SnapshotOptions = {}): Promise<Snapshot> {
+    return await this.#snapshots.read(statements, options);
   }
 
   /** @throws {DatabaseError} as `getConnection` */

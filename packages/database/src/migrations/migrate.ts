@@ -1,4 +1,4 @@
-import { type Logger, retry } from '@tradestream/runtime';
+import { retry } from '@tradestream/runtime';
 import { openSession } from '../driver/open-session.ts';
 import { DatabaseError } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -11,7 +11,8 @@ export type MigrateOptions = {
   readonly folder: string;
   /** Schema in which it is noted which files ran; made when it is absent. */
   readonly schema: string;
-  readonly log: Logger;
+  /** Told of the files that ran. */
+  readonly log: { info(fields: object, event: string): void };
   readonly signal?: AbortSignal;
 };
 

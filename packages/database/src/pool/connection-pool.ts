@@ -91,6 +91,7 @@ export class ConnectionPool implements Closeable {
       lent.statement = '';
       this.meter.acquired += 1;
       this.meter.waits.observe(nowMs - startedMs);
+      this.config.observer.waited(nowMs - startedMs);
       return lent;
     }
   }
@@ -182,7 +183,7 @@ export class ConnectionPool implements Closeable {
     const sinceMs = performance.now();
     if (this.#queue.size >= this.config.maxWaiting && this.#cannotOpenMore()) {
       this.meter.queueRefusals += 1;
-      throw new DatabaseError('DB_POOL_QUEUE_FULL', { context: this.#figures() });
+      throw this.#noted(new DatabaseError('DB_POOL_QUEUE_FULL', { context: this.#figures() }));
     }
     return await new Promise<Lent>((resolve, reject) => {
       const leave = () => {
@@ -222,11 +223,16 @@ export class ConnectionPool implements Closeable {
     const { failure } = this.#opener;
     const context = { ...this.#figures(), waitedMs: Math.round(performance.now() - sinceMs) };
     const isExhausted = this.#all.size >= this.config.maxSize;
-    if (isExhausted) return new DatabaseError('DB_POOL_TIMEOUT', { context });
+    if (isExhausted) return this.#noted(new DatabaseError('DB_POOL_TIMEOUT', { context }));
     if (failure !== null) {
       return new DatabaseError('DB_CONNECTION_FAILED', { cause: failure, context, detail: failure.code });
     }
     return new DatabaseError('DB_CONNECTION_FAILED', { context, detail: 'the server has not answered in time' });
+  }
+
+  #noted(error: DatabaseError): DatabaseError {
+    this.config.observer.failed(error);
+    return error;
   }
 
   #figures(): Readonly<Record<string, unknown>> {

@@ -85,9 +85,10 @@ export class Opener {
         url: address.url,
         applicationName: config.applicationName,
         connectTimeoutMs: Math.min(config.acquireTimeout, CONNECT_MS_MAX),
-        settings: { statement_timeout: String(config.queryTimeout) },
+        settings: { statement_timeout: String(config.queryTimeout), ...config.settings },
         requireDurable: config.requireDurable,
         signal: aborting.signal,
+        onFailure: (error) => config.observer.failed(error),
       });
       this.#openings.delete(aborting);
       if (aborting.signal.aborted) return session.destroy(new Error('nobody waits for the connection any more'));

@@ -1,4 +1,5 @@
 import { DatabaseError } from '../errors.ts';
+import type { UsageObserver } from '../metrics/usage-observer.ts';
 
 /** What both spellings of the configuration may add. All times in milliseconds. */
 export type PoolOptions = {
@@ -12,6 +13,10 @@ export type PoolOptions = {
   readonly queryTimeout?: number;
   /** Shown by the server in pg_stat_activity. Default `database-toolkit`. */
   readonly applicationName?: string;
+  /** Settings of the server for each connection, by name: `{ lock_timeout: '5s' }`. Default none. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Told of each error and each wait, for metrics. Default nobody. */
+  readonly observer?: UsageObserver;
   /** Refuses connections whose COMMITs are not flushed before they are answered. Default false. */
   readonly requireDurable?: boolean;
 };
@@ -62,10 +67,13 @@ export type ResolvedPool = Required<
     | 'leakDetectionThreshold'
     | 'queryTimeout'
     | 'applicationName'
+    | 'settings'
+    | 'observer'
     | 'requireDurable'
   >
 >;
 
+const UNOBSERVED: UsageObserver = { failed: () => undefined, waited: () => undefined };
 const MAX_SIZE = 10;
 const HEALTH_CHECK = { enabled: true, interval: 30_000, timeout: 2_000 } as const;
 const WAITING_PER_CONNECTION = 10;
@@ -88,6 +96,8 @@ export function resolvePool(given: PoolSettings = {}): ResolvedPool {
     leakDetectionThreshold: given.leakDetectionThreshold ?? 60_000,
     queryTimeout: given.queryTimeout ?? 30_000,
     applicationName: given.applicationName ?? 'database-toolkit',
+    settings: given.settings ?? {},
+    observer: given.observer ?? UNOBSERVED,
     requireDurable: given.requireDurable ?? false,
   };
   const problems = problemsOf(given, resolved);

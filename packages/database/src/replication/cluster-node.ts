@@ -42,6 +42,7 @@ export class ClusterNode {
   lagBytes = 0;
   lagMs = 0;
   latencyMs = 0;
+  #down = new AbortController();
 
   constructor(options: {
     readonly address: NodeAddress;
@@ -57,7 +58,13 @@ export class ClusterNode {
     return this.address.name;
   }
 
+  /** Aborts when a look finds the node gone: who waits for it need not wait any longer. */
+  get down(): AbortSignal {
+    return this.#down.signal;
+  }
+
   noteReading(reading: NodeReading): void {
+    if (this.#down.signal.aborted) this.#down = new AbortController();
     this.reading = reading;
     this.failure = null;
     this.latencyMs =
@@ -68,6 +75,7 @@ export class ClusterNode {
     this.reading = null;
     this.failure = failure;
     this.syncState = null;
+    this.#down.abort(failure);
   }
 
   status(primary: string | null): NodeStatus {

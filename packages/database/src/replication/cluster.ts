@@ -3,7 +3,7 @@ import type { NodeAddress } from '../database-config.ts';
 import { DatabaseError } from '../errors.ts';
 import type { ResolvedPool } from '../pool/pool-config.ts';
 import type { PoolListener } from '../pool/pool-events.ts';
-import { chooseReaders, type ReadPreference } from './choose-readers.ts';
+import { chooseReaders, type ReadCandidate, type ReadPreference } from './choose-readers.ts';
 import { ClusterNode, type NodeStatus } from './cluster-node.ts';
 import { type ClusterMemory, electPrimary, NOTHING_KNOWN } from './elect-primary.ts';
 import { LagClock } from './lag-clock.ts';
@@ -109,20 +109,40 @@ export class Cluster implements Closeable {
   /** Nodes to read at, best first; waits for the first look at them. */
   async readers(preference: ReadPreference, timeoutMs: number): Promise<readonly ClusterNode[]> {
     if (this.#done === 0) await this.#nextLook(timeoutMs);
-    const candidates = this.nodes.map((node) => ({
-      name: node.name,
-      isPrimary: node === this.#primary,
-      healthy: node.status(this.primaryName).healthy,
-      inFlight: node.pool.counts.active + node.pool.counts.waiting,
-      latencyMs: node.latencyMs,
-    }));
-    const names = chooseReaders(candidates, preference, Math.random);
+    const names = chooseReaders(
+      this.nodes.map((node) => this.#candidate(node)),
+      preference,
+      Math.random,
+    );
     return names.flatMap((name) => this.nodes.find((node) => node.name === name) ?? []);
   }
 
-  /** A caller met an error that a change of primary explains: nobody is given this one until a look confirms it. */
+  /**
+   * The same for a reader who sees by the answer itself whether it is fresh: first those that the preference
+   * names and that are fit; then the primary, and those that lag or are down, which may answer all the same.
+   */
+  async freshReaders(
+    preference: ReadPreference,
+    timeoutMs: number,
+  ): Promise<{ readonly preferred: readonly ClusterNode[]; readonly others: readonly ClusterNode[] }> {
+    const primary = this.#primary;
+    const preferred = (await this.readers(preference, timeoutMs)).filter((node) =>
+      node === primary ? preference === 'nearest' : preference !== 'primary',
+    );
+    const rest = this.nodes.filter((node) => node !== primary && node.quarantine === null && !preferred.includes(node));
+    const last = preference === 'primary' ? [] : rest;
+    return { preferred, others: [...(primary === null || preferred.includes(primary) ? [] : [primary]), ...last] };
+  }
+
+  /**
+   * A caller met an error that a change of primary explains: nobody is given this one until a look confirms it.
+   * Of a replica that was fit a look tells whether it still is.
+   */
   suspect(node: ClusterNode): void {
-    if (node !== this.#primary) return;
+    if (node !== this.#primary) {
+      if (node.reading !== null) this.#look();
+      return;
+    }
     this.#doubtedAt = this.#begun;
     this.#look();
   }
@@ -239,6 +259,16 @@ export class Cluster implements Closeable {
       const seen = primary?.standbys.find(({ name }) => name === reading.clusterName || name === node.name);
       node.syncState = seen?.syncState ?? null;
     }
+  }
+
+  #candidate(node: ClusterNode): ReadCandidate {
+    return {
+      name: node.name,
+      isPrimary: node === this.#primary,
+      healthy: node.status(this.primaryName).healthy,
+      inFlight: node.pool.counts.active + node.pool.counts.waiting,
+      latencyMs: node.latencyMs,
+    };
   }
 
   async #nextLook(timeoutMs: number): Promise<void> {

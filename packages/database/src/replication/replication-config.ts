@@ -1,4 +1,5 @@
 import type { DatabaseConfig } from '../database-config.ts';
+import { DatabaseError } from '../errors.ts';
 import type { ReadPreference } from './choose-readers.ts';
 
 /** A primary and its replicas. Who is primary is asked of the servers: `master` is where the search starts. */
@@ -30,8 +31,12 @@ export type ResolvedReplication = Required<ReplicationOptions> & {
   readonly readPreference: ReadPreference;
 };
 
+const MIN = { maxLagBytes: 0, maxLag: 0, checkInterval: 10, checkTimeout: 1 } as const;
+const TIMER_MAX_MS = 2_147_483_647;
+
+/** @throws {DatabaseError} DB_CONFIG_INVALID */
 export function resolveReplication(given: Partial<ReplicationConfig>, hasReplicas: boolean): ResolvedReplication {
-  return {
+  const resolved: ResolvedReplication = {
     syncMode: given.syncMode ?? 'async',
     readPreference: given.readPreference ?? (hasReplicas ? 'secondary' : 'primary'),
     maxLagBytes: given.maxLagBytes ?? 16 * 1_024 * 1_024,
@@ -40,4 +45,17 @@ export function resolveReplication(given: Partial<ReplicationConfig>, hasReplica
     checkTimeout: given.checkTimeout ?? 1_000,
     readYourWrites: given.readYourWrites ?? true,
   };
+  const names = ['maxLagBytes', 'maxLag', 'checkInterval', 'checkTimeout'] as const;
+  const problems = names
+    .filter((name) => {
+      const max = name === 'maxLagBytes' ? Number.MAX_SAFE_INTEGER : TIMER_MAX_MS;
+      return !Number.isInteger(resolved[name]) || resolved[name] < MIN[name] || resolved[name] > max;
+    })
+    .map((name) => `${name} must be a whole number from ${MIN[name]}, it is ${resolved[name]}`);
+  if (!['sync', 'async'].includes(resolved.syncMode)) problems.push('syncMode must be sync or async');
+  if (!['primary', 'secondary', 'nearest'].includes(resolved.readPreference)) {
+    problems.push('readPreference must be primary, secondary or nearest');
+  }
+  if (problems.length > 0) throw new DatabaseError('DB_CONFIG_INVALID', { detail: problems.join('; ') });
+  return resolved;
 }

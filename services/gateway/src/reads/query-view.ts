@@ -1,9 +1,9 @@
 import { decodeToken, encodeToken, mergeTokens, type Token } from '@tradestream/contracts';
-import type { Statement } from '@tradestream/database';
-import { AppError, errorOf, type HttpProblem, type Logger, sleep } from '@tradestream/runtime';
+import { DatabaseError, type ReadPreference, type Statement } from '@tradestream/database';
+import type { Logger } from '@tradestream/runtime';
 import { badRequest, unavailable } from '../http/problems.ts';
 import type { TextRow } from './list-view.ts';
-import type { ReadNode, ReadNodes, ReadPreference } from './read-nodes.ts';
+import type { Reads } from './open-reads.ts';
 
 export type ViewQuery = {
   /** The projection that the rows belong to. */
@@ -21,13 +21,8 @@ export type ReadLimits = {
 
 export type ViewAnswer = { readonly rows: readonly TextRow[]; readonly servedBy: string; readonly token: string };
 
-/** Pause before the nodes are asked again, ms: replay and projection catch up within tens of them. */
-const PAUSE_MS = 10;
-/** Time in which only the preferred nodes are asked, ms; after it the primary is, too, and last those that are late. */
-const PREFERRED_MS = 150;
-
-type PositionRow = { readonly partition: number; readonly seq: string };
-type Look = { readonly rows: readonly TextRow[]; readonly seqs: Readonly<Record<number, number>> };
+type PositionRow = { readonly partition: number | null; readonly seq: string | null };
+type Seqs = Readonly<Record<number, number>>;
 
 /**
  * Reads a view on the first node that shows what the token has seen. Position and rows come from one
@@ -38,71 +33,57 @@ type Look = { readonly rows: readonly TextRow[]; readonly seqs: Readonly<Record<
  * DATABASE_UNAVAILABLE when none answers, 400 for a token that is none
  */
 export async function queryView(
-  parts: { readonly nodes: () => ReadNodes; readonly log: Logger },
-  query: ViewQuery,
-  limits: ReadLimits,
+  { reads, log }: { readonly reads: () => Reads; readonly log: Logger },
+  { projection, statement }: ViewQuery,
+  { preference, token, timeoutMs, signal }: ReadLimits,
 ): Promise<ViewAnswer> {
-  const seen = tokenOf(limits.token);
-  const startedMs = performance.now();
-  for (;;) {
-    const waitedMs = performance.now() - startedMs;
-    const { preferred, others } = parts.nodes().choose(limits.preference);
-    const isEarly = preferred.length > 0 && waitedMs < Math.min(PREFERRED_MS, limits.timeoutMs);
-    const asked = isEarly ? preferred : [...preferred, ...others];
-    const { answer, failure } = await askInTurn(asked, query, { seen, log: parts.log });
-    if (answer !== null) return answer;
-    if (performance.now() - startedMs + PAUSE_MS > limits.timeoutMs && !isEarly) {
-      throw (
-        failure ??
-        unavailable('NOT_YET_VISIBLE', 'no node shows yet what the token has seen', {
-          extra: { waitedMs: Math.round(waitedMs) },
-        })
-      );
-    }
-    await sleep(PAUSE_MS, limits.signal);
-  }
-}
-
-async function askInTurn(
-  nodes: Iterable<ReadNode>,
-  query: ViewQuery,
-  about: { readonly seen: Token; readonly log: Logger },
-): Promise<{ readonly answer: ViewAnswer | null; readonly failure: HttpProblem | null }> {
-  let isBehind = false;
-  let failure: HttpProblem | null = null;
-  for (const node of nodes) {
-    try {
-      const { rows, seqs } = await look(node, query);
-      if (isFresh(seqs, about.seen)) {
-        return {
-          answer: { rows, servedBy: node.name, token: encodeToken(mergeTokens(about.seen, { seqs })) },
-          failure: null,
-        };
-      }
-      isBehind = true;
-    } catch (error) {
-      if (!(error instanceof AppError) || error.retry === 'never') throw error;
-      about.log.warn({ error: errorOf(error), node: node.name }, 'read_failed');
-      failure = unavailable('DATABASE_UNAVAILABLE', 'no node answers now', { cause: error });
-    }
-  }
-  return { answer: null, failure: isBehind ? null : failure };
-}
-
-/** The highest version of a projection is the one that is served. */
-const POSITIONS = `
-  SELECT partition, seq::text FROM views.positions
-  WHERE projection = $1 AND version = (SELECT max(version) FROM views.positions WHERE projection = $1)`;
-
-async function look(node: ReadNode, { projection, statement }: ViewQuery): Promise<Look> {
+  const seen = tokenOf(token);
   const positions = { name: 'gateway_positions', text: POSITIONS, values: [projection] };
-  const [reached = [], rows = []] = await node.snapshot([positions, statement]);
-  const seqs = (reached as readonly PositionRow[]).map(({ partition, seq }) => [partition, Number(seq)]);
-  return { rows: rows as readonly TextRow[], seqs: Object.fromEntries(seqs) };
+  try {
+    const { results, servedBy } = await reads().snapshot([heldInPlace(projection), positions, statement], {
+      readPreference: preference,
+      timeoutMs,
+      signal,
+      isFresh: ([, reached]) => isFresh(seqsOf(reached?.rows), seen),
+      onFailure: (node, error) => log.warn({ error, node }, 'read_failed'),
+    });
+    const [, reached, answer] = results;
+    const shown = mergeTokens(seen, { seqs: seqsOf(reached?.rows) ?? {} });
+    return { rows: (answer?.rows ?? []) as readonly TextRow[], servedBy, token: encodeToken(shown) };
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || error.retry === 'never') throw error;
+    if (error.code === 'DB_NOT_FRESH') {
+      const { waitedMs } = error.context;
+      throw unavailable('NOT_YET_VISIBLE', 'no node shows yet what the token has seen', { extra: { waitedMs } });
+    }
+    throw unavailable('DATABASE_UNAVAILABLE', 'no node answers now', { cause: error });
+  }
 }
 
-function isFresh(seqs: Readonly<Record<number, number>>, seen: Token): boolean {
-  return Object.entries(seen.seqs).every(([partition, seq]) => (seqs[Number(partition)] ?? 0) >= seq);
+/**
+ * Sent before the snapshot is taken: a rebuilt table takes this one's place either before, and the
+ * snapshot has its positions, or after the answer. Without it, on a replica above all, rows of the new
+ * table could be read behind positions of the old.
+ */
+function heldInPlace(projection: string): Statement {
+  return { text: `LOCK TABLE views.${projection} IN ACCESS SHARE MODE` };
+}
+
+const POSITIONS = `
+  SELECT partition, seq::text FROM views.projections LEFT JOIN views.positions USING (projection)
+  WHERE projection = $1 AND live_version IS NOT NULL`;
+
+/** As the statement above selects them; null for a projection that was never built. */
+function seqsOf(rows: readonly object[] = []): Seqs | null {
+  if (rows.length === 0) return null;
+  const reached = rows as readonly PositionRow[];
+  return Object.fromEntries(
+    reached.flatMap(({ partition, seq }) => (partition === null ? [] : [[partition, Number(seq)]])),
+  );
+}
+
+function isFresh(seqs: Seqs | null, seen: Token): boolean {
+  return seqs !== null && Object.entries(seen.seqs).every(([partition, seq]) => (seqs[Number(partition)] ?? 0) >= seq);
 }
 
 function tokenOf(text: string | undefined): Token {

@@ -14,11 +14,13 @@ import { json, routeSchema } from '../http/openapi.ts';
 import { badRequest, notFound } from '../http/problems.ts';
 import { count, matching, readQuery } from '../http/query-params.ts';
 import { type ListView, pageOf, pageStatement } from './list-view.ts';
+import type { Reads } from './open-reads.ts';
 import { queryView, type ViewAnswer, type ViewQuery } from './query-view.ts';
-import { READ_PREFERENCES, type ReadNodes } from './read-nodes.ts';
 import { BALANCES, CANDLES, FILLS, ORDERS, TRADES } from './views.ts';
 
-export type ViewParts = { readonly nodes: () => ReadNodes; readonly log: Logger };
+export type ViewParts = { readonly reads: () => Reads; readonly log: Logger };
+
+const READ_PREFERENCES = ['primary', 'secondary', 'nearest'] as const;
 
 const ID = /^[A-Za-z0-9._:-]{1,64}$/;
 const SYMBOL = /^[\x20-\x7e]{1,64}$/;

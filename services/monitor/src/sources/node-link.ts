@@ -1,10 +1,12 @@
-import { openSession, type Session, type Statement } from '@tradestream/database';
+import { openSession as openUncounted, type Session, type SessionOptions, type Statement } from '@tradestream/database';
 import { type Closeable, RuntimeError, waitFor } from '@tradestream/runtime';
 import { MonitorError } from '../errors.ts';
 
 export type NodeLinkOptions = {
   readonly name: string;
   readonly url: string;
+  /** Default: the toolkit's, whose errors nobody counts. */
+  readonly openSession?: (options: SessionOptions) => Promise<Session>;
   readonly timeoutMs: number;
   /** Over those of a watcher: no parallel workers, no JIT. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -54,7 +56,7 @@ export class NodeLink implements Closeable {
   }
 
   async #open(): Promise<Session> {
-    const { url, timeoutMs, settings } = this.#options;
+    const { url, timeoutMs, settings, openSession = openUncounted } = this.#options;
     const forget = () => {
       this.#session = null;
     };

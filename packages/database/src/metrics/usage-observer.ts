@@ -1,0 +1,9 @@
+import type { DatabaseError } from '../errors.ts';
+
+/** Told of what happens to whoever uses the database. Must not throw. */
+export interface UsageObserver {
+  /** Each error once, where it arises. */
+  failed(error: DatabaseError): void;
+  /** A caller has a connection, after so long, milliseconds. */
+  waited(ms: number): void;
+}
