@@ -97,6 +97,8 @@ export class WorkingState implements MutableState {
     for (const { current } of batch.balances) this.#assets.get(current.asset)?.delete(current.userId);
     for (const { current } of batch.orders) this.#orders.delete(current.orderId);
     for (const { symbol, tradeId } of batch.trades) this.#trades.delete(tradeKey(symbol, tradeId));
+    // What it closed is open again: the same batch, decided anew, must not lose sight of it.
+    this.#closed = [];
   }
 
   forgetAbsences(): void {
@@ -138,8 +140,9 @@ export class WorkingState implements MutableState {
   order(orderId: string): Order | undefined {
     const entry = this.#orders.get(orderId);
     if (entry === undefined) {
-      if (this.placing && !this.#absentOrders.has(orderId)) this.assumedOrder = orderId;
-      else if (!this.#absentOrders.has(orderId)) this.missingOrders.add(orderId);
+      // Also one that was looked for: it may have been made since.
+      if (this.placing || this.#absentOrders.has(orderId)) this.assumedOrder = orderId;
+      else this.missingOrders.add(orderId);
       return undefined;
     }
     if (entry.mark !== this.#mark) this.#touchOrder(entry);
