@@ -1,12 +1,15 @@
 import { Command, Option } from 'commander';
 import type { CliContext } from './cli-context.ts';
 import { alertsCommand } from './commands/alerts.ts';
+import { auditCommand } from './commands/audit.ts';
 import { configCommand } from './commands/config.ts';
+import { deadLettersCommand } from './commands/deadletters.ts';
 import { deadlocksCommand } from './commands/deadlocks.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
 import { healthCommand } from './commands/health.ts';
 import { indexesCommand } from './commands/indexes.ts';
+import { jobsCommand } from './commands/jobs.ts';
 import { lagCommand } from './commands/lag.ts';
 import { optimizeCommand } from './commands/optimize.ts';
 import { produceCommand } from './commands/produce.ts';
@@ -68,6 +71,9 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   lagCommand,
   healthCommand,
   alertsCommand,
+  deadLettersCommand,
+  jobsCommand,
+  auditCommand,
   verifyCommand,
   doctorCommand,
   configCommand,

@@ -48,7 +48,7 @@ export function addDeadLetterRoutes(app: FastifyInstance, options: DeadLetterRou
       const filter = filterOf(body);
       if (Object.keys(filter).length === 0)
         throw refused('ids', `at least one of ${FILTERS.join(', ')} says what is meant`);
-      return await ask(options, request, { verb, filter });
+      return await ask(options, request, { verb, filter, isDry: dryRunOf(body['dryRun'] ?? true) });
     });
   }
   app.post('/v1/deadletters/edit', OPERATOR, async (request) => {
@@ -58,21 +58,27 @@ export function addDeadLetterRoutes(app: FastifyInstance, options: DeadLetterRou
     if (letter.status !== 'parked') throw settled(letter);
     const { commandSchemaId } = await answering(() => options.schemas.register());
     const value = editedValue(letter, body['command'], commandSchemaId).toString('base64');
-    return await ask(options, request, { verb: 'edit', filter: { ids: [letter.id] }, editedValue: value });
+    // One record and the very command are named: without a word on it, the edit is meant.
+    const isDry = dryRunOf(body['dryRun'] ?? false);
+    return await ask(options, request, { verb: 'edit', filter: { ids: [letter.id] }, isDry, editedValue: value });
   });
 }
 
-type Asked = { readonly verb: Verb; readonly filter: DeadLetterFilter; readonly editedValue?: string };
+type Asked = {
+  readonly verb: Verb;
+  readonly filter: DeadLetterFilter;
+  readonly isDry: boolean;
+  readonly editedValue?: string;
+};
 
 /** What would be touched; and, when it is meant, the job that does it. */
 async function ask(
   { deadLetters, jobs }: DeadLetterRoutesOptions,
   request: FastifyRequest,
-  { verb, filter, editedValue }: Asked,
+  { verb, filter, isDry, editedValue }: Asked,
 ): Promise<ReleaseAnswer> {
   const body = isRecord(request.body) ? request.body : {};
-  const isDry = dryRunOf(body['dryRun']);
-  const why = isDry ? '' : whyOf(body['why']);
+  const why = whyOf(body['why']);
   return await answering(async () => {
     const counted = await deadLetters.count(filter);
     if (isDry || counted.lastId === null) return answerOf(counted, null);
@@ -147,8 +153,8 @@ function filterOf(given: Readonly<Record<string, unknown>>): DeadLetterFilter {
 }
 
 function dryRunOf(given: unknown): boolean {
-  if (given !== undefined && typeof given !== 'boolean') throw refused('dryRun', 'true or false');
-  return given ?? true;
+  if (typeof given !== 'boolean') throw refused('dryRun', 'true or false');
+  return given;
 }
 
 function isId(value: unknown): value is string {

@@ -28,6 +28,7 @@ export function isUuid(value: unknown): value is string {
 
 /** Why an operator does what he does: kept in the audit. */
 export function whyOf(given: unknown): string {
+  if (given === undefined) return 'no reason given';
   if (!isText(given) || given.trim() === '') throw refused('why', `a reason of 1 to ${TEXT_CHARACTERS_MAX} characters`);
   return given;
 }

@@ -44,5 +44,6 @@ function silenceOf(body: unknown): {
     throw refused('matchers', `an object of 1 to ${MATCHERS_MAX} labels, as {"alertname": "ReplicaDown"}`);
   if (typeof minutes !== 'number' || !Number.isInteger(minutes) || minutes < 1 || minutes > MINUTES_MAX)
     throw refused('minutes', `a whole number from 1 to ${MINUTES_MAX}`);
+  if (why === undefined) throw refused('why', 'why nobody needs to know');
   return { matchers: Object.fromEntries(texts), minutes, why: whyOf(why) };
 }
