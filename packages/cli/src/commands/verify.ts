@@ -1,29 +1,62 @@
 import { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { findEndpoints } from '../find-endpoints.ts';
-import { CliFailure } from '../output/exit-code.ts';
+import { CliFailure, EXIT } from '../output/exit-code.ts';
 import { Progress } from '../output/progress.ts';
-import { verifyInstallation } from '../verify/verify-installation.ts';
+import { type DeepVerification, verifyDeep } from '../verify/deep/verify-deep.ts';
+import { type Verification, verifyInstallation } from '../verify/verify-installation.ts';
+
+const RULE_COLUMNS = [
+  { title: 'rule', field: 'rule', align: 'right' },
+  { title: 'name', field: 'name' },
+  { title: 'state', field: 'state' },
+  { title: 'detail', field: 'detail' },
+] as const;
+
+type Options = { readonly deep?: boolean; readonly journal?: string };
 
 export function verifyCommand(context: CliContext): Command {
   return new Command('verify')
     .description(
       'check every invariant over command log, receipts, events, topic, state and views, while traffic flows',
     )
-    .action(async () => {
+    .option('--deep', 'ten rules, also over every replica, the answers of the gateway and a journal of writers')
+    .option('--journal <file>', 'acknowledged commands, one JSON object a line: {"commandId", "partition", "offset"}')
+    .action(async ({ deep = false, journal }: Options) => {
       const { terminal, signal } = context;
       const startedMs = performance.now();
-      const verification = await verifyInstallation(findEndpoints(process.env), {
+      if (journal !== undefined && !deep) throw new CliFailure('--journal needs --deep', { exitCode: EXIT.usage });
+      const endpoints = findEndpoints(process.env);
+      const options = {
         signal,
         topicPrefix: process.env['TRADESTREAM_TOPIC_PREFIX'] ?? '',
         progress: new Progress(terminal),
-      });
+      };
+      const verification: Verification & Partial<DeepVerification> = deep
+        ? await verifyDeep(
+            { ...endpoints, ...(await gatewayOf(context)) },
+            { ...options, ...(journal === undefined ? {} : { journal }) },
+          )
+        : await verifyInstallation(endpoints, options);
       const seconds = Math.round(performance.now() - startedMs) / 1_000;
       const { ok, firstContradiction, contradictions, notes, checked } = verification;
       if (terminal.format === 'json') terminal.object({ ...verification, seconds });
-      else terminal.object({ verify: ok ? 'every invariant holds' : 'BROKEN', ...checked, seconds });
+      else {
+        if (verification.rules !== undefined) terminal.list(verification.rules, RULE_COLUMNS);
+        terminal.object({ verify: ok ? 'every invariant holds' : 'BROKEN', ...checked, seconds });
+      }
       for (const note of notes) terminal.note(note);
       for (const contradiction of contradictions.slice(1)) terminal.note(contradiction);
       if (firstContradiction !== null) throw new CliFailure(firstContradiction);
     });
+}
+
+/** What sessions see is part of it where a gateway runs. */
+async function gatewayOf({ gateway }: CliContext) {
+  try {
+    return { gateway: await gateway() };
+  } catch (error) {
+    if (error instanceof CliFailure) return {};
+    throw error;
+  }
 }
