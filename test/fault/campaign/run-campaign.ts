@@ -8,7 +8,7 @@ import type { Rig } from '../rig/rig.ts';
 import { Holds } from './holds.ts';
 import { judgeSeed } from './judge.ts';
 import { planFaults } from './plan.ts';
-import { makeSeedLoad, type SeedLoad, userPrefix } from './seed-load.ts';
+import { makeSeedLoad, type SeedLoad } from './seed-load.ts';
 import { SessionReader } from './session-reader.ts';
 import { Writers } from './writers.ts';
 
@@ -41,8 +41,18 @@ export type CampaignOptions = {
   readonly onSeed?: (line: string) => void;
 };
 
+type SeedRun = {
+  readonly wrong: readonly string[];
+  readonly sentIn: string;
+  /** Of each fault, once all is whole again, what it did. */
+  readonly healed: Promise<readonly PromiseSettledResult<string>[]>;
+};
+
 /** Accounts are opened this many seeds ahead, so that none waits for its own. */
 const AHEAD = 3;
+/** Seeds that may be waiting for their judgement while the next one runs. */
+const JUDGED_LATE = 3;
+const READERS = 3;
 
 /** Seed after seed: load and faults together; a seed is judged while the next one runs. */
 export async function runCampaign(rig: Rig, options: CampaignOptions): Promise<CampaignReport> {
@@ -83,17 +93,27 @@ class Campaign {
       await this.#writers.produce(load.setup);
     };
     for (let seed = firstSeed; seed < firstSeed + AHEAD; seed += 1) await openAccounts(seed);
-    let judging: Promise<void> = Promise.resolve();
+    const readers = Array.from(
+      { length: READERS },
+      (_, index) => new SessionReader(this.#rig.gatewayUrl, `reader-${firstSeed}-${index}`),
+    );
+    for (const reader of readers) reader.start();
+    const judging: Promise<void>[] = [];
     for (let seed = firstSeed; seed < end && performance.now() < deadlineMs; seed += 1) {
       const load = loads.get(seed);
       loads.delete(seed);
       if (load === undefined) throw new RangeError(`seed ${seed} has no load`);
       const ran = await this.#runSeed(load);
+      const seen = readers.map((reader) => reader.take());
+      this.#sums.sessionReads += seen.reduce((sum, { reads }) => sum + reads, 0);
+      const wrong = [...ran.wrong, ...seen.flatMap((each) => each.wrong), ...this.#rig.takeEnded()];
       await openAccounts(seed + AHEAD);
-      await judging;
-      judging = this.#judge(load, ran);
+      judging.push(this.#judge(load, { ...ran, wrong }));
+      // What heals may take longer than a seed, and not much longer.
+      await judging[judging.length - 1 - JUDGED_LATE];
     }
-    await judging;
+    await Promise.all(judging);
+    await Promise.all(readers.map(async (reader) => await reader.stop()));
     return {
       ...this.#sums,
       acknowledged: this.#writers.acknowledged,
@@ -105,36 +125,32 @@ class Campaign {
     };
   }
 
-  async #runSeed(load: SeedLoad): Promise<{ readonly wrong: readonly string[]; readonly line: string }> {
+  async #runSeed(load: SeedLoad): Promise<SeedRun> {
     const startedMs = performance.now();
-    const reader = new SessionReader(this.#rig.gatewayUrl, `reader-${userPrefix(load.seed)}`);
-    reader.start();
     const drivers = this.#options.drivers.filter(({ kind }) => this.#faults.has(kind));
-    const faults = planFaults(load.seed, drivers).map(async ({ driver, atMs, seed }) => {
+    const planned = planFaults(load.seed, drivers);
+    const faults = planned.map(async ({ driver, atMs, seed }) => {
       await sleep(atMs);
-      const hits = await this.#holds.during(
-        driver.holds,
-        async () => await driver.harm(this.#rig, new SeededRandom(seed)),
-      );
+      const harm = async () => await driver.harm(this.#rig, new SeededRandom(seed));
+      const hits = await this.#holds.during(driver.holds, harm);
       this.#faults.set(driver.kind, (this.#faults.get(driver.kind) ?? 0) + hits);
-      return `${driver.kind} x${hits} (${Math.round(performance.now() - startedMs)} ms)`;
+      return `${driver.kind} x${hits} in ${seconds(startedMs)}`;
     });
-    const sending = this.#writers.send(load);
-    const ended = await Promise.allSettled([sending, ...faults]);
-    const sendMs = Math.round(performance.now() - startedMs);
-    const { reads, wrong } = await reader.stop();
-    this.#sums.sessionReads += reads;
-    const failed = ended.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []));
-    const did = ended.flatMap((each) =>
-      each.status === 'fulfilled' && typeof each.value === 'string' ? [each.value] : [],
+    const healed = Promise.allSettled(faults);
+    const short = planned.flatMap(({ driver }, index) =>
+      driver.lasts === true ? [] : [faults[index] ?? Promise.resolve()],
     );
-    return { wrong: [...wrong, ...failed], line: `${sendMs} ms, ${reads} session reads, ${did.join(', ')}` };
+    const [sent] = await Promise.allSettled([this.#writers.send(load), Promise.allSettled(short)]);
+    const wrong = sent.status === 'rejected' ? [String(sent.reason)] : [];
+    return { wrong, sentIn: seconds(startedMs), healed };
   }
 
-  async #judge(load: SeedLoad, ran: { readonly wrong: readonly string[]; readonly line: string }): Promise<void> {
+  async #judge(load: SeedLoad, ran: SeedRun): Promise<void> {
     const startedMs = performance.now();
+    const healed = await ran.healed;
     const verdict = await judgeSeed(this.#rig, load);
-    const wrong = [...ran.wrong, ...verdict.wrong];
+    const unhealed = healed.flatMap((each) => (each.status === 'rejected' ? [String(each.reason)] : []));
+    const wrong = [...ran.wrong, ...unhealed, ...verdict.wrong];
     this.#sums.seeds += 1;
     this.#sums.commands += load.payloads.size;
     this.#sums.applied += verdict.applied;
@@ -143,9 +159,17 @@ class Campaign {
     this.#sums.doubled += verdict.doubled;
     const again = `npm run chaos -- --from ${load.seed} --seeds 1`;
     if (wrong.length > 0) this.#failures.push(`seed ${load.seed} (${again}): ${wrong.join('; ')}`);
-    const judgedMs = Math.round(performance.now() - startedMs);
-    this.#options.onSeed?.(
-      `seed ${load.seed} ${wrong.length === 0 ? 'holds' : 'FAILED'}: ${verdict.applied} applied, ${verdict.rejected} rejected; ${ran.line}; judged after ${judgedMs} ms${wrong.length > 0 ? `: ${wrong.join('; ')}` : ''}`,
-    );
+    const did = healed.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    const parts = [
+      `seed ${load.seed} ${wrong.length === 0 ? 'holds' : 'FAILED'}: ${verdict.applied} applied, ${verdict.rejected} rejected`,
+      `sent in ${ran.sentIn}, judged ${seconds(startedMs)} later`,
+      did.join(', '),
+      ...wrong,
+    ];
+    this.#options.onSeed?.(parts.join('; '));
   }
+}
+
+function seconds(sinceMs: number): string {
+  return `${((performance.now() - sinceMs) / 1_000).toFixed(1)} s`;
 }

@@ -2,11 +2,11 @@ import { newCommandId } from '@tradestream/contracts';
 import { sleep } from '@tradestream/runtime';
 
 /** What a session has seen. */
-export type SessionReport = { readonly writes: number; readonly reads: number; readonly wrong: readonly string[] };
+export type SessionReport = { readonly reads: number; readonly wrong: readonly string[] };
 
 const ASSET = 'SEEN';
 const PAUSE_MS = 50;
-const REQUEST_MS = 4_000;
+const REQUEST_MS = 3_000;
 
 /**
  * One client that deposits 1 and reads its balance with its token, again and again: it never sees less
@@ -33,10 +33,16 @@ export class SessionReader {
     this.#running = this.#run();
   }
 
-  async stop(): Promise<SessionReport> {
+  /** What it has seen since the last call. */
+  take(): SessionReport {
+    const reads = this.#reads;
+    this.#reads = 0;
+    return { reads, wrong: this.#wrong.splice(0) };
+  }
+
+  async stop(): Promise<void> {
     this.#isOver = true;
     await this.#running;
-    return { writes: this.#known, reads: this.#reads, wrong: this.#wrong };
   }
 
   async #run(): Promise<void> {
@@ -56,7 +62,7 @@ export class SessionReader {
       asset: ASSET,
       amount: '1',
     };
-    const answer = await fetch(`${this.#gatewayUrl}/v1/commands?wait=applied&timeoutMs=1500`, {
+    const answer = await fetch(`${this.#gatewayUrl}/v1/commands?wait=applied&timeoutMs=1000`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(command),
@@ -70,7 +76,7 @@ export class SessionReader {
 
   async #read(): Promise<void> {
     const atLeast = Math.max(this.#known, this.#seen);
-    const answer = await fetch(`${this.#gatewayUrl}/v1/balances/${this.#userId}`, {
+    const answer = await fetch(`${this.#gatewayUrl}/v1/balances/${this.#userId}?timeoutMs=1000`, {
       headers: this.#token === null ? {} : { 'x-consistency-token': this.#token },
       signal: AbortSignal.timeout(REQUEST_MS),
     });

@@ -1,5 +1,6 @@
 import { sleep } from '@tradestream/runtime';
-import type { Driver } from './driver.ts';
+import { registerAnotherSchema, sendOfSchema } from '../rig/foreign-schema.ts';
+import { type Driver, holdUntilMet } from './driver.ts';
 
 /** It does not answer, and knows nothing of it afterwards. */
 export const brokerFrozen: Driver = {
@@ -48,10 +49,10 @@ export const brokerDropped: Driver = {
     const { broker } = rig.wayAt(random.below(rig.ways.length));
     const before = broker.dropped;
     broker.mode = 'drop';
-    await sleep(1_500 + random.below(1_500));
+    const met = await holdUntilMet(1_500 + random.below(1_500), () => broker.dropped > before);
     broker.mode = 'pass';
     broker.resetAll();
-    return broker.dropped > before ? 1 : 0;
+    return met ? 1 : 0;
   },
 };
 
@@ -60,16 +61,15 @@ export const registryRefusing: Driver = {
   kind: 'registry answers 503',
   holds: ['registry'],
   harm: async (rig, random) => {
-    const schemaId = await rig.registerAnotherSchema();
+    const schemaId = await registerAnotherSchema(rig.world, rig.stack.endpoints.schemaRegistryUrl);
     const before = rig.registry.refused;
     rig.registry.isShut = true;
     try {
-      await rig.sendOfSchema(schemaId);
-      await sleep(1_000 + random.below(1_500));
+      await sendOfSchema(rig.world, schemaId);
+      return (await holdUntilMet(1_000 + random.below(1_500), () => rig.registry.refused > before)) ? 1 : 0;
     } finally {
       rig.registry.isShut = false;
     }
-    return rig.registry.refused > before ? 1 : 0;
   },
 };
 

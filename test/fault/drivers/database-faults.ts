@@ -1,5 +1,7 @@
 import { sleep } from '@tradestream/runtime';
-import type { Driver } from './driver.ts';
+import { eventually } from '../../support/eventually.ts';
+import type { Rig } from '../rig/rig.ts';
+import { type Driver, holdUntilMet } from './driver.ts';
 
 /** As it goes over the wire: BEGIN names a level that starts with the same letters. */
 const COMMIT = 'COMMIT\0';
@@ -28,11 +30,8 @@ export const backendKilled: Driver = {
   kind: 'backend killed',
   holds: ['primary'],
   harm: async (rig) => {
-    const [victim] = await rig.rows<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tradestream-worker%' ORDER BY random() LIMIT 1`,
-    );
-    if (victim === undefined) return 0;
-    process.kill(victim.pid, 'SIGKILL');
+    const victim = await eventually(async () => await aWorkersBackend(rig), { withinMs: 30_000 });
+    process.kill(victim, 'SIGKILL');
     await rig.databaseAnswers();
     return 1;
   },
@@ -73,10 +72,10 @@ export const databaseDropped: Driver = {
     const { database } = rig.wayAt(random.below(rig.ways.length));
     const before = database.dropped;
     database.mode = 'drop';
-    await sleep(1_500 + random.below(2_000));
+    const met = await holdUntilMet(1_500 + random.below(2_000), () => database.dropped > before);
     database.mode = 'pass';
     database.resetAll();
-    return database.dropped > before ? 1 : 0;
+    return met ? 1 : 0;
   },
 };
 
@@ -109,8 +108,16 @@ export const commitCut: Driver = {
         return cut % 2 === 0 ? 'cut-before' : 'cut-after';
       };
     }
-    await sleep(2_000 + random.below(1_000));
+    await holdUntilMet(1_500 + random.below(1_000), () => cut > 0);
     for (const { database } of rig.ways) database.rule = () => 'pass';
     return cut;
   },
 };
+
+async function aWorkersBackend(rig: Rig): Promise<number> {
+  const [found] = await rig.rows<{ pid: number }>(
+    `SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'tradestream-worker%' ORDER BY random() LIMIT 1`,
+  );
+  if (found === undefined) throw new Error('no worker has a session');
+  return found.pid;
+}

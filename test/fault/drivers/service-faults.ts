@@ -23,6 +23,7 @@ export const workerKilled: Driver = {
 /** Frozen until the group has given its partitions away; when it wakes up it may write nothing more. */
 export const workerFrozen: Driver = {
   kind: 'worker frozen',
+  lasts: true,
   holds: ['workers'],
   harm: async (rig, random) => {
     const victim = rig.workerAt(random.below(rig.workers.length));
@@ -33,6 +34,7 @@ export const workerFrozen: Driver = {
 /** A third worker comes and goes in the orderly way: two rebalances. */
 export const workerJoined: Driver = {
   kind: 'worker joined and left',
+  lasts: true,
   holds: ['workers'],
   harm: async (rig) => {
     const guest = rig.startGuest();

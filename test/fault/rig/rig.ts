@@ -1,22 +1,20 @@
 import { type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { encodeCommand, frame, newCommandId } from '@tradestream/contracts';
 import { openSession, type Session } from '@tradestream/database';
-import { createLogger, Scope } from '@tradestream/runtime';
-import { type Endpoints, endpointsOfService, type NodeName, openStack, type Stack } from '@tradestream/stack';
-import { commandKey, UNIT } from '@tradestream/trading';
+import type { Scope } from '@tradestream/runtime';
+import { endpointsOfService, type NodeName, type Stack } from '@tradestream/stack';
 import { eventually } from '../../support/eventually.ts';
-import { HttpDoor } from '../../support/http-door.ts';
-import { type LedgerWorld, openLedgerWorld, type Sent } from '../../support/ledger-world.ts';
-import { TcpProxy } from '../../support/tcp-proxy.ts';
+import type { HttpDoor } from '../../support/http-door.ts';
+import type { LedgerWorld } from '../../support/ledger-world.ts';
+import type { TcpProxy } from '../../support/tcp-proxy.ts';
 import { growDisk, moveToSmallDisk, removeDisk, shrinkDisk } from './small-disk.ts';
-import { openWay, type Way } from './ways.ts';
+import type { Way } from './ways.ts';
 
 /** The shortest that a service takes. */
 export const SESSION_TIMEOUT_MS = 6_000;
-const WORKERS = 2;
-const ANSWER_MS = 60_000;
+export const WORKERS = 2;
+export const ANSWER_MS = 60_000;
 
 const WORKER: Readonly<Record<string, string>> = {
   TRADESTREAM_WORKER_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
@@ -49,11 +47,12 @@ export class Rig implements AsyncDisposable {
   readonly #guests: ChildProcess[] = [];
   readonly #smallDisks = new Set<NodeName>();
   readonly #claimed = new WeakSet<ChildProcess>();
-  readonly #foreign: Sent[] = [];
+  readonly #ended: string[] = [];
   #primary: NodeName = 'primary';
   #projector: ChildProcess;
   #gateway: ChildProcess;
   #session: Session | null = null;
+  #isClosing = false;
 
   constructor(parts: {
     readonly stack: Stack;
@@ -97,9 +96,9 @@ export class Rig implements AsyncDisposable {
     return this.#primary;
   }
 
-  /** Commands that were sent beside the load, with a schema that nobody had used. */
-  get foreign(): readonly Sent[] {
-    return this.#foreign;
+  /** Services that ended by themselves, which no fault makes right. Each call tells those since the last. */
+  takeEnded(): readonly string[] {
+    return this.#ended.splice(0);
   }
 
   /** Where `verify` looks: the primary of now, and its standbys. */
@@ -130,7 +129,9 @@ export class Rig implements AsyncDisposable {
   }
 
   startWorkerAt(slot: number): void {
-    this.#workers[slot] = this.world.startWorker({ ...WORKER, ...this.#throughDoors(this.wayAt(slot)) });
+    const worker = this.world.startWorker({ ...WORKER, ...this.#throughDoors(this.wayAt(slot)) });
+    this.#workers[slot] = worker;
+    this.#watch('worker', worker, () => this.startWorkerAt(slot));
   }
 
   /** A worker beside the others, by the way of the first. */
@@ -142,6 +143,7 @@ export class Rig implements AsyncDisposable {
 
   startProjector(): ChildProcess {
     this.#projector = this.world.startProjector({ ...PROJECTOR, ...this.#throughDoors(this.#projectorWay) });
+    this.#watch('projector', this.#projector, () => void this.startProjector());
     return this.#projector;
   }
 
@@ -153,6 +155,7 @@ export class Rig implements AsyncDisposable {
       TRADESTREAM_GATEWAY_HTTP_PORT: new URL(this.gatewayUrl).port,
       TRADESTREAM_GATEWAY_PUBLISH_TIMEOUT_MS: '3000',
     });
+    this.#watch('gateway', this.#gateway, () => void this.startGateway());
     return this.#gateway;
   }
 
@@ -257,35 +260,8 @@ export class Rig implements AsyncDisposable {
     return readFileSync(join(this.stack.logFolder ?? '', `${node}.log`), 'utf8').split(text).length - 1;
   }
 
-  /** The schema of commands under another id, as another program would have registered it. */
-  async registerAnotherSchema(): Promise<number> {
-    const url = this.stack.endpoints.schemaRegistryUrl;
-    const headers = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
-    const subject = `${url}/subjects/${this.world.group('other-value')}/versions`;
-    // It keeps its schemas in the database that is harmed as well.
-    return await eventually(
-      async () => {
-        const ours = await json<{ schema: string }>(await fetch(`${url}/schemas/ids/${this.world.commandSchemaId}`));
-        const record = JSON.parse(ours.schema) as Record<string, unknown>; // a record
-        const schema = JSON.stringify({ ...record, doc: `Of another program, ${newCommandId()}.` });
-        const answer = await fetch(subject, { method: 'POST', headers, body: JSON.stringify({ schema }) });
-        return (await json<{ id: number }>(answer)).id;
-      },
-      { withinMs: ANSWER_MS },
-    );
-  }
-
-  /** A command of its own under that schema. */
-  async sendOfSchema(schemaId: number): Promise<void> {
-    const commandId = newCommandId();
-    const command = { type: 'DepositFunds', userId: `foreign-${schemaId}`, asset: 'USD', amount: UNIT } as const;
-    const value = frame(schemaId, encodeCommand({ commandId, command }));
-    const record = { key: commandKey(command), value };
-    await eventually(() => this.world.producer.send(this.world.topics.commands, [record]), { withinMs: ANSWER_MS });
-    this.#foreign.push({ commandId, command });
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
     await this.#session?.close();
     // Nothing that they could still do counts, and the ways that they would take are about to go.
     for (const child of [...this.#workers, ...this.#guests, this.#projector, this.#gateway]) child.kill('SIGKILL');
@@ -298,6 +274,14 @@ export class Rig implements AsyncDisposable {
       await this.stack.stopPart(node, 'SIGKILL');
       this.releaseDisk(node);
     }
+  }
+
+  #watch(name: string, child: ChildProcess, startAgain: () => void): void {
+    child.once('exit', (code, signal) => {
+      if (signal === 'SIGKILL' || this.#isClosing) return;
+      this.#ended.push(`a ${name} ended by itself with ${code ?? signal}; its log is in ${this.world.logFolder}`);
+      startAgain();
+    });
   }
 
   #throughDoors(way: Way): Readonly<Record<string, string>> {
@@ -313,74 +297,4 @@ export class Rig implements AsyncDisposable {
   #folderOf(node: NodeName): string {
     return join(dirname(this.stack.logFolder ?? ''), node);
   }
-}
-
-/** Starts the stack, the installation on it, and waits until it applies. */
-export async function openRig(label: string): Promise<Rig> {
-  const scope = new Scope();
-  try {
-    const stack = await openStack({
-      log: createLogger({ service: label, level: 'silent' }),
-      mode: 'embedded',
-      env: OWN_STACK(),
-    });
-    let rig: Rig | null = null;
-    scope.defer('stack', async () => await stack.close());
-    scope.defer('small disks', async () => await rig?.releaseDisks());
-    const admin = await TcpProxy.before(stack.endpoints.databaseUrl);
-    scope.defer('way of the rig', async () => await admin.proxy[Symbol.asyncDispose]());
-    const through: Endpoints = { ...stack.endpoints, databaseUrl: admin.url };
-    const world = await openLedgerWorld(through, label);
-    scope.defer('world', async () => await world[Symbol.asyncDispose]());
-    const registry = await HttpDoor.before(stack.endpoints.schemaRegistryUrl);
-    scope.defer('door of the registry', async () => await registry[Symbol.asyncDispose]());
-    const open = async (service: 'worker' | 'projector' | 'gateway') => {
-      const way = await openWay(world.database.endpoints, service);
-      scope.defer(`way of the ${service}`, async () => await way[Symbol.asyncDispose]());
-      return way;
-    };
-    const workerWays = await Promise.all(Array.from({ length: WORKERS }, () => open('worker')));
-    rig = new Rig({
-      stack,
-      world,
-      registry,
-      admin: admin.proxy,
-      workerWays,
-      projectorWay: await open('projector'),
-      gatewayWay: await open('gateway'),
-      gatewayPort: await freePort(),
-      scope,
-    });
-    const whole = rig;
-    await eventually(async () => (await fetch(`${whole.gatewayUrl}/readyz`)).ok, { withinMs: ANSWER_MS });
-    await eventually(() => whole.workers.every((worker) => whole.hasClaimed(worker)), { withinMs: ANSWER_MS });
-    return whole;
-  } catch (error) {
-    await scope.close();
-    throw error;
-  }
-}
-
-/** Whatever the environment names belongs to others. */
-function OWN_STACK(): Readonly<Record<string, string | undefined>> {
-  const none = {
-    DATABASE_URL: '',
-    DATABASE_REPLICA_URLS: '',
-    REDIS_URL: '',
-    KAFKA_BROKERS: '',
-    SCHEMA_REGISTRY_URL: '',
-  };
-  return { ...process.env, ...none };
-}
-
-async function freePort(): Promise<number> {
-  const proxy = await TcpProxy.open({ host: '127.0.0.1', port: 1 });
-  const { port } = proxy;
-  await proxy[Symbol.asyncDispose]();
-  return port;
-}
-
-async function json<Body>(answer: Response): Promise<Body> {
-  if (!answer.ok) throw new Error(`${answer.url} answered ${answer.status}: ${await answer.text()}`);
-  return (await answer.json()) as Body; // as the registry answers
 }

@@ -107,6 +107,9 @@ export function brokerSettings(options: Pick<KafkaOptions, 'port' | 'controllerP
     'log.retention.hours': -1,
     'controlled.shutdown.enable': false,
     'initial.broker.registration.timeout.ms': 60_000,
+    // So long a broker that was killed is taken for alive, and may not come back.
+    'broker.session.timeout.ms': 4_000,
+    'broker.heartbeat.interval.ms': 1_000,
   };
   return `${Object.entries(settings)
     .map(([name, value]) => `${name}=${String(value)}`)
