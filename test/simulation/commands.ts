@@ -13,10 +13,12 @@ export type Sending = { readonly atMs: number; readonly record: OutgoingRecord }
 
 type Placed = { readonly orderId: string; readonly userId: string; readonly symbol: string; readonly isBuy: boolean };
 
-const USERS = ['ann', 'bob', 'cy'] as const;
+/** Two who trade with each other, and one with little. */
+const TRADERS = ['ann', 'bob'] as const;
+const USERS = ['ann', 'bob', 'ann', 'bob', 'cy'] as const;
 const ASSETS = ['USD', 'BTC', 'ETH'] as const;
-const SYMBOLS = ['BTC-USD', 'ETH-USD', 'ETH-BTC'] as const;
-const FIRST_DEPOSITS = 5;
+const SYMBOLS = ['BTC-USD', 'BTC-USD', 'ETH-BTC'] as const;
+const WEALTH = TRADERS.flatMap((userId) => ASSETS.map((asset) => ({ userId, asset })));
 const EXECUTED_AT = 1_767_225_600_000_000;
 
 /** What writers send in one world: commands that hit each other's state, some twice, some that are none. */
@@ -41,9 +43,15 @@ class CommandMaker {
   sendings(): readonly Sending[] {
     const { commands, spanMs } = this.#profile;
     return Array.from({ length: commands }, (_, index) => ({
-      atMs: index < FIRST_DEPOSITS ? 0 : (spanMs * index) / commands,
-      record: index < FIRST_DEPOSITS ? this.#framed(this.#deposit()) : this.#next(),
+      atMs: index < WEALTH.length ? 0 : (spanMs * index) / commands,
+      record: this.#recordAt(index),
     }));
+  }
+
+  #recordAt(index: number): OutgoingRecord {
+    const rich = WEALTH[index];
+    if (rich === undefined) return this.#next();
+    return this.#framed({ type: 'DepositFunds', ...rich, amount: 60n * UNIT + this.#amount(60) });
   }
 
   #next(): OutgoingRecord {
@@ -53,9 +61,12 @@ class CommandMaker {
     if (kind < 2) return { key: 'user:ann', value: Buffer.from([0, 0, 0, 0, COMMAND_SCHEMA_ID, 255, 255]) };
     if (again !== undefined && kind < 8) return this.#encoded(again.commandId, again.command);
     if (again !== undefined && kind < 12) return this.#conflicting(again.commandId, again.command);
-    const record = this.#framed(this.#command());
-    // Safety does not rest on the key's partition: the same key may turn up in another.
-    return kind < 15 ? { ...record, partition: random.below(this.#profile.partitions) } : record;
+    const command = this.#command();
+    const record = this.#framed(command);
+    // Safety does not rest on the key's partition: funds of one user may turn up in two. Of orders that
+    // race with their own amendments in two partitions no order of history is promised.
+    const isFunds = command.type === 'DepositFunds' || command.type === 'WithdrawFunds';
+    return isFunds && kind < 40 ? { ...record, partition: random.below(this.#profile.partitions) } : record;
   }
 
   #command(): TradeCommand {
@@ -90,7 +101,15 @@ class CommandMaker {
     const { orderId, userId, symbol, isBuy } = placed;
     // A buy offers more than a sell asks, so that most pairs may meet.
     const price = (isBuy ? 5n : 3n) * UNIT + BigInt(random.below(1_000_000));
-    return { type: 'PlaceOrder', orderId, userId, symbol, side: isBuy ? 'buy' : 'sell', price, quantity: this.#amount(12) };
+    return {
+      type: 'PlaceOrder',
+      orderId,
+      userId,
+      symbol,
+      side: isBuy ? 'buy' : 'sell',
+      price,
+      quantity: this.#amount(12),
+    };
   }
 
   #amendment(): TradeCommand {
@@ -123,14 +142,16 @@ class CommandMaker {
 
   #anyPlaced(test: (order: Placed) => boolean = () => true): Placed {
     const found = this.#placed.filter(test);
-    return found[this.#random.below(found.length)] ?? { orderId: 'none', userId: 'ann', symbol: 'BTC-USD', isBuy: true };
+    return (
+      found[this.#random.below(found.length)] ?? { orderId: 'none', userId: 'ann', symbol: 'BTC-USD', isBuy: true }
+    );
   }
 
   /** Up to so many units, mostly with digits in all 18 places. */
   #amount(most: number): bigint {
     const random = this.#random;
     const units = BigInt(random.between(1, most)) * UNIT;
-    return random.chance(0.3) ? units : units - (BigInt(random.next()) * BigInt(random.next())) % UNIT;
+    return random.chance(0.3) ? units : units - ((BigInt(random.next()) * BigInt(random.next())) % UNIT);
   }
 
   #framed(command: TradeCommand): OutgoingRecord {

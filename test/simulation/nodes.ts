@@ -75,7 +75,11 @@ async function runWorker(wiring: Wiring, life: Life): Promise<void> {
   });
   const applying = worker.run();
   const relaying = relay.run();
-  const member = memberOf(wiring, actor, { group: 'transaction-worker', topic: wiring.topics.commands, handler: worker });
+  const member = memberOf(wiring, actor, {
+    group: 'transaction-worker',
+    topic: wiring.topics.commands,
+    handler: worker,
+  });
   life.member = member;
   worker.attach(member);
   member.join();
@@ -150,7 +154,11 @@ function memberOf(
 }
 
 /** As the settings say where a world does not choose them. */
-const DEFAULTS = readConfig(WORKER_SPEC, { KAFKA_BROKERS: 'none:1', SCHEMA_REGISTRY_URL: 'http://none', DATABASE_URL: URL });
+const DEFAULTS = readConfig(WORKER_SPEC, {
+  KAFKA_BROKERS: 'none:1',
+  SCHEMA_REGISTRY_URL: 'http://none',
+  DATABASE_URL: URL,
+});
 
 function workerConfig(profile: Profile): WorkerConfig {
   return {

@@ -92,7 +92,8 @@ function outcomes({ ledger }: Wiring, commands: readonly Command[], poison: read
     if (isParked !== (isFirst && receipt.outcome === 'parked')) failures.push(`parked and receipt differ at ${place}`);
   }
   for (const { partition, offset } of poison) {
-    if (!ledger.parked.rows.has(`${partition}|${offset}`)) failures.push(`poison at ${partition}/${offset} is not parked`);
+    if (!ledger.parked.rows.has(`${partition}|${offset}`))
+      failures.push(`poison at ${partition}/${offset} is not parked`);
   }
   return failures;
 }
@@ -128,7 +129,9 @@ function history({ ledger }: Wiring, commands: readonly Command[]): readonly str
     const outcome = receipt.outcome === 'applied' ? 'applied' : (receipt.reason ?? '');
     const mayDiffer = [expected, outcome].every((each) => each === 'UNKNOWN_ORDER' || each === 'SYMBOL_MISMATCH');
     if (outcome !== expected && !mayDiffer) {
-      failures.push(`${command.type} in batch ${receipt.batch} index ${receipt.index}: ${outcome}, by the model ${expected}`);
+      failures.push(
+        `${command.type} in batch ${receipt.batch} index ${receipt.index}: ${outcome}, by the model ${expected}`,
+      );
     }
   }
   return [...failures, ...stateContradictions(ledger, model)];
@@ -140,7 +143,9 @@ function stateContradictions(ledger: Wiring['ledger'], model: TradingModel): rea
   for (const { userId, asset, available, held } of ledger.balances.rows.values()) {
     sums.set(asset, (sums.get(asset) ?? 0n) + available + held);
     if (available !== model.free(userId, asset) || held !== model.held(userId, asset)) {
-      failures.push(`${userId} has ${available} and ${held} ${asset}, by the model ${model.free(userId, asset)} and ${model.held(userId, asset)}`);
+      failures.push(
+        `${userId} has ${available} and ${held} ${asset}, by the model ${model.free(userId, asset)} and ${model.held(userId, asset)}`,
+      );
     }
   }
   for (const asset of ['USD', 'BTC', 'ETH']) {
@@ -157,7 +162,8 @@ function stateContradictions(ledger: Wiring['ledger'], model: TradingModel): rea
       statusOf(modelled) === order.status;
     if (!same) failures.push(`order ${order.orderId} is not as the model has it`);
   }
-  if (ledger.orders.rows.size !== model.orders.size) failures.push(`${ledger.orders.rows.size} orders, by the model ${model.orders.size}`);
+  if (ledger.orders.rows.size !== model.orders.size)
+    failures.push(`${ledger.orders.rows.size} orders, by the model ${model.orders.size}`);
   return failures;
 }
 
@@ -210,7 +216,8 @@ function topicContradictions(events: readonly EventRow[], published: readonly Lo
     const { seq } = decodeEvent(payload);
     const row = byPlace.get(`${partition}/${seq}`);
     if (row === undefined) failures.push(`the topic has an event ${partition}/${seq} that the ledger has not`);
-    else if (!row.payload.equals(payload)) failures.push(`the topic has another event at ${partition}/${seq} than the ledger`);
+    else if (!row.payload.equals(payload))
+      failures.push(`the topic has another event at ${partition}/${seq} than the ledger`);
     const last = reached.get(partition) ?? 0;
     if (seq > last + 1) failures.push(`the topic goes from ${partition}/${last} to ${seq}`);
     reached.set(partition, Math.max(last, seq));

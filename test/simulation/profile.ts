@@ -61,7 +61,7 @@ export function chooseProfile(random: Random): Profile {
   const count = kinds.length === 0 ? 0 : random.below(TIMED_MAX + 1);
   return {
     partitions: random.pick([2, 3]),
-    commands: random.between(14, 36),
+    commands: random.between(12, 26),
     spanMs,
     healedAtMs,
     batchCommandsMax: random.pick([1, 3, 8, 50]),

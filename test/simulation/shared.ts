@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Schemas } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
-import { createLogger, createMetrics } from '@tradestream/runtime';
+import { createLogger, type Metrics } from '@tradestream/runtime';
 import { EventReader } from '../../services/projector/src/event-reader.ts';
 import { ProjectorMetrics } from '../../services/projector/src/projector-metrics.ts';
 import { SchemaBook } from '../../services/worker/src/schema-book.ts';
@@ -12,7 +12,14 @@ const AVRO = new URL('../../schemas/avro/', import.meta.url);
 
 /** What the worlds of one thread have in common: nothing of it decides anything. */
 export const log = createLogger({ service: 'simulation', level: 'silent' });
-const metrics = createMetrics({ service: 'simulation' });
+const nothing = { add: () => undefined, set: () => undefined, remove: () => undefined, observe: () => undefined };
+const metrics: Metrics = {
+  counter: () => nothing,
+  gauge: () => nothing,
+  histogram: () => nothing,
+  onCollect: () => undefined,
+  text: async () => '',
+};
 export const workerMetrics = new WorkerMetrics(metrics);
 export const projectorMetrics = new ProjectorMetrics(metrics);
 

@@ -33,6 +33,7 @@ export class SimulatedLog {
   readonly log: MessageLog;
   faults: LogFaults | null = null;
   readonly #hop: () => number;
+  readonly #writer: Promise<Producer>;
   readonly #ends = new Map<string, number>();
 
   constructor(options: { readonly scheduler: Scheduler; readonly hop: () => number; readonly epochMs: number }) {
@@ -41,6 +42,7 @@ export class SimulatedLog {
     this.#hop = hop;
     const nowMs = () => Math.floor(epochMs + scheduler.nowMs);
     this.log = createMemoryLog({ clock: { nowMs, monotonicMs: () => scheduler.nowMs } });
+    this.#writer = this.log.openProducer({ clientId: 'writer' });
   }
 
   /** A request of one process and its answer. */
@@ -86,6 +88,11 @@ export class SimulatedLog {
     };
   }
 
+  /** Appends a record at once. */
+  append(topic: string, record: OutgoingRecord): void {
+    void this.#writer.then(async (producer) => this.#appended(topic, await producer.send(topic, [record])));
+  }
+
   /** Offset after the last record of a partition. */
   endOf(topic: string, partition: number): number {
     return this.#ends.get(`${topic}/${partition}`) ?? 0;
@@ -97,7 +104,10 @@ export class SimulatedLog {
   }
 
   adminFor(actor: Actor, admin: LogAdmin): LogAdmin {
-    return { ...admin, ranges: async (topic) => await this.ask(actor, 'ranges', async () => await admin.ranges(topic)) };
+    return {
+      ...admin,
+      ranges: async (topic) => await this.ask(actor, 'ranges', async () => await admin.ranges(topic)),
+    };
   }
 
   readerFor(actor: Actor, reader: LogReader): LogReader {
@@ -135,6 +145,7 @@ export class Member implements Subscription {
   /** Of the assignment that the process knows of; records of an earlier one are not delivered. */
   #generation = 0;
   #isClosed = false;
+  #heardUntilMs = 0;
   /** Records that come as one piece at most. */
   readonly #pieceMax: number;
 
@@ -202,7 +213,9 @@ export class Member implements Subscription {
     return {
       assigned: async (partitions, lost) => {
         const own = new AbortController();
-        lost.addEventListener('abort', () => this.#later('assignment lost', () => own.abort(lost.reason)), { once: true });
+        lost.addEventListener('abort', () => this.#later('assignment lost', () => own.abort(lost.reason)), {
+          once: true,
+        });
         return await this.#call('assigned', async () => {
           this.#generation += 1;
           return await this.#handler.assigned(partitions, own.signal);
@@ -222,8 +235,11 @@ export class Member implements Subscription {
     const generation = this.#generation;
     for (let at = 0; at < batch.records.length; at += this.#pieceMax) {
       const records = batch.records.slice(at, at + this.#pieceMax);
-      await this.#call(`records ${batch.partition} ${records.length}`, async () => {
-        if (generation === this.#generation) await this.#handler.records({ ...batch, records });
+      await new Promise<void>((resolve, reject) => {
+        this.#later(`records ${batch.partition} ${records.length}`, () => {
+          if (generation === this.#generation) this.#handler.records({ ...batch, records }).then(resolve, reject);
+          else resolve();
+        });
       });
     }
   }
@@ -241,8 +257,11 @@ export class Member implements Subscription {
     });
   }
 
+  /** One behind the other, in the order in which the group has it. */
   #later(label: string, run: () => void): void {
-    this.#home.scheduler.after(this.#actor, this.#home.hop(), label, run);
+    const { scheduler } = this.#home;
+    this.#heardUntilMs = Math.max(this.#heardUntilMs, scheduler.nowMs + this.#home.hop());
+    scheduler.after(this.#actor, this.#heardUntilMs - scheduler.nowMs, label, run);
   }
 }
 

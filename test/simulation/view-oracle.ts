@@ -29,7 +29,12 @@ function storedLines(views: ViewTables): ViewLines {
       ...[row.orderId, row.userId, row.symbol, row.side, amounts(row.price, row.quantity, row.filled, row.hold)],
       ...[row.status, row.placedAt, row.updatedAt, row.version, row.firstVersion],
     ]),
-    balances: lines(views.balances.rows, (row) => [row.userId, row.asset, amounts(row.available, row.held), row.version]),
+    balances: lines(views.balances.rows, (row) => [
+      row.userId,
+      row.asset,
+      amounts(row.available, row.held),
+      row.version,
+    ]),
     candles: lines(views.candles.rows, (row) => [
       ...[row.symbol, row.minute],
       ...[amounts(row.open, row.high, row.low, row.close, row.volume, row.quoteVolume), row.count],
@@ -37,6 +42,9 @@ function storedLines(views: ViewTables): ViewLines {
   };
 }
 
-function lines<Row>(rows: ReadonlyMap<string, Row>, parts: (row: Row) => readonly (string | number)[]): readonly string[] {
+function lines<Row>(
+  rows: ReadonlyMap<string, Row>,
+  parts: (row: Row) => readonly (string | number)[],
+): readonly string[] {
   return [...rows.values()].map((row) => parts(row).join(' ')).toSorted();
 }

@@ -32,8 +32,7 @@ function installTimers(): void {
     setTimeout: (run: () => void, ms = 0) =>
       active === null ? real.setTimeout(run, ms) : active.after(active.current, ms, 'timer', run),
     clearTimeout: clear(real.clearTimeout),
-    setInterval: (run: () => void, ms = 0) =>
-      active === null ? real.setInterval(run, ms) : repeat(active, run, ms),
+    setInterval: (run: () => void, ms = 0) => (active === null ? real.setInterval(run, ms) : repeat(active, run, ms)),
     clearInterval: clear(real.clearInterval),
   };
   Object.assign(globalThis, timers);

@@ -1,7 +1,7 @@
 import { type Topics, topicsWithPrefix } from '@tradestream/contracts';
 import type { LogAdmin, LogReader } from '@tradestream/messaging';
-import { LedgerTables } from './database/ledger-tables.ts';
 import { ledgerStatements } from './database/ledger-statements.ts';
+import { LedgerTables } from './database/ledger-tables.ts';
 import { MemoryServer } from './database/memory-server.ts';
 import type { Statements } from './database/statement.ts';
 import { viewStatements } from './database/view-statements.ts';

@@ -1,4 +1,3 @@
-import type { OutgoingRecord } from '@tradestream/messaging';
 import { chooseCommands, type Sending } from './commands.ts';
 import type { Statements } from './database/statement.ts';
 import { plantFaults } from './faults.ts';
@@ -128,20 +127,17 @@ class World {
   }
 
   #send(sendings: readonly Sending[]): void {
-    const { scheduler, log, topics } = this.#wiring;
-    const producer = log.producerFor(this.#writer);
+    const { scheduler, log, topics, profile } = this.#wiring;
     this.#unsent = sendings.length;
     for (const { atMs, record } of sendings) {
-      const send = (again: OutgoingRecord) => {
-        producer.send(topics.commands, [again]).then(
-          () => {
-            this.#unsent -= 1;
-          },
-          // Any of its copies may be on the log already.
-          () => scheduler.after(this.#writer, RESEND_MS, 'send again', () => send(again)),
-        );
+      const send = () => {
+        log.append(topics.commands, record);
+        // A writer that hears nothing sends again.
+        const isUnheard = scheduler.nowMs < profile.healedAtMs && scheduler.random.chance(profile.chances.loseAnswer);
+        if (isUnheard) scheduler.after(this.#writer, RESEND_MS, 'send again', send);
+        else this.#unsent -= 1;
       };
-      scheduler.after(this.#writer, atMs, 'send', () => send(record));
+      scheduler.after(this.#writer, atMs, 'send', send);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Balance } from '@tradestream/trading';
 
-const FIRST_COUNT = 1_024;
+const FIRST_COUNT = 64;
 /** Words of an amount; an amount has at most 128 bits. */
 const WORDS = 2;
 const LOW_MAX = 2n ** 64n - 1n;

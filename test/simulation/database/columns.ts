@@ -51,7 +51,8 @@ function numeric(bytes: Buffer, at: number): bigint {
   const count = bytes.readUInt16BE(at);
   const weight = bytes.readInt16BE(at + 2);
   let digits = 0n;
-  for (let index = 0; index < count; index += 1) digits = digits * 10_000n + BigInt(bytes.readUInt16BE(at + 8 + index * 2));
+  for (let index = 0; index < count; index += 1)
+    digits = digits * 10_000n + BigInt(bytes.readUInt16BE(at + 8 + index * 2));
   const exponent = 4 * (weight - count + 1) + PLACES;
   const amount = exponent >= 0 ? digits * 10n ** BigInt(exponent) : digits / 10n ** BigInt(-exponent);
   return bytes.readUInt16BE(at + 4) === NEGATIVE ? -amount : amount;

@@ -33,7 +33,9 @@ function writing(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
     expect_absent: (_, tx, [orderIds, symbols, tradeIds]) => {
       const order = columns.text(orderIds).some((id) => ledger.orders.read(tx, id) !== undefined);
       const names = columns.text(tradeIds);
-      const trade = columns.text(symbols).some((symbol, index) => ledger.trades.read(tx, pair(symbol, names[index] ?? '')));
+      const trade = columns
+        .text(symbols)
+        .some((symbol, index) => ledger.trades.read(tx, pair(symbol, names[index] ?? '')));
       if (order || trade) throw new DatabaseError('TS003');
       return NO_ROWS;
     },
@@ -44,7 +46,11 @@ function writing(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
     add_receipts: (host, tx, values) => {
       const [ids, hashes, outcomes] = [columns.text(values[0]), columns.bytes(values[1]), columns.text(values[2])];
       const [reasons, partitions] = [columns.textOrNull(values[3]), columns.number(values[4])];
-      const [offsets, indexes, seqs] = [columns.number(values[5]), columns.number(values[6]), columns.numberOrNull(values[7])];
+      const [offsets, indexes, seqs] = [
+        columns.number(values[5]),
+        columns.number(values[6]),
+        columns.numberOrNull(values[7]),
+      ];
       for (const [at, commandId] of ids.entries()) {
         ledger.receipts.insert(tx, commandId, {
           commandId,
@@ -191,7 +197,15 @@ function loading(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
       columns.text(ids).flatMap((command_id) => {
         const row = ledger.receipts.read(tx, command_id);
         if (row === undefined) return [];
-        return [{ command_id, payload_hash: row.hash, edited_hash: null, partition: row.partition, place: String(row.offset) }];
+        return [
+          {
+            command_id,
+            payload_hash: row.hash,
+            edited_hash: null,
+            partition: row.partition,
+            place: String(row.offset),
+          },
+        ];
       }),
     load_events: (_, tx, [partition, after, last, count]) =>
       eventsBetween(ledger, tx, { partition, from: Number(after) + 1, to: Number(last), count }).map((row) => ({
@@ -299,6 +313,10 @@ function orderAnswer(row: OrderRow): object {
   };
 }
 
-function each(firsts: readonly string[], seconds: readonly string[], run: (first: string, second: string) => void): void {
+function each(
+  firsts: readonly string[],
+  seconds: readonly string[],
+  run: (first: string, second: string) => void,
+): void {
   for (const [index, first] of firsts.entries()) run(first, seconds[index] ?? '');
 }

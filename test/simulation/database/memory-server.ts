@@ -187,7 +187,7 @@ export class MemoryServer implements ServerState {
     try {
       if (tx.failed) throw new DatabaseError(ABORTED);
       const rows = this.#handlerOf(statement)(backend, tx, statement.values ?? []);
-      this.scheduler.note(`${backend.pid} ran ${rows.length}`);
+      this.scheduler.note(`${backend.pid} ${statement.name ?? statement.text.trimStart().slice(0, 40)} ${rows.length}`);
       if (tx === backend.tx) this.#answer(backend, answers, { rows, command: 'SELECT', isAlone: false });
       else this.#finish(backend, answers, { tx, rows, command: 'SELECT' });
     } catch (error) {
@@ -245,11 +245,11 @@ export class MemoryServer implements ServerState {
       return over(answers, false);
     }
     const number = this.#commits.next();
-    this.#awaitStandbys();
     if (backend.isLocal) {
       this.#stand(number, tx);
       return over(answers, false);
     }
+    this.#awaitStandbys();
     backend.tx = tx;
     backend.waitsFor = 'standbys';
     const done = (isAlone: boolean) => {

@@ -1,6 +1,6 @@
 import { DatabaseError } from '@tradestream/database';
 import { columns } from './columns.ts';
-import { emptyPartition, type LedgerTables, type PartitionRow, type ParkedRow, pair } from './ledger-tables.ts';
+import { emptyPartition, type LedgerTables, type ParkedRow, type PartitionRow, pair } from './ledger-tables.ts';
 import type { RunStatement, Statements } from './statement.ts';
 import type { Transaction } from './table.ts';
 

@@ -41,7 +41,9 @@ export function viewStatements(views: ViewTables): Statements {
               const row = views.positions.read(tx, pair(projection, partition));
               if (row === undefined) return [];
               const { seq, nextOffset, timeline } = row;
-              return [{ projection, version: 1, partition, seq: String(seq), next_offset: String(nextOffset), timeline }];
+              return [
+                { projection, version: 1, partition, seq: String(seq), next_offset: String(nextOffset), timeline },
+              ];
             }),
           );
         },
@@ -56,7 +58,9 @@ function movePositions(views: ViewTables, tx: Transaction, values: readonly unkn
   const moves = columns
     .text(values[0])
     .map((projection, at) => ({ at, projection, partition: partitions[at] ?? -1 }))
-    .toSorted((a, b) => (a.projection < b.projection ? -1 : a.projection > b.projection ? 1 : a.partition - b.partition));
+    .toSorted((a, b) =>
+      a.projection < b.projection ? -1 : a.projection > b.projection ? 1 : a.partition - b.partition,
+    );
   for (const { at, projection, partition } of moves) {
     const row = views.positions.lock(tx, pair(projection, partition));
     if (row === undefined || row.seq !== fromSeqs?.[at] || row.nextOffset !== fromOffsets?.[at]) {
@@ -70,7 +74,11 @@ function movePositions(views: ViewTables, tx: Transaction, values: readonly unkn
 
 function upsertBalances(views: ViewTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
   const assets = columns.text(values[1]);
-  const [availables, helds, versions] = [columns.amount(values[2]), columns.amount(values[3]), columns.number(values[4])];
+  const [availables, helds, versions] = [
+    columns.amount(values[2]),
+    columns.amount(values[3]),
+    columns.number(values[4]),
+  ];
   for (const [at, userId] of columns.text(values[0]).entries()) {
     const asset = assets[at] ?? '';
     const [available = 0n, held = 0n, version = 0] = [availables[at], helds[at], versions[at]];

@@ -1,5 +1,5 @@
-import { Table } from './table.ts';
 import type { BalanceRow, OrderRow } from './ledger-tables.ts';
+import { Table } from './table.ts';
 
 export type PositionRow = {
   readonly projection: string;

@@ -26,7 +26,7 @@ export function encodeEvent(envelope: EventEnvelope): Buffer {
   return writer.take();
 }
 
-const PACK_BYTES = 512 * 1024;
+const PACK_BYTES = 64 * 1024;
 const LENGTH_BYTES = 4;
 /** Memory of packs that were joined; while one batch commits the next is packed. */
 const idle: ByteWriter[] = [];

@@ -1,7 +1,7 @@
 /** Longest header of an array: dimensions, null flag, element type, length, lower bound. */
 const HEADER_BYTES = 20;
 
-const FIRST_BYTES = 1 << 20;
+const FIRST_BYTES = 1 << 16;
 const GROWTH = 1.25;
 
 /**
