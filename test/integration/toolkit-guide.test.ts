@@ -1,22 +1,33 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseManager } from '@tradestream/database';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { Launched } from '../support/launched.ts';
+import { installPublished } from '../support/published-package.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 import { GUIDE_MODULES } from './guide/guide-modules.ts';
 import { readBlocks } from './guide/read-blocks.ts';
 
+/** It builds and packs the toolkit. */
+const SETUP_MS = 180_000;
 const COPY = 'test/integration/guide/code-blocks.md';
 const GUIDE = '../shared/seed/database-integration-guide.md';
 const COMPILER = resolve('node_modules/typescript/lib/tsc.js');
-/** As an application has them: an enum is allowed, and what is not used. */
+/** As a strict application has them; the types of the package are checked with it. */
 const PROJECT = {
-  extends: resolve('tsconfig.json'),
-  compilerOptions: { erasableSyntaxOnly: false, noUnusedLocals: false, noUnusedParameters: false },
-  include: ['*.ts', resolve('packages/database/src/driver/pg-pipeline.d.ts')],
+  compilerOptions: {
+    target: 'es2024',
+    lib: ['es2024', 'esnext.disposable', 'esnext.collection'],
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    outDir: 'js',
+  },
+  include: ['*.ts'],
 };
 /** Tables as the guide's statements name them, where nobody but the examples sees them. */
 const TABLES = `CREATE SCHEMA guide;
@@ -51,13 +62,15 @@ beforeAll(async () => {
   await using db = new DatabaseManager({ database: database.url });
   for (const text of [...TABLES.split(';'), ...DECOYS.split(';')]) await db.query(text);
   folder = mkdtempSync(join(tmpdir(), 'guide-'));
-  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'));
+  installPublished(folder);
   writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(PROJECT));
   for (const [file, text] of files) writeFileSync(join(folder, file), text);
-  const imports = [...files.keys()].map((file) => `await import('./${file}');\nconsole.log('${file}');\n`);
+  const imports = [...files.keys()].map(
+    (file) => `await import('./js/${file.replace('.ts', '.js')}');\nconsole.log('${file}');\n`,
+  );
   writeFileSync(join(folder, 'all.mjs'), `${imports.join('')}process.exit(0);\n`);
-});
+}, SETUP_MS);
 afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   await database.close();
@@ -83,15 +96,14 @@ test('every block compiles as it stands, but for what its comments leave out, an
   expect(new Set(found)).toEqual(missing);
 });
 
-test('every block runs as it stands, in the schema that PGOPTIONS chooses', async () => {
+test('every block runs as it stands, in plain Node, in the schema that PGOPTIONS chooses', async () => {
   const env = {
     PATH: process.env['PATH'],
     DATABASE_URL: database.url,
     DATABASE_REPLICA_URLS: Object.values(database.replicaUrls).join(','),
     PGOPTIONS: '-c search_path=guide',
   };
-  const args = ['--experimental-transform-types', '--disable-warning=ExperimentalWarning', 'all.mjs'];
-  await using launched = new Launched(spawn(process.execPath, args, { cwd: folder, env }));
+  await using launched = new Launched(spawn(process.execPath, ['all.mjs'], { cwd: folder, env }));
   expect(await launched.ended(), launched.err).toBe(0);
   expect(launched.out.trim().split('\n')).toEqual([...files.keys()]);
   await using db = new DatabaseManager({ database: database.url });

@@ -206,3 +206,11 @@ function entryOf(code: string): DatabaseErrorEntry {
 function isOwn(code: string): code is DatabaseErrorCode {
   return Object.hasOwn(DATABASE_ERRORS, code);
 }
+
+/**
+ * Whether the server does not let this program in: password, role, database. No pause mends it for a program that
+ * starts with it; for one that was let in before it may be a password that is being changed.
+ */
+export function isAccessRefused(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && (error.code.startsWith('28') || error.code === '3D000');
+}

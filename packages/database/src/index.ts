@@ -28,6 +28,7 @@ export {
   DATABASE_ERRORS,
   DatabaseError,
   type DatabaseErrorCode,
+  isAccessRefused,
 } from './errors.ts';
 export {
   type HealthCheck,

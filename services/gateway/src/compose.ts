@@ -14,11 +14,11 @@ import { ReceiptWatch } from './receipts/receipt-watch.ts';
 
 /** Opens the gateway: it listens at once, and says 503 with a reason for what is not there yet. */
 export async function composeGateway(config: GatewayConfig, context: ServiceContext): Promise<Closeable> {
-  const { log, metrics, readiness } = context;
+  const { log, metrics, readiness, fail } = context;
   const scope = new Scope();
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
   const usage = new DatabaseUsage(metrics);
-  const about = { config, topics, usage, log, readiness };
+  const about = { config, topics, usage, fail, log, readiness };
   const registry = scope.use(await openRegistry(about));
   const broker = scope.use(openBroker(about));
   const database = scope.use(openDatabase(about));

@@ -1,5 +1,5 @@
 import { openSchemas, type Topics } from '@tradestream/contracts';
-import type { DatabaseUsage, Statement } from '@tradestream/database';
+import { type DatabaseUsage, isAccessRefused, type Statement } from '@tradestream/database';
 import { MessagingError, openKafka, type Producer } from '@tradestream/messaging';
 import { type Closeable, type Logger, type Readiness, Scope } from '@tradestream/runtime';
 import { databasesOf, type GatewayConfig } from './config.ts';
@@ -15,6 +15,8 @@ const PRIMARY_MS = 2_000;
 
 type About = {
   readonly usage: DatabaseUsage;
+  /** Ends the gateway: for a failure that only a new start can mend. */
+  readonly fail: (error: Error) => void;
   readonly config: GatewayConfig;
   readonly topics: Topics;
   readonly log: Logger;
@@ -65,7 +67,7 @@ export function openBroker(about: About): Late<Closeable & { readonly producer: 
 
 /** The nodes that answer reads, and the receipts on the primary. */
 export function openDatabase(about: About): Late<Closeable & { readonly reads: Reads; readonly store: ReceiptStore }> {
-  const { config, topics, usage, log, readiness } = about;
+  const { config, topics, usage, fail, log, readiness } = about;
   const databases = databasesOf(config);
   const open = async () => {
     const connection = new Scope();
@@ -81,6 +83,8 @@ export function openDatabase(about: About): Late<Closeable & { readonly reads: R
       return { reads, store, close: () => connection.close() };
     } catch (error) {
       await connection.close();
+      // Once it was let in, a password that is changed is waited for.
+      if (isAccessRefused(error)) fail(error);
       throw error;
     }
   };

@@ -76,6 +76,7 @@ export async function composeProjector(config: ProjectorConfig, context: Service
       url,
       applicationName: APPLICATION_NAME,
       signal: stopped.signal,
+      onRefused: fail,
       onLost: () => bell.ring(),
     }),
   );

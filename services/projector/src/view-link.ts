@@ -1,4 +1,4 @@
-import { DatabaseError, type Session, type SessionOptions } from '@tradestream/database';
+import { DatabaseError, isAccessRefused, type Session, type SessionOptions } from '@tradestream/database';
 
 export type LinkOptions = {
   /** Opens a connection to the database of the views: the port to it. */
@@ -6,6 +6,8 @@ export type LinkOptions = {
   readonly url: string;
   readonly applicationName: string;
   readonly signal: AbortSignal;
+  /** Called when the server does not let a projector in that it has never let in. */
+  readonly onRefused?: (error: DatabaseError) => void;
   /** Called when the database was lost, also while nothing was asked of it. */
   readonly onLost: () => void;
 };
@@ -29,6 +31,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 export class ViewLink {
   readonly #options: LinkOptions;
   #session: Session | null = null;
+  /** The server has let this projector in before. */
+  #wasOpen = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -55,14 +59,20 @@ export class ViewLink {
   async open(): Promise<Session> {
     if (this.#session !== null && !this.#session.closed.aborted) return this.#session;
     await this.close();
-    const { openSession, url, applicationName, signal, onLost } = this.#options;
-    const session = await openSession({
+    const { openSession, url, applicationName, signal, onLost, onRefused } = this.#options;
+    const opening = openSession({
       url,
       applicationName,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       settings: SETTINGS,
       signal,
     });
+    const session = await opening.catch((error: unknown) => {
+      // A password that is changed under a running projector is waited for.
+      if (!this.#wasOpen && isAccessRefused(error)) onRefused?.(error);
+      throw error;
+    });
+    this.#wasOpen = true;
     this.#session = session;
     session.closed.addEventListener('abort', () => this.#session === session && onLost(), { once: true });
     return session;

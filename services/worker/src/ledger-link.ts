@@ -1,4 +1,4 @@
-import type { Session, SessionOptions } from '@tradestream/database';
+import { DatabaseError, isAccessRefused, type Session, type SessionOptions } from '@tradestream/database';
 import { invariant, type Logger, type Readiness, retry } from '@tradestream/runtime';
 import { BoundedSession } from './bounded-session.ts';
 
@@ -44,6 +44,8 @@ export class LedgerLink {
   #apply: Session | null = null;
   #loads: Session | null = null;
   #timeline = 0;
+  /** The server has let this worker in before. */
+  #wasOpen = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -68,29 +70,40 @@ export class LedgerLink {
   async openSession(role: string): Promise<Session> {
     const { openSession, url, applicationName, statementTimeoutMs, commitTimeoutMs, signal } = this.#options;
     const name = role === '' ? applicationName : `${applicationName}-${role}`;
-    const session = await openSession({
-      url,
-      applicationName: name,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      settings: {
-        ...SESSION_SETTINGS,
-        statement_timeout: `${Math.max(statementTimeoutMs, commitTimeoutMs + ANSWER_MS)}ms`,
-      },
-      requireDurable: true,
-      signal,
-    });
+    const session = await this.#admitted(
+      openSession({
+        url,
+        applicationName: name,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        settings: {
+          ...SESSION_SETTINGS,
+          statement_timeout: `${Math.max(statementTimeoutMs, commitTimeoutMs + ANSWER_MS)}ms`,
+        },
+        requireDurable: true,
+        signal,
+      }),
+    );
     return new BoundedSession(session, statementTimeoutMs + ANSWER_MS);
   }
 
-  /** Closes what is open and opens anew, waiting for the database for as long as it takes. */
+  /** Whether there are connections; with the database away there are none. */
+  get isOpen(): boolean {
+    return this.#apply !== null && this.#loads !== null;
+  }
+
+  /**
+   * Closes what is open and opens anew, waiting for the database for as long as it takes.
+   * @throws {DatabaseError} what refuses a worker that was never let in
+   */
   async reopen(): Promise<void> {
     const { readiness, log, signal } = this.#options;
-    await this.close();
     await retry(
       async () => {
+        await this.close();
         this.#apply = await this.openSession('');
         this.#loads = await this.openSession('loads');
         this.#timeline = await readTimeline(this.#apply);
+        this.#wasOpen = true;
         readiness.set('database', true);
       },
       {
@@ -103,6 +116,16 @@ export class LedgerLink {
         },
       },
     );
+  }
+
+  /** A password that is changed under a running worker is waited for; one that is wrong from the start ends it. */
+  async #admitted(opening: Promise<Session>): Promise<Session> {
+    try {
+      return await opening;
+    } catch (error) {
+      if (!this.#wasOpen || !isAccessRefused(error)) throw error;
+      throw new DatabaseError('DB_CONNECTION_FAILED', { cause: error, detail: error.message });
+    }
   }
 
   async close(): Promise<void> {

@@ -176,8 +176,10 @@ export class Ownership {
 
   /** A courtesy: without it the next claim takes this worker for dead. */
   async #releaseQuietly(held: readonly Position[]): Promise<void> {
+    const { link } = this.#options;
+    if (!link.isOpen) return;
     try {
-      await releasePartitions(this.#options.link.loads(), this.#options.bench.topic, held);
+      await releasePartitions(link.loads(), this.#options.bench.topic, held);
     } catch (error) {
       this.#options.log.warn({ error: errorOf(error) }, 'release_failed');
     }

@@ -1,6 +1,6 @@
 import { sleep } from '@tradestream/runtime';
 import type { QueryResult } from '../connection.ts';
-import { DatabaseError } from '../errors.ts';
+import { DatabaseError, isAccessRefused } from '../errors.ts';
 import { runFlight } from '../pool/run-flight.ts';
 import type { ReadPreference } from '../replication/choose-readers.ts';
 import type { Cluster } from '../replication/cluster.ts';
@@ -85,7 +85,9 @@ async function askInTurn(
       if (isFresh?.(results) ?? true) return { snapshot: { results, servedBy: node.name }, failure: null };
       isBehind = true;
     } catch (error) {
-      if (!(error instanceof DatabaseError) || error.retry === 'never') throw error;
+      if (!(error instanceof DatabaseError)) throw error;
+      // One node's refusal is no reason why another should not answer.
+      if (error.retry === 'never' && !isAccessRefused(error)) throw error;
       onFailure?.(node.name, error);
       failure = error;
     }

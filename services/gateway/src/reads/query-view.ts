@@ -1,5 +1,5 @@
 import { decodeToken, encodeToken, mergeTokens, type Token } from '@tradestream/contracts';
-import { DatabaseError, type ReadPreference, type Statement } from '@tradestream/database';
+import { DatabaseError, isAccessRefused, type ReadPreference, type Statement } from '@tradestream/database';
 import type { Logger } from '@tradestream/runtime';
 import { badRequest, unavailable } from '../http/problems.ts';
 import type { TextRow } from './list-view.ts';
@@ -51,7 +51,8 @@ export async function queryView(
     const shown = mergeTokens(seen, { seqs: seqsOf(reached?.rows) ?? {} });
     return { rows: (answer?.rows ?? []) as readonly TextRow[], servedBy, token: encodeToken(shown) };
   } catch (error) {
-    if (!(error instanceof DatabaseError) || error.retry === 'never') throw error;
+    if (!(error instanceof DatabaseError)) throw error;
+    if (error.retry === 'never' && !isAccessRefused(error)) throw error;
     if (error.code === 'DB_NOT_FRESH') {
       const { waitedMs } = error.context;
       throw unavailable('NOT_YET_VISIBLE', 'no node shows yet what the token has seen', { extra: { waitedMs } });

@@ -1,4 +1,5 @@
 import { normaliseUuid, receiptAnswer } from '@tradestream/contracts';
+import { isAccessRefused } from '@tradestream/database';
 import { AppError, type FastifyInstance } from '@tradestream/runtime';
 import { z } from 'zod';
 import { callerGone } from '../http/caller-gone.ts';
@@ -54,7 +55,8 @@ async function findReceipt(store: ReceiptStore, commandId: string): Promise<Stor
   try {
     return await store.loadReceipt(commandId);
   } catch (error) {
-    if (!(error instanceof AppError) || error.retry === 'never') throw error;
+    if (!(error instanceof AppError)) throw error;
+    if (error.retry === 'never' && !isAccessRefused(error)) throw error;
     throw unavailable('DATABASE_UNAVAILABLE', 'the primary does not answer now', { cause: error });
   }
 }
