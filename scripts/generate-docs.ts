@@ -7,6 +7,7 @@ import { GATEWAY_SPEC } from '@tradestream/gateway';
 import { MESSAGING_ERRORS } from '@tradestream/messaging';
 import { MONITOR_ERRORS, MONITOR_SPEC } from '@tradestream/monitor';
 import { PROJECTOR_ERRORS, PROJECTOR_SPEC } from '@tradestream/projector';
+import { RECOVERY_ERRORS } from '@tradestream/recovery';
 import { type ConfigSpec, describeConfig, type ErrorTable, RUNTIME_ERRORS } from '@tradestream/runtime';
 import { STACK_ERRORS } from '@tradestream/stack';
 import { REASONS } from '@tradestream/trading';
@@ -32,6 +33,7 @@ const TABLES: Readonly<Record<string, ErrorTable>> = {
   messaging: MESSAGING_ERRORS,
   database: DATABASE_ERROR_TABLE,
   client: CLIENT_ERRORS,
+  recovery: RECOVERY_ERRORS,
   stack: STACK_ERRORS,
   worker: WORKER_ERRORS,
   projector: PROJECTOR_ERRORS,

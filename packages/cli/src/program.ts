@@ -14,6 +14,8 @@ import { lagCommand } from './commands/lag.ts';
 import { optimizeCommand } from './commands/optimize.ts';
 import { produceCommand } from './commands/produce.ts';
 import { receiptCommand } from './commands/receipt.ts';
+import { replayCommand } from './commands/replay.ts';
+import { retentionCommand } from './commands/retention.ts';
 import { sqlCommand } from './commands/sql.ts';
 import { statusCommand } from './commands/status.ts';
 import { upCommand } from './commands/up.ts';
@@ -72,6 +74,8 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   healthCommand,
   alertsCommand,
   deadLettersCommand,
+  replayCommand,
+  retentionCommand,
   jobsCommand,
   auditCommand,
   verifyCommand,

@@ -41,6 +41,12 @@ export {
   replicationAnswer,
 } from './answers/monitor-answers.ts';
 export {
+  type DifferenceAnswer,
+  differenceAnswer,
+  type RetentionAnswer,
+  retentionAnswer,
+} from './answers/recovery-answers.ts';
+export {
   type BalancesAnswer,
   balancesAnswer,
   type CandleAnswer,

@@ -1,3 +1,4 @@
+export { type Ask, askOf } from './ask.ts';
 export type { DryRunOrigin } from './dry-run/cut.ts';
 export type { Decide } from './dry-run/decide-again.ts';
 export { type DryRunOptions, type DryRunResult, dryRunCommands } from './dry-run/dry-run-commands.ts';
@@ -9,5 +10,5 @@ export { chooseOffsets, type ReplayedPartition } from './replay/choose-offsets.t
 export { type ReplayPlan, type ReplayResult, replayCommands } from './replay/replay-commands.ts';
 export { archiveReceipts } from './retention/archive-receipts.ts';
 export { forgetReceipts } from './retention/forget-receipts.ts';
-export { type RetentionStatus, retentionStatus } from './retention/retention-status.ts';
+export { retentionStatus } from './retention/retention-status.ts';
 export { type TakenSnapshot, takeSnapshot } from './snapshot/take-snapshot.ts';

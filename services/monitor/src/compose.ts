@@ -56,7 +56,7 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
   const gauges = new FigureGauges(metrics);
   scope.use(openSamplers({ config, watch, links, admin, reader, log }));
   scope.use(new Ticker({ watch, gauges, history, alerts: alertBook, store, receivers, stream, intervalMs, log }));
-  const operations = await openOperations({ config, links, watch, scope, context });
+  const operations = await openOperations({ config, links, watch, admin, scope, context });
   const http = scope.use(openServer(config, context));
   scope.use(stream);
   addRoutes(http.app, {

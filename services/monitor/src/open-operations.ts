@@ -3,7 +3,7 @@ import { DeadLetterStore } from './deadletters/dead-letter-store.ts';
 import type { RoutesOptions } from './http/add-routes.ts';
 import { type JobsParts, openJobs } from './jobs/open-jobs.ts';
 
-type Operations = Pick<RoutesOptions, 'jobs' | 'book' | 'deadLetters' | 'schemas' | 'operator'>;
+type Operations = Pick<RoutesOptions, 'jobs' | 'book' | 'deadLetters' | 'schemas' | 'operator' | 'admin'>;
 
 /** What operators do: long work, parked records, the audit. All on the primary as the watch knows it. */
 export async function openOperations(parts: JobsParts): Promise<Operations> {
@@ -16,5 +16,6 @@ export async function openOperations(parts: JobsParts): Promise<Operations> {
     deadLetters: new DeadLetterStore(operator, topics.commands),
     schemas: await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log: context.log, timeoutMs, topics }),
     operator,
+    admin: parts.admin,
   };
 }

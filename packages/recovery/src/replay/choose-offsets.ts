@@ -1,5 +1,5 @@
-import type { Session } from '@tradestream/database';
 import type { LogAdmin } from '@tradestream/messaging';
+import type { Ask } from '../ask.ts';
 import { RecoveryError } from '../errors.ts';
 import type { Origin, Wanted } from '../origin.ts';
 
@@ -12,7 +12,11 @@ export type ReplayedPartition = {
   readonly eventSeq: number;
 };
 
-export type ReplaySource = { readonly session: Session; readonly admin: LogAdmin; readonly topic: string };
+export type ReplaySource = {
+  readonly ask: Ask;
+  readonly admin: Pick<LogAdmin, 'ranges' | 'offsetsAt'>;
+  readonly topic: string;
+};
 
 type PartitionRow = { readonly partition: number; readonly next: number; readonly seq: number };
 
@@ -23,8 +27,8 @@ type PartitionRow = { readonly partition: number; readonly next: number; readonl
  * @throws {DatabaseError} @throws {MessagingError}
  */
 export async function chooseOffsets(source: ReplaySource, wanted: Wanted): Promise<readonly ReplayedPartition[]> {
-  const { session, admin, topic } = source;
-  const { rows } = await session.query<PartitionRow>({
+  const { ask, admin, topic } = source;
+  const rows = await ask<PartitionRow>({
     text: `SELECT partition, next_offset::float8 AS next, event_seq::float8 AS seq
            FROM ledger.partitions WHERE topic = $1 ORDER BY partition`,
     values: [topic],
@@ -43,7 +47,7 @@ export async function chooseOffsets(source: ReplaySource, wanted: Wanted): Promi
 }
 
 async function offsetsOf(
-  { session, admin, topic }: ReplaySource,
+  { ask, admin, topic }: ReplaySource,
   origin: Origin,
   starts: ReadonlyMap<number, number>,
 ): Promise<(partition: number) => number | undefined> {
@@ -56,11 +60,10 @@ async function offsetsOf(
     }
     case 'command': {
       const { commandId } = origin;
-      const { rows } = await session.query<{ partition: number; place: number }>({
+      const [at] = await ask<{ partition: number; place: number }>({
         text: 'SELECT partition, "offset"::float8 AS place FROM ledger.every_receipt WHERE command_id = $1',
         values: [commandId],
       });
-      const [at] = rows;
       if (at === undefined) throw new RecoveryError('REPLAY_UNKNOWN_COMMAND', { context: { commandId } });
       const start = starts.get(at.partition);
       if (start === undefined || at.place < start) {

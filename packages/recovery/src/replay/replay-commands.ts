@@ -43,11 +43,11 @@ export type ReplayOptions = ReplaySource & {
  * @throws {DatabaseError} @throws {MessagingError}
  */
 export async function replayCommands(options: ReplayOptions): Promise<ReplayResult> {
-  const { session, topic, actor, why } = options;
+  const { ask, topic, actor, why } = options;
   const plan = options.plan ?? (await makePlan(options));
   await options.onPlan(plan);
   const { partitions } = plan;
-  await session.query({
+  await ask({
     text: 'SELECT ledger.replay_partitions($1, $2, $3, $4, $5)',
     values: [topic, partitions.map(({ partition }) => partition), partitions.map(({ from }) => from), actor, why],
   });
@@ -61,10 +61,10 @@ async function makePlan(options: ReplayOptions): Promise<ReplayPlan> {
 }
 
 async function follow(options: ReplayOptions, partitions: readonly ReplayedPartition[]): Promise<void> {
-  const { session, admin, topic, signal, onProgress } = options;
+  const { ask, admin, topic, signal, onProgress } = options;
   const total = sum(partitions, ({ from, to }) => to - from);
   for (let round = 0; ; round += 1) {
-    const { rows } = await session.query<{ partition: number; next: number }>({
+    const rows = await ask<{ partition: number; next: number }>({
       text: `SELECT partition, next_offset::float8 AS next FROM ledger.partitions WHERE topic = $1`,
       values: [topic],
     });
@@ -87,9 +87,9 @@ async function follow(options: ReplayOptions, partitions: readonly ReplayedParti
 
 /** New outcomes are those of events that came since, but of records that were parked, which an operator may have released. */
 async function resultOf(options: ReplayOptions, plan: ReplayPlan): Promise<ReplayResult> {
-  const { session, topic } = options;
+  const { ask, topic } = options;
   const { partitions } = plan;
-  const { rows } = await session.query<{ applied: number; rejected: number }>({
+  const [count] = await ask<{ applied: number; rejected: number }>({
     text: `SELECT count(*) FILTER (WHERE r.outcome = 'applied')::float8 AS applied,
                   count(*) FILTER (WHERE r.outcome = 'rejected')::float8 AS rejected
            FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[]) AS w (partition, from_offset, to_offset, event_seq)
@@ -100,7 +100,7 @@ async function resultOf(options: ReplayOptions, plan: ReplayPlan): Promise<Repla
                              WHERE k.topic = $1 AND k.partition = r.partition AND k."offset" = r."offset")`,
     values: [topic, ...columnsOf(partitions), partitions.map(({ eventSeq }) => eventSeq)],
   });
-  const { applied = 0, rejected = 0 } = rows[0] ?? {};
+  const { applied = 0, rejected = 0 } = count ?? {};
   const aside = await countAside(options, partitions);
   const conflicts = Math.max(0, aside.conflicts - plan.conflicts);
   const parked = Math.max(0, aside.parked - plan.parked);
@@ -110,18 +110,18 @@ async function resultOf(options: ReplayOptions, plan: ReplayPlan): Promise<Repla
 
 /** Outcomes of the stretch that are no events. */
 async function countAside(
-  { session, topic }: ReplaySource,
+  { ask, topic }: ReplaySource,
   partitions: readonly ReplayedPartition[],
 ): Promise<{ readonly conflicts: number; readonly parked: number }> {
   const count = (table: 'conflicts' | 'parked') =>
     `(SELECT count(*)::float8 FROM unnest($2::int[], $3::bigint[], $4::bigint[]) AS w (partition, from_offset, to_offset)
       JOIN ledger.${table} AS a ON a.topic = $1 AND a.partition = w.partition
         AND a."offset" >= w.from_offset AND a."offset" < w.to_offset) AS ${table}`;
-  const { rows } = await session.query<{ conflicts: number; parked: number }>({
+  const [counts] = await ask<{ conflicts: number; parked: number }>({
     text: `SELECT ${count('conflicts')}, ${count('parked')}`,
     values: [topic, ...columnsOf(partitions)],
   });
-  return rows[0] ?? { conflicts: 0, parked: 0 };
+  return counts ?? { conflicts: 0, parked: 0 };
 }
 
 function columnsOf(partitions: readonly ReplayedPartition[]): readonly (readonly number[])[] {

@@ -16,8 +16,8 @@ export type ArchiveOptions = ReplaySource & {
  * @returns how many receipts moved @throws {DatabaseError} @throws {MessagingError}
  */
 export async function archiveReceipts(options: ArchiveOptions): Promise<number> {
-  const { session, admin, topic, signal, batchEvents = BATCH_EVENTS, onMoved } = options;
-  const { rows: known } = await session.query<{ partition: number }>({
+  const { ask, admin, topic, signal, batchEvents = BATCH_EVENTS, onMoved } = options;
+  const known = await ask<{ partition: number }>({
     text: 'SELECT partition FROM ledger.partitions WHERE topic = $1',
     values: [topic],
   });
@@ -26,13 +26,13 @@ export async function archiveReceipts(options: ArchiveOptions): Promise<number> 
     if (start === 0 || !known.some((row) => row.partition === partition)) continue;
     for (let isDone = false; !isDone; ) {
       signal.throwIfAborted();
-      const { rows } = await session.query<{ moved: number; done: boolean }>({
+      const [step] = await ask<{ moved: number; done: boolean }>({
         name: 'archive_receipts',
         text: 'SELECT moved::float8 AS moved, done FROM ledger.archive_receipts($1, $2, $3, $4)',
         values: [topic, partition, start, batchEvents],
       });
-      moved += rows[0]?.moved ?? 0;
-      isDone = rows[0]?.done ?? true;
+      moved += step?.moved ?? 0;
+      isDone = step?.done ?? true;
       await onMoved(moved);
     }
   }

@@ -1,4 +1,4 @@
-import type { Session } from '@tradestream/database';
+import type { Ask } from '../ask.ts';
 
 const BATCH_RECEIPTS = 5_000;
 
@@ -9,7 +9,7 @@ const BATCH_RECEIPTS = 5_000;
  * @returns how many were forgotten @throws {DatabaseError}
  */
 export async function forgetReceipts(options: {
-  readonly session: Session;
+  readonly ask: Ask;
   readonly topic: string;
   readonly beforeMs: number;
   readonly actor: string;
@@ -17,15 +17,15 @@ export async function forgetReceipts(options: {
   readonly signal: AbortSignal;
   readonly onForgotten: (count: number) => Promise<void>;
 }): Promise<number> {
-  const { session, topic, beforeMs, actor, why, signal, onForgotten } = options;
+  const { ask, topic, beforeMs, actor, why, signal, onForgotten } = options;
   let forgotten = 0;
   for (;;) {
     signal.throwIfAborted();
-    const { rows } = await session.query<{ count: number }>({
+    const [step] = await ask<{ count: number }>({
       text: 'SELECT ledger.forget_receipts($1, $2, $3, $4, $5)::float8 AS count',
       values: [topic, new Date(beforeMs), BATCH_RECEIPTS, actor, why],
     });
-    const count = rows[0]?.count ?? 0;
+    const count = step?.count ?? 0;
     forgotten += count;
     await onForgotten(forgotten);
     if (count < BATCH_RECEIPTS) return forgotten;

@@ -1,27 +1,6 @@
 import type { Statement } from '@tradestream/database';
 
-/** How far each partition's archive is, about how many receipts it holds, and which snapshots there are. */
-export type RetentionStatus = {
-  readonly partitions: readonly {
-    readonly partition: number;
-    readonly nextOffset: number;
-    readonly eventSeq: number;
-    readonly archivedSeq: number;
-    readonly forgottenBefore: string | null;
-  }[];
-  /** As the statistics of the tables say. */
-  readonly archivedReceipts: number;
-  readonly receipts: number;
-  readonly snapshots: readonly {
-    readonly id: number;
-    readonly batch: number;
-    readonly balances: number;
-    readonly orders: number;
-    readonly takenAt: string;
-  }[];
-};
-
-/** One row, `status`, of the shape above. */
+/** One row, `status`, of the shape of `RetentionAnswer`: counts of receipts are those of the statistics. */
 export function retentionStatus(topic: string): Statement {
   return {
     text: `SELECT jsonb_build_object(

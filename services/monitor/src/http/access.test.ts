@@ -48,6 +48,12 @@ const MATRIX: Readonly<Record<string, Role>> = {
   'POST /v1/deadletters/discard': 'operator',
   'POST /v1/deadletters/edit': 'operator',
   'GET /v1/audit': 'reader',
+  'POST /v1/replay/commands': 'operator',
+  'GET /v1/replay/commands/:id/differences': 'reader',
+  'GET /v1/retention': 'reader',
+  'POST /v1/retention/run': 'operator',
+  'POST /v1/retention/forget': 'admin',
+  'POST /v1/snapshots': 'operator',
 };
 const REFUSED = new Set([401, 403]);
 
@@ -80,6 +86,7 @@ function serverOn(host: string): { readonly app: FastifyInstance; readonly route
     jobs: { submit: unknown, cancel: unknown, resume: unknown },
     deadLetters: new DeadLetterStore(nowhere, 'trade-commands'),
     schemas: { register: unknown },
+    admin: { ranges: unknown, offsetsAt: unknown },
     operator: nowhere,
     book: new JobBook(nowhere, 1_000),
     topics: topicsWithPrefix(''),

@@ -7,10 +7,13 @@ export const JOB_KINDS = [
   'discard',
   'edit',
   'replay-commands',
+  'dry-run-commands',
   'replay-projection',
   'rebuild-projection',
   'verify-projection',
   'retention',
+  'forget-receipts',
+  'snapshot',
   'reconciliation',
 ] as const;
 export type JobKindName = (typeof JOB_KINDS)[number];

@@ -1,4 +1,4 @@
-import { type JobTimer, openMemoryJobTimer, openRedisJobTimer } from '@tradestream/messaging';
+import { type JobTimer, type LogAdmin, openMemoryJobTimer, openRedisJobTimer } from '@tradestream/messaging';
 import type { Logger, Scope, ServiceContext } from '@tradestream/runtime';
 import { type MonitorConfig, nodesOf } from '../config.ts';
 import type { NodeLinks } from '../sources/node-links.ts';
@@ -15,13 +15,14 @@ export type JobsParts = {
   readonly config: MonitorConfig;
   readonly links: NodeLinks;
   readonly watch: Watch;
+  readonly admin: LogAdmin;
   readonly scope: Scope;
   readonly context: ServiceContext;
 };
 
 /** The jobs of this process, on the primary as the watch knows it. */
 export async function openJobs(parts: JobsParts): Promise<{ readonly jobs: Jobs; readonly book: JobBook }> {
-  const { config, links, watch, scope, context } = parts;
+  const { config, links, watch, admin, scope, context } = parts;
   const { log, readiness } = context;
   const primaryName = () => watch.replication.primaryName ?? 'primary';
   const leaseMs = config.TRADESTREAM_MONITOR_JOB_LEASE_MS;
@@ -29,6 +30,7 @@ export async function openJobs(parts: JobsParts): Promise<{ readonly jobs: Jobs;
   const kinds = allKinds({
     config,
     topics: watch.topics,
+    admin,
     link: () => links.operator(primaryName()),
     primaryUrl: () => nodesOf(config).find(({ name }) => name === primaryName())?.url ?? '',
     log,

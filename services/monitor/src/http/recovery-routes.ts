@@ -1,0 +1,115 @@
+import type { DifferenceAnswer, JobAnswer, RetentionAnswer } from '@tradestream/contracts';
+import type { LogAdmin } from '@tradestream/messaging';
+import {
+  type Ask,
+  chooseOffsets,
+  DIFFERENCE_KINDS,
+  differencesOf,
+  RecoveryError,
+  retentionStatus,
+} from '@tradestream/recovery';
+import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
+import { MonitorError } from '../errors.ts';
+import type { JobKindName, JsonObject } from '../jobs/job-kind.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import { ORIGIN_FIELDS, originOf } from '../recovery/recovery-parameters.ts';
+import type { NodeLink } from '../sources/node-link.ts';
+import { actorOf } from './access.ts';
+import { answering, isRecord, isUuid, limitOf, refused, requireKnown, timeOf, whyOf } from './parameters.ts';
+
+export type RecoveryRoutesOptions = {
+  readonly jobs: Pick<Jobs, 'submit'>;
+  readonly operator: () => NodeLink | null;
+  readonly admin: Pick<LogAdmin, 'ranges' | 'offsetsAt'>;
+  readonly topics: { readonly commands: string };
+};
+
+type ById = { Params: { id: string }; Querystring: Record<string, unknown> };
+
+const READER = { config: { role: 'reader' } } as const;
+const OPERATOR = { config: { role: 'operator' } } as const;
+const ADMIN = { config: { role: 'admin' } } as const;
+const RISK = 'old commands can be applied again';
+
+/** Replay, dry runs, retention and snapshots: each a job. Forgetting is for an admin who says what it means. */
+export function addRecoveryRoutes(app: FastifyInstance, options: RecoveryRoutesOptions): void {
+  const { operator, topics } = options;
+  app.post('/v1/replay/commands', OPERATOR, async (request) => await replay(options, request));
+  app.get<ById>('/v1/replay/commands/:id/differences', READER, async ({ params, query }) => {
+    requireKnown(query, ['kind', 'limit', 'cursor']);
+    const kind = DIFFERENCE_KINDS.find((each) => each === (query['kind'] ?? 'balance'));
+    if (kind === undefined) throw refused('kind', `one of ${DIFFERENCE_KINDS.join(', ')}`);
+    if (!isUuid(params.id)) throw refused('id', 'the id of a dry run is a UUID');
+    const limit = limitOf(query['limit']);
+    const { cursor = '' } = query;
+    if (typeof cursor !== 'string') throw refused('cursor', 'the nextCursor of the page before');
+    const page = differencesOf({ run: params.id, kind, after: cursor, limit: limit + 1 });
+    const rows = await answering(async () => await ask(operator)<DifferenceAnswer>(page));
+    const items = rows.slice(0, limit);
+    return { items, nextCursor: rows.length > limit ? (items.at(-1)?.key ?? null) : null };
+  });
+  app.get('/v1/retention', READER, async () => {
+    const [row] = await answering(
+      async () => await ask(operator)<{ readonly status: RetentionAnswer }>(retentionStatus(topics.commands)),
+    );
+    return row?.status;
+  });
+  app.post('/v1/retention/run', OPERATOR, async (request) => await submit(options, request, 'retention', {}));
+  app.post('/v1/retention/forget', ADMIN, async (request) => {
+    const { before, accept } = bodyOf(request, ['before', 'accept']);
+    if (accept !== RISK) throw refused('accept', `the words "${RISK}"`);
+    const parameters = { before: new Date(timeOf('before', before)).toISOString() };
+    return await submit(options, request, 'forget-receipts', parameters);
+  });
+  app.post('/v1/snapshots', OPERATOR, async (request) => await submit(options, request, 'snapshot', {}));
+}
+
+/** What would be read again is counted at the door, where an origin that is not there is refused. */
+async function replay(options: RecoveryRoutesOptions, request: FastifyRequest): Promise<JobAnswer> {
+  const { admin, topics, operator } = options;
+  const { dryRun = true, ...given } = bodyOf(request, [...ORIGIN_FIELDS, 'dryRun']);
+  if (typeof dryRun !== 'boolean') throw refused('dryRun', 'true or false');
+  const origin = originOf(given, dryRun);
+  if (dryRun) return await submit(options, request, 'dry-run-commands', { origin });
+  if ('batch' in origin) throw refused('fromBatch', 'for dry runs only');
+  const source = { ask: ask(operator), admin, topic: topics.commands };
+  const partitions = await answering(async () => await refusing(async () => await chooseOffsets(source, origin)));
+  const count = partitions.reduce((sum, { from, to }) => sum + to - from, 0);
+  if (count === 0) return { jobId: null, count };
+  return { ...(await submit(options, request, 'replay-commands', { wanted: origin })), count };
+}
+
+async function submit(
+  { jobs }: RecoveryRoutesOptions,
+  request: FastifyRequest,
+  kind: JobKindName,
+  parameters: JsonObject,
+): Promise<JobAnswer> {
+  const why = whyOf(isRecord(request.body) ? request.body['why'] : undefined);
+  return await answering(async () => {
+    return { jobId: await jobs.submit({ kind, parameters, actor: actorOf(request), why }), count: 0 };
+  });
+}
+
+function bodyOf(request: FastifyRequest, known: readonly string[]): Readonly<Record<string, unknown>> {
+  const { why: _, ...body } = isRecord(request.body) ? request.body : {};
+  requireKnown(body, known);
+  return body;
+}
+
+function ask(operator: RecoveryRoutesOptions['operator']): Ask {
+  return async (statement) => {
+    const link = operator();
+    if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
+    return await link.query(statement);
+  };
+}
+
+async function refusing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof RecoveryError)) throw error;
+    throw new HttpProblem({ status: 409, code: error.code, title: error.message, cause: error });
+  }
+}

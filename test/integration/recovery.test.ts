@@ -1,0 +1,386 @@
+import { execFile } from 'node:child_process';
+import { newCommandId } from '@tradestream/contracts';
+import type { Session } from '@tradestream/database';
+import {
+  archiveReceipts,
+  askOf,
+  type DryRunOrigin,
+  differencesOf,
+  dryRunCommands,
+  forgetReceipts,
+  openRecoverySession,
+  replayCommands,
+  takeSnapshot,
+} from '@tradestream/recovery';
+import { decide, parseAmount, type TradeCommand } from '@tradestream/trading';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
+import { eventually } from '../support/eventually.ts';
+import type { LedgerWorld, Sent } from '../support/ledger-world.ts';
+import { MONITOR_TOKENS } from '../support/monitor-process.ts';
+import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
+import { verifyWorld } from '../support/verify-world.ts';
+
+const PATIENCE_MS = 60_000;
+const OLD = 500;
+const PAIRS = 10;
+/** Pairs whose trades have a cost of more than 18 decimals: rounding matters to them alone. */
+const ROUNDED = 3;
+const TRADES = 1_000;
+const SYMBOL = 'AAA-USD';
+
+let world: LedgerWorld;
+/** As the monitor's role: what it may not do, no job can. */
+let session: Session;
+const signal = new AbortController().signal;
+
+beforeAll(async () => {
+  world = await openMonitorWorld(inject('endpoints'), 'recovery', 2);
+  session = await openRecoverySession(world.database.serviceUrls.monitor, signal);
+  world.startWorker();
+  await apply(
+    numbers(OLD).map((n) => sent({ type: 'DepositFunds', userId: `old-${n}`, asset: 'USD', amount: amount('1') })),
+  );
+});
+afterAll(async () => {
+  await session.close();
+  await world[Symbol.asyncDispose]();
+});
+
+test('records read again change nothing, whoever dies on the way; those that never had an outcome get it and are counted', async () => {
+  const before = await fingerprint();
+  await world.stopWorkers();
+  const ended = { worker: null as ReturnType<LedgerWorld['startWorker']> | null };
+  const all = await replay({ kind: 'offset', offset: 0 }, async (done, total) => {
+    if (ended.worker === null) {
+      ended.worker = world.startWorker({
+        TRADESTREAM_WORKER_BATCH_COMMANDS_MAX: '1',
+        TRADESTREAM_WORKER_SESSION_TIMEOUT_MS: '6000',
+      });
+    } else if (done > 0 && done < total && ended.worker.signalCode === null) {
+      ended.worker.kill('SIGKILL');
+      world.startWorker();
+    }
+  });
+  expect(ended.worker?.signalCode).toBe('SIGKILL');
+  expect(all).toMatchObject({ records: OLD, new: 0 });
+  expect(await fingerprint()).toEqual(before);
+
+  await world.stopWorkers();
+  const lost = numbers(3).map((n) =>
+    sent({ type: 'DepositFunds', userId: `lost-${n}`, asset: 'USD', amount: amount('1') }),
+  );
+  const sentAtMs = Date.now();
+  await world.send(lost);
+  await skipToEnd();
+  world.startWorker();
+  const found = await replay({ kind: 'time', timeMs: sentAtMs });
+  expect(found).toMatchObject({ records: 3, new: 3, applied: 3, rejected: 0, parked: 0, conflicts: 0 });
+  const again = await replay({ kind: 'command', commandId: lost[0]?.commandId ?? '' });
+  expect(again.records).toBeGreaterThan(0);
+  expect(again.new).toBe(0);
+  await expect(replay({ kind: 'command', commandId: newCommandId() })).rejects.toMatchObject({
+    code: 'REPLAY_UNKNOWN_COMMAND',
+  });
+  const audit = await world.rows(`SELECT DISTINCT actor, why FROM ledger.audit WHERE action = 'REWIND_PARTITION'`);
+  expect(audit).toEqual([{ actor: 'ada', why: 'a drill' }]);
+});
+
+test('a command whose record has expired and whose receipt is archived is still known, until it is forgotten on purpose', async () => {
+  const deposit = sent({ type: 'DepositFunds', userId: 'kept', asset: 'USD', amount: amount('5') });
+  await apply([deposit]);
+  const first = await receiptOf(deposit);
+  await loseLog();
+  const moved = await archiveReceipts({ ...source(), signal, batchEvents: 50, onMoved: async () => undefined });
+  expect(await hotReceipts()).toBe(0);
+  expect(moved).toBe(OLD + 4);
+
+  const other = { ...deposit, command: { ...deposit.command, amount: amount('6') } as TradeCommand };
+  await apply([deposit, other]);
+  expect(await balanceOf('kept')).toBe('5');
+  expect(await receiptOf(deposit)).toEqual({ ...first, conflicts: [expect.anything()], token: expect.anything() });
+  expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+
+  await forgetReceipts({
+    ...source(),
+    beforeMs: Date.now() + 1,
+    actor: 'ada',
+    why: 'the law wants it',
+    signal,
+    onForgotten: async () => undefined,
+  });
+  // A worker may know it still, for a while.
+  await world.stopWorkers();
+  world.startWorker();
+  await apply([deposit]);
+  expect(await balanceOf('kept')).toBe('10');
+  expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+  expect(await world.rows(`SELECT actor, why FROM ledger.audit WHERE action = 'FORGET_RECEIPTS'`)).toEqual([
+    { actor: 'ada', why: 'the law wants it' },
+  ]);
+});
+
+test('a dry run lists exactly the accounts and sums that a mended rounding changes, and leaves the ledger alone', async () => {
+  await world.stopWorkers();
+  world.startWorker({ NODE_OPTIONS: '--import ./test/support/plant-rounding.ts' });
+  await apply(numbers(PAIRS).flatMap(fundsOf));
+  await apply(numbers(PAIRS).flatMap(ordersOf));
+  const snapshot = await takeSnapshot(session, {
+    topic: world.topics.commands,
+    actor: 'ada',
+    why: 'before the trades',
+    keep: 1,
+  });
+  const trades = numbers(TRADES).map(tradeOf);
+  await apply(trades);
+  const before = await fingerprint();
+
+  const first = { origin: { kind: 'command', commandId: trades[0]?.commandId ?? '' }, partitions: null } as const;
+  const run = newCommandId();
+  const result = await dryRun(run, first);
+  expect(result).toMatchObject({ base: { snapshot: snapshot.id }, decided: TRADES });
+  const affected = TRADES / PAIRS;
+  expect(result.differences).toEqual({ events: ROUNDED * affected, orders: 0, balances: 2 * ROUNDED });
+  expect(result.assets).toEqual([{ asset: 'USD', accounts: 2 * ROUNDED, available: '0', held: '0' }]);
+  const { rows } = await session.query<{ key: string; told: Funds; again: Funds }>(
+    differencesOf({ run, kind: 'balance', after: '', limit: 100 }),
+  );
+  const sums = rows.map(({ key, told, again }) => [
+    key,
+    units(again.available) - units(told.available),
+    again.held === told.held,
+  ]);
+  expect(sums).toEqual([
+    ...numbers(ROUNDED).map((n) => [`USD buyer-${n}`, BigInt(affected), true]),
+    ...numbers(ROUNDED).map((n) => [`USD seller-${n}`, -BigInt(affected), true]),
+  ]);
+
+  const whole = await dryRun(newCommandId(), { batch: 0 });
+  expect(whole).toMatchObject({ base: 'beginning', folded: 0, differences: result.differences, assets: result.assets });
+  const asApplied = await dryRun(newCommandId(), first, roundUp);
+  expect(asApplied.differences).toEqual({ events: 0, orders: 0, balances: 0 });
+  expect(await fingerprint()).toEqual(before);
+});
+
+test('a dry run of a rule that refuses an order follows all that it would have led to', async () => {
+  const run = newCommandId();
+  const refusing: typeof decide = (command, state) =>
+    command.type === 'PlaceOrder' && command.orderId === 'buy-9'
+      ? { accepted: false, reason: 'INVALID_AMOUNT' }
+      : roundUp(command, state);
+  const result = await dryRun(run, { batch: 0 }, refusing);
+  const affected = TRADES / PAIRS;
+  // The order and its trades; both orders; both users in both assets, but for the quote that the buyer holds no more.
+  expect(result.differences).toEqual({ events: 1 + affected, orders: 2, balances: 4 });
+  const { rows } = await session.query(differencesOf({ run, kind: 'order', after: '', limit: 100 }));
+  expect(rows).toMatchObject([
+    { key: 'buy-9', again: null },
+    { key: 'sell-9', again: { filled: '0', status: 'open' } },
+  ]);
+});
+
+test('an operator asks for all of it on the command line; the jobs have an audit', async () => {
+  await using monitor = await monitorOf(world);
+  const cli = (...args: readonly string[]) => run(monitor.url, [...args, '-o', 'json']);
+  const dry = await cli('replay', 'commands', '--from-batch', '0');
+  expect(dry.exitCode).toBe(0);
+  const { jobId, ...found } = JSON.parse(dry.out) as { readonly jobId: string };
+  expect(found).toMatchObject({ base: 'beginning', differences: { balances: 2 * ROUNDED } });
+  const listed = await cli('replay', 'differences', jobId);
+  expect(listed.out.trim().split('\n')).toHaveLength(2 * ROUNDED);
+
+  const before = await fingerprint();
+  const done = await cli('replay', 'commands', '--from-offset', '0', '--yes', '--why', 'a drill by hand');
+  expect(JSON.parse(done.out)).toMatchObject({ new: 0, records: expect.any(Number) });
+  expect(await fingerprint()).toEqual(before);
+  expect(await cli('replay', 'commands', '--from-command', newCommandId(), '--yes')).toMatchObject({ exitCode: 1 });
+
+  expect(JSON.parse((await cli('retention', 'snapshot')).out)).toMatchObject({ orders: 2 * PAIRS });
+  await loseLog();
+  const moved = await hotReceipts();
+  expect(moved).toBeGreaterThan(TRADES);
+  expect(JSON.parse((await cli('retention', 'run')).out)).toMatchObject({ moved });
+  const forget = ['retention', 'forget', '--before', '2000-01-01T00:00:00Z'];
+  expect(await cli(...forget)).toMatchObject({ exitCode: 2, err: expect.stringContaining('applied again') });
+  const accepted = '--yes-i-accept-that-old-commands-can-be-applied-again';
+  expect(JSON.parse((await cli(...forget, accepted)).out)).toMatchObject({ forgotten: 0 });
+  expect(JSON.parse((await cli('retention', 'status')).out)).toMatchObject({ snapshots: [{ orders: 2 * PAIRS }, {}] });
+  const audit = await world.rows<{ action: string }>(
+    `SELECT DISTINCT action FROM ledger.audit WHERE details ? 'jobId' ORDER BY 1`,
+  );
+  expect(audit.map(({ action }) => action)).toEqual([
+    'dry-run-commands',
+    'forget-receipts',
+    'replay-commands',
+    'retention',
+    'snapshot',
+  ]);
+});
+
+type Funds = { readonly available: string; readonly held: string };
+
+/** The planted rule. */
+const roundUp: typeof decide = (command, state) => {
+  const decision = decide(command, state);
+  if (!decision.accepted || decision.event.type !== 'TradeExecuted' || command.type !== 'ExecuteTrade') return decision;
+  const { event } = decision;
+  const more = (command.price * command.quantity) % 10n ** 18n === 0n ? 0n : 1n;
+  const [buyerQuote, buyerBase, sellerBase, sellerQuote] = event.balances;
+  if (buyerQuote === undefined || buyerBase === undefined || sellerBase === undefined || sellerQuote === undefined)
+    throw new Error('a trade moves four balances');
+  const balances = [
+    { ...buyerQuote, available: buyerQuote.available - more },
+    buyerBase,
+    sellerBase,
+    { ...sellerQuote, available: sellerQuote.available + more },
+  ];
+  return { accepted: true, event: { ...event, cost: event.cost + more, balances } };
+};
+
+function source() {
+  return { ask: askOf(session), admin: world.admin, topic: world.topics.commands };
+}
+
+async function replay(
+  origin: Parameters<typeof replayCommands>[0]['wanted']['origin'],
+  onProgress: (done: number, total: number) => Promise<void> = async () => undefined,
+) {
+  return await replayCommands({
+    ...source(),
+    wanted: { origin, partitions: null },
+    actor: 'ada',
+    why: 'a drill',
+    signal,
+    plan: null,
+    onPlan: async () => undefined,
+    onProgress,
+  });
+}
+
+async function dryRun(run: string, origin: DryRunOrigin, rules = decide) {
+  const { topic } = source();
+  return await dryRunCommands({
+    session,
+    run,
+    topic,
+    origin,
+    decide: rules,
+    signal,
+    onProgress: async () => undefined,
+  });
+}
+
+function run(url: string, args: readonly string[]) {
+  return new Promise<{ readonly exitCode: number; readonly out: string; readonly err: string }>((resolve) => {
+    const env = {
+      PATH: process.env['PATH'],
+      TRADESTREAM_MONITOR_URL: url,
+      TRADESTREAM_TOKEN: MONITOR_TOKENS.admin,
+    };
+    execFile(process.execPath, ['packages/cli/src/main.ts', ...args], { env }, (error, out, err) => {
+      resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, out, err });
+    });
+  });
+}
+
+async function apply(commands: readonly Sent[]): Promise<void> {
+  await world.send(commands);
+  await world.applied(PATIENCE_MS);
+}
+
+/** What a replay or a dry run must leave as it is. */
+async function fingerprint() {
+  const digest = (table: string, row: string, order: string) =>
+    `(SELECT md5(string_agg(${row}, ',' ORDER BY ${order})) FROM ledger.${table} AS t) AS ${table}`;
+  return await world.rows(
+    `SELECT ${digest('receipts', 't::text', 'command_id')}, ${digest('events', 't::text', 'partition, seq')},
+            ${digest('balances', 't::text', 'user_id, asset')}, ${digest('orders', 't::text', 'order_id')},
+            ${digest('partitions', 'next_offset::text || event_seq', 'partition')}`,
+  );
+}
+
+/** As if a worker had taken them and lost them. */
+async function skipToEnd(): Promise<void> {
+  for (const { partition, end } of await world.admin.ranges(world.topics.commands)) {
+    await world.rows(
+      'UPDATE ledger.partitions SET next_offset = $3, last_hash = NULL WHERE topic = $1 AND partition = $2',
+      [world.topics.commands, partition, end],
+    );
+  }
+}
+
+async function loseLog(): Promise<void> {
+  const ranges = await world.admin.ranges(world.topics.commands);
+  const ends = new Map(ranges.map(({ partition, end }) => [partition, end]));
+  await world.admin.deleteRecords(world.topics.commands, ends);
+  await eventually(
+    async () => (await world.admin.ranges(world.topics.commands)).every(({ start, end }) => start === end),
+    { withinMs: PATIENCE_MS },
+  );
+}
+
+async function hotReceipts(): Promise<number> {
+  const [row] = await world.rows<{ count: number }>('SELECT count(*)::int AS count FROM ledger.receipts');
+  return row?.count ?? 0;
+}
+
+async function receiptOf({ commandId }: Sent) {
+  const store = new ReceiptStore(async (statement) => (await world.session.query<never>(statement)).rows, '');
+  return (await store.loadReceipt(commandId))?.answer;
+}
+
+async function balanceOf(userId: string): Promise<string | undefined> {
+  const rows = await world.rows<{ available: string }>(
+    `SELECT trim_scale(available)::text AS available FROM ledger.balances WHERE user_id = $1 AND asset = 'USD'`,
+    [userId],
+  );
+  return rows[0]?.available;
+}
+
+function fundsOf(n: number): readonly Sent[] {
+  return [
+    sent({ type: 'DepositFunds', userId: `buyer-${n}`, asset: 'USD', amount: amount('1000') }),
+    sent({ type: 'DepositFunds', userId: `seller-${n}`, asset: 'AAA', amount: amount('1000') }),
+  ];
+}
+
+function ordersOf(n: number): readonly Sent[] {
+  const order = { type: 'PlaceOrder', symbol: SYMBOL, quantity: amount('100') } as const;
+  return [
+    sent({ ...order, orderId: `buy-${n}`, userId: `buyer-${n}`, side: 'buy', price: amount('2') }),
+    sent({ ...order, orderId: `sell-${n}`, userId: `seller-${n}`, side: 'sell', price: amount('1') }),
+  ];
+}
+
+function tradeOf(n: number): Sent {
+  const pair = n % PAIRS;
+  const price = amount(pair < ROUNDED ? '1.333333333333333333' : '1.25');
+  return sent({
+    type: 'ExecuteTrade',
+    tradeId: `t-${n}`,
+    symbol: SYMBOL,
+    buyOrderId: `buy-${pair}`,
+    sellOrderId: `sell-${pair}`,
+    price,
+    quantity: amount('0.5'),
+    executedAt: 1_700_000_000_000_000 + n,
+  });
+}
+
+function sent(command: TradeCommand): Sent {
+  return { commandId: newCommandId(), command };
+}
+
+function amount(text: string): bigint {
+  const parsed = parseAmount(text);
+  if (parsed === null) throw new Error(`${text} is no amount`);
+  return parsed;
+}
+
+function units(text: string): bigint {
+  return amount(text);
+}
+
+function numbers(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, n) => n);
+}
