@@ -33,6 +33,8 @@ export type LogLine = {
   readonly level: string;
   readonly url?: string;
   readonly partitions?: readonly { readonly partition: number; readonly nextOffset: number }[];
+  readonly before?: number;
+  readonly now?: number;
   readonly error?: { readonly code?: string };
 };
 

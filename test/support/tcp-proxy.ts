@@ -3,13 +3,15 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 /** What the proxy does with bytes: lets them through, drops them without a word, or refuses connections. */
 export type ProxyMode = 'pass' | 'drop' | 'refuse';
 
-type Pair = { readonly client: Socket; readonly server: Socket };
+/** `greeting` is a client's first write, in which PostgreSQL's say their name. */
+export type ProxyConnection = { readonly greeting: Buffer };
+type Pair = { readonly client: Socket; readonly server: Socket; connection: ProxyConnection | null };
 
 /**
  * Called with the bytes of one write of a client, before they are passed on. `cut-before` ends both
  * sides and the bytes never arrive; `cut-after` passes them on and ends the client's side before any answer.
  */
-export type ProxyRule = (bytes: Buffer) => 'pass' | 'cut-before' | 'cut-after';
+export type ProxyRule = (bytes: Buffer, connection: ProxyConnection) => 'pass' | 'cut-before' | 'cut-after';
 
 type Target = { readonly host: string; readonly port: number };
 
@@ -90,7 +92,7 @@ export class TcpProxy implements AsyncDisposable {
       return;
     }
     const server = connect(this.target.port, this.target.host);
-    const pair = { client, server };
+    const pair: Pair = { client, server, connection: null };
     this.#pairs.add(pair);
     const toServer = new LateWriter((bytes) => this.#fromClient(pair, bytes));
     const toClient = new LateWriter((bytes) => {
@@ -118,7 +120,8 @@ export class TcpProxy implements AsyncDisposable {
       this.#dropped += 1;
       return;
     }
-    switch (this.rule(bytes)) {
+    pair.connection ??= { greeting: bytes };
+    switch (this.rule(bytes, pair.connection)) {
       case 'pass':
         pair.server.write(bytes);
         return;
