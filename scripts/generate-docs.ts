@@ -5,7 +5,7 @@ import { CONTRACT_ERRORS } from '@tradestream/contracts';
 import { DATABASE_ERROR_TABLE } from '@tradestream/database';
 import { GATEWAY_SPEC } from '@tradestream/gateway';
 import { MESSAGING_ERRORS } from '@tradestream/messaging';
-import { MONITOR_ERRORS, MONITOR_SPEC } from '@tradestream/monitor';
+import { grafanaDashboard, MONITOR_ERRORS, MONITOR_SPEC, prometheusRules, RULES } from '@tradestream/monitor';
 import { PROJECTOR_ERRORS, PROJECTOR_SPEC } from '@tradestream/projector';
 import { RECOVERY_ERRORS } from '@tradestream/recovery';
 import { type ConfigSpec, describeConfig, type ErrorTable, RUNTIME_ERRORS } from '@tradestream/runtime';
@@ -15,7 +15,7 @@ import { WORKER_ERRORS, WORKER_SPEC } from '@tradestream/worker';
 import { metricsPage } from './metrics-page.ts';
 
 /*
- * Makes docs/configuration.md, docs/errors.md and docs/metrics.md from the code that they describe.
+ * Makes docs/configuration.md, docs/errors.md, docs/metrics.md and docs/monitoring from the code that they describe.
  * `node scripts/generate-docs.ts` writes; with `--check` it only says what is stale.
  */
 
@@ -44,6 +44,8 @@ const pages: Readonly<Record<string, string>> = {
   'docs/configuration.md': configurationPage(),
   'docs/errors.md': errorsPage(),
   'docs/metrics.md': metricsPage(ROOT, NOTE),
+  'docs/monitoring/prometheus-rules.yml': prometheusRules(RULES),
+  'docs/monitoring/grafana-dashboard.json': `${JSON.stringify(grafanaDashboard(), null, 2)}\n`,
 };
 const stale = Object.entries(pages).filter(([path, text]) => read(path) !== text);
 if (process.argv.includes('--check')) {

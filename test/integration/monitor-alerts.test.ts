@@ -22,24 +22,54 @@ type Item = {
 let world: LedgerWorld;
 let monitor: MonitorProcess;
 const receiver = new AlertReceiver();
+const other = new AlertReceiver();
+const alertmanager = new AlertReceiver();
+
+const receivers = [receiver, other, alertmanager];
 
 const settings = () => ({
-  TRADESTREAM_MONITOR_WEBHOOK_URL: receiver.url,
+  TRADESTREAM_MONITOR_WEBHOOK_URL: [receiver.url, other.url].join(','),
   TRADESTREAM_MONITOR_WEBHOOK_KEY: KEY,
-  TRADESTREAM_MONITOR_RECEIVERS_ALLOWED: receiver.allowed,
+  TRADESTREAM_MONITOR_ALERTMANAGER_URL: alertmanager.origin,
+  TRADESTREAM_MONITOR_RECEIVERS_ALLOWED: receivers.map(({ allowed }) => allowed).join(','),
 });
 
 beforeAll(async () => {
-  await receiver.start();
+  await Promise.all(receivers.map((each) => each.start()));
   world = await openMonitorWorld(inject('endpoints'), 'monitor-alerts', 1);
+  await world.rows(
+    `INSERT INTO monitor.series (metric, labels) VALUES ('tradestream_parked_records', '{}'), ('gone', '{}')`,
+  );
+  await world.rows(
+    `INSERT INTO monitor.points (at, series_id, step, highest, mean)
+     SELECT now() - make_interval(mins => age), id, step, age, age
+     FROM monitor.series, unnest($1::int[], $2::int[]) AS p (age, step) WHERE metric = 'tradestream_parked_records' OR age > $3`,
+    [POINTS.map(({ minutes }) => minutes), POINTS.map(({ step }) => step), DAYS_7],
+  );
+  await world.rows(
+    `INSERT INTO monitor.alerts (fingerprint, name, severity, summary, runbook, labels, starts_at, ends_at)
+     SELECT 'old', 'Old', 'info', '', '', '{}', now() - age, now() - age FROM unnest($1::interval[]) AS age`,
+    [['6 days 23 hours', '7 days 1 hour']],
+  );
   monitor = await monitorOf(world, settings());
 }, 60_000);
 
 afterAll(async () => {
   await monitor?.stop();
-  await receiver.stop();
+  await Promise.all(receivers.map((each) => each.stop()));
   await world?.[Symbol.asyncDispose]();
 });
+
+const DAYS_7 = 7 * 24 * 60;
+/** On either side of the time for which points of a step are kept. */
+const POINTS = [
+  { step: 10, minutes: 179, isKept: true },
+  { step: 10, minutes: 181, isKept: false },
+  { step: 60, minutes: 24 * 60 - 1, isKept: true },
+  { step: 60, minutes: 24 * 60 + 1, isKept: false },
+  { step: 600, minutes: DAYS_7 - 1, isKept: true },
+  { step: 600, minutes: DAYS_7 + 1, isKept: false },
+] as const;
 
 /** A group that stopped before unread records, and a way to mend it. */
 async function stoppedGroup(name: string): Promise<{ readonly group: string; readonly mend: () => Promise<void> }> {
@@ -79,7 +109,7 @@ test('a stopped consumer is told once when it fires and once when it is mended, 
   expect(JSON.parse(body)).toMatchObject({ version: '4', groupLabels: { alertname: 'ConsumerStopped' } });
 });
 
-test('each alert arrives once after a receiver that was away is back, across a new start of the monitor', async () => {
+test('an alert arrives once at a receiver that was away, across a new start of the monitor, and not twice at the others', async () => {
   await receiver.stop();
   const { group, mend } = await stoppedGroup('away');
   await eventually(async () => (await alertsOf(group)).length === 1, { withinMs: WITHIN_MS });
@@ -88,11 +118,19 @@ test('each alert arrives once after a receiver that was away is back, across a n
   await eventually(async () => (await alertsOf(group)).some(({ state }) => state === 'firing'), {
     withinMs: WITHIN_MS,
   });
+  await eventually(() => other.of('ConsumerStopped', group).length === 1, { withinMs: WITHIN_MS });
   await receiver.start();
   await eventually(() => receiver.of('ConsumerStopped', group).length > 0, { withinMs: WITHIN_MS });
   await mend();
   await eventually(() => receiver.of('ConsumerStopped', group).length > 1, { withinMs: WITHIN_MS });
-  expect(receiver.of('ConsumerStopped', group)).toEqual(['firing', 'resolved']);
+  for (const each of [receiver, other]) {
+    await eventually(() => each.of('ConsumerStopped', group).length > 1, { withinMs: WITHIN_MS });
+    expect(each.of('ConsumerStopped', group)).toEqual(['firing', 'resolved']);
+  }
+  // An Alertmanager is told again while it fires, which is how its API is meant.
+  await eventually(() => alertmanager.of('ConsumerStopped', group).at(-1) === 'resolved', { withinMs: WITHIN_MS });
+  expect([...new Set(alertmanager.of('ConsumerStopped', group))]).toEqual(['firing', 'resolved']);
+  expect([...alertmanager.paths]).toEqual(['/api/v2/alerts']);
 });
 
 test('a silenced alert is shown and not told; making and ending a silence is audited', async () => {
@@ -152,6 +190,17 @@ test('history holds what was measured, by step', async () => {
   expect(answer.stepSeconds).toBe(10);
   expect(answer.series.map(({ labels }) => labels['node'])).toContain('replica-1');
   expect(answer.series[0]?.points[0]).toHaveLength(3);
+});
+
+test('what is older than its step is kept for is deleted, and so are old alerts and series without points', async () => {
+  const points = await world.rows<{ step: number; minutes: number }>(
+    `SELECT step, highest::int AS minutes FROM monitor.points JOIN monitor.series AS s ON s.id = series_id
+     WHERE metric = 'tradestream_parked_records' AND highest > 100 ORDER BY step`,
+  );
+  expect(points).toEqual(POINTS.filter(({ isKept }) => isKept).map(({ step, minutes }) => ({ step, minutes })));
+  const old = await world.rows(`SELECT FROM monitor.alerts WHERE name = 'Old'`);
+  expect(old).toHaveLength(1);
+  expect(await world.rows(`SELECT FROM monitor.series WHERE metric = 'gone'`)).toEqual([]);
 });
 
 test('the figures are on /metrics under the names of kafka-lag-exporter and our own', async () => {

@@ -3,16 +3,25 @@ import type { AddressInfo } from 'node:net';
 
 export type Told = { readonly alertname: string; readonly status: string; readonly labels: Record<string, string> };
 
-/** A webhook receiver on this machine that can be taken down and remembers what it was told. */
+type Sent = { readonly status?: string; readonly endsAt: string; readonly labels: Record<string, string> };
+
+/** A webhook receiver, or an Alertmanager, on this machine that can be taken down and remembers what it was told. */
 export class AlertReceiver implements AsyncDisposable {
   readonly told: Told[] = [];
   readonly bodies: string[] = [];
   readonly signatures: string[] = [];
+  /** The paths that were posted to. */
+  readonly paths = new Set<string>();
   #server: Server | null = null;
   #port = 0;
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}/hook`;
+  }
+
+  /** Base of the API, for a monitor that takes this for an Alertmanager. */
+  get origin(): string {
+    return `http://${this.allowed}`;
   }
 
   get allowed(): string {
@@ -54,7 +63,18 @@ export class AlertReceiver implements AsyncDisposable {
     const body = Buffer.concat(chunks).toString('utf8');
     this.bodies.push(body);
     this.signatures.push(String(request.headers['x-tradestream-signature'] ?? ''));
-    const { alerts } = JSON.parse(body) as { alerts: { status: string; labels: Record<string, string> }[] };
-    for (const { status, labels } of alerts) this.told.push({ alertname: labels['alertname'] ?? '', status, labels });
+    this.paths.add(request.url ?? '');
+    for (const { labels, ...sent } of alertsOf(body))
+      this.told.push({ alertname: labels['alertname'] ?? '', status: statusOf(sent), labels });
   }
+}
+
+function alertsOf(body: string): readonly Sent[] {
+  const told = JSON.parse(body) as readonly Sent[] | { readonly alerts: readonly Sent[] }; // one form or the other
+  return 'alerts' in told ? told.alerts : told;
+}
+
+/** An Alertmanager goes by the end: it fires as long as that lies ahead. */
+function statusOf({ status, endsAt }: Pick<Sent, 'status' | 'endsAt'>): string {
+  return status ?? (Date.parse(endsAt) > Date.now() ? 'firing' : 'resolved');
 }

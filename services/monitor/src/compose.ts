@@ -48,7 +48,10 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
     new History({ link: writer, retentionDays: config.TRADESTREAM_MONITOR_RETENTION_DAYS, log }),
   );
   const store = new AlertStore(writer, log);
-  const receivers = openReceivers(config, { log, onDelivered: (alerts) => alertBook.delivered(alerts) });
+  const receivers = openReceivers(config, {
+    log,
+    onDelivered: (receiver, alerts) => alertBook.delivered(receiver, alerts),
+  });
   for (const receiver of receivers.all) scope.use(receiver);
   const alertBook = new AlertBook({ rules: RULES, store, receivers: receivers.all, log });
   if (config.TRADESTREAM_MONITOR_CANARY) await openCanary({ config, kafka, links, watch, scope, context });

@@ -101,9 +101,11 @@ export const MONITOR_SPEC = {
     doc: 'address of this monitor as people reach it, for links in notifications',
     fallback: '',
   }),
-  TRADESTREAM_MONITOR_WEBHOOK_URL: url(['http', 'https'], {
-    doc: 'alerts are posted there in the form of an Alertmanager webhook; none: they are not',
-    fallback: '',
+  TRADESTREAM_MONITOR_WEBHOOK_URL: list({
+    doc: 'alerts are posted there in the form of an Alertmanager webhook, to each of several separated by commas; none: they are not',
+    fallback: [],
+    pattern: /^https?:\/\/\S+$/,
+    rule: 'URLs starting with http:// or https://, separated by commas',
   }),
   TRADESTREAM_MONITOR_WEBHOOK_KEY: secret({
     doc: 'signs what the webhook gets, as `X-Tradestream-Signature`',

@@ -2,7 +2,13 @@ import { errorOf, type Logger } from '@tradestream/runtime';
 import type { NodeLink } from '../sources/node-link.ts';
 import type { Alert } from './alert.ts';
 
-export type StoredAlert = { readonly alert: Alert; readonly toldFiring: boolean; readonly toldResolved: boolean };
+/** An alert with the names of the receivers that are to be told of it, and that took each of the two. */
+export type StoredAlert = {
+  readonly alert: Alert;
+  readonly due: readonly string[];
+  readonly toldFiring: readonly string[];
+  readonly toldResolved: readonly string[];
+};
 
 export type Silence = {
   readonly id: string;
@@ -18,25 +24,24 @@ const RESOLVED_KEPT = 200;
 const WAITING_MAX = 5_000;
 
 const SAVE = `
-  INSERT INTO monitor.alerts (fingerprint, name, severity, summary, runbook, labels, starts_at, ends_at, told_firing, told_resolved)
-  VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::timestamptz, $8::timestamptz, $9, $10)
+  INSERT INTO monitor.alerts (fingerprint, name, severity, summary, runbook, labels, starts_at, ends_at, due, told_firing, told_resolved)
+  VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7::timestamptz, $8::timestamptz, $9, $10, $11)
   ON CONFLICT (fingerprint, starts_at)
-  DO UPDATE SET summary = excluded.summary, ends_at = excluded.ends_at,
+  DO UPDATE SET summary = excluded.summary, ends_at = excluded.ends_at, due = excluded.due,
     told_firing = excluded.told_firing, told_resolved = excluded.told_resolved`;
 const LOAD = `
   SELECT fingerprint, name, severity, summary, runbook, labels, starts_at AS "startsAt", ends_at AS "endsAt",
-    told_firing AS "toldFiring", told_resolved AS "toldResolved"
+    due, told_firing AS "toldFiring", told_resolved AS "toldResolved"
   FROM monitor.alerts WHERE ends_at IS NULL
   UNION ALL
-  (SELECT fingerprint, name, severity, summary, runbook, labels, starts_at, ends_at, told_firing, told_resolved
+  (SELECT fingerprint, name, severity, summary, runbook, labels, starts_at, ends_at, due, told_firing, told_resolved
    FROM monitor.alerts WHERE ends_at IS NOT NULL ORDER BY ends_at DESC LIMIT ${RESOLVED_KEPT})`;
 
-type Row = Omit<Alert, 'startsAt' | 'endsAt' | 'state'> & {
-  readonly startsAt: Date;
-  readonly endsAt: Date | null;
-  readonly toldFiring: boolean;
-  readonly toldResolved: boolean;
-};
+type Row = Omit<StoredAlert, 'alert'> &
+  Omit<Alert, 'startsAt' | 'endsAt' | 'state'> & {
+    readonly startsAt: Date;
+    readonly endsAt: Date | null;
+  };
 
 /** Alerts and silences in the database. Changes wait here while it is away: an alert does not depend on it. */
 export class AlertStore {
@@ -53,13 +58,14 @@ export class AlertStore {
   /** What fires, and what was resolved last, newest first. @throws {DatabaseError} */
   async load(): Promise<readonly StoredAlert[]> {
     const rows = (await this.#link()?.query<Row>({ text: LOAD })) ?? [];
-    return rows.map(({ startsAt, endsAt, toldFiring, toldResolved, ...rest }) => ({
+    return rows.map(({ startsAt, endsAt, due, toldFiring, toldResolved, ...rest }) => ({
       alert: {
         ...rest,
         state: endsAt === null ? 'firing' : 'resolved',
         startsAt: startsAt.toISOString(),
         endsAt: endsAt?.toISOString() ?? null,
       },
+      due,
       toldFiring,
       toldResolved,
     }));
@@ -126,8 +132,8 @@ export class AlertStore {
   }
 }
 
-function valuesOf({ alert, toldFiring, toldResolved }: StoredAlert): readonly unknown[] {
+function valuesOf({ alert, due, toldFiring, toldResolved }: StoredAlert): readonly unknown[] {
   const { fingerprint, name, severity, summary, runbook, labels, startsAt, endsAt } = alert;
   const fields = [fingerprint, name, severity, summary, runbook, JSON.stringify(labels), startsAt, endsAt];
-  return [...fields, toldFiring, toldResolved];
+  return [...fields, due, toldFiring, toldResolved];
 }

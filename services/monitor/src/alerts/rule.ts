@@ -23,6 +23,12 @@ export type Rule = {
   readonly inhibitedBy?: readonly string[];
 };
 
+/** The condition has to be seen at two readings; a fault is named within 15 s. */
+export const SOON = { forSeconds: 3, keepSeconds: 4 } as const;
+/** The verdict itself rests on a whole window already. */
+export const AT_ONCE = { forSeconds: 0, keepSeconds: 4 } as const;
+export const SLOWLY = { forSeconds: 30, keepSeconds: 15 } as const;
+
 /** Whether a value keeps the rule's condition; `isFiring` takes the clearing value for the border. */
 export function isBreached(rule: Rule, value: number, isFiring: boolean): boolean {
   const border = isFiring ? (rule.clear ?? rule.value) : rule.value;

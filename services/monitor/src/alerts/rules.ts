@@ -1,10 +1,6 @@
-import type { Rule } from './rule.ts';
+import { NODE_RULES } from './node-rules.ts';
+import { AT_ONCE, type Rule, SLOWLY, SOON } from './rule.ts';
 
-/** The condition has to be seen at two readings; a fault is named within 15 s. */
-const SOON = { forSeconds: 3, keepSeconds: 4 } as const;
-/** The verdict itself rests on a whole window already. */
-const AT_ONCE = { forSeconds: 0, keepSeconds: 4 } as const;
-const SLOWLY = { forSeconds: 30, keepSeconds: 15 } as const;
 const NO_BROKER = { inhibitedBy: ['BrokerDown'] } as const;
 const NO_PRIMARY = { inhibitedBy: ['PrimaryDown'] } as const;
 
@@ -270,111 +266,16 @@ export const RULES: readonly Rule[] = [
     ...AT_ONCE,
     summary: 'A command of the canary did not come back in time',
     runbook: 'pipeline-stopped',
-    inhibitedBy: ['BrokerDown', 'PrimaryDown', 'WorkerGone', 'ProjectorGone', 'PipelineStopped', 'RegistryDown'],
+    inhibitedBy: [
+      'BrokerDown',
+      'PrimaryDown',
+      'WorkerGone',
+      'ProjectorGone',
+      'PipelineStopped',
+      'RelayStuck',
+      'RegistryDown',
+    ],
   },
 
-  // The primary and its replicas.
-  {
-    name: 'ReplicaDown',
-    severity: 'warning',
-    metric: 'tradestream_node_up',
-    is: 'below',
-    value: 1,
-    ...SOON,
-    summary: 'Node {node} does not answer',
-    runbook: 'replica-down',
-    ...NO_PRIMARY,
-  },
-  {
-    name: 'ReplicaLagging',
-    severity: 'warning',
-    metric: 'tradestream_replication_lag_seconds',
-    is: 'above',
-    value: 5,
-    clear: 2,
-    ...SOON,
-    summary: 'Node {node} is {value} s behind',
-    runbook: 'replica-lagging',
-    inhibitedBy: ['ReplicaDown', 'ReplayPaused', 'ReceiverDead'],
-  },
-  {
-    name: 'ReplayPaused',
-    severity: 'warning',
-    metric: 'tradestream_replay_paused',
-    is: 'above',
-    value: 0,
-    ...AT_ONCE,
-    summary: 'Replay is paused on {node}',
-    runbook: 'replica-lagging',
-  },
-  {
-    name: 'ReceiverDead',
-    severity: 'warning',
-    metric: 'tradestream_wal_receiver_up',
-    is: 'below',
-    value: 1,
-    ...SOON,
-    summary: 'No WAL arrives at {node}',
-    runbook: 'replica-down',
-    ...NO_PRIMARY,
-  },
-  {
-    name: 'SlotHoldsWal',
-    severity: 'warning',
-    metric: 'tradestream_slot_retained_bytes',
-    is: 'above',
-    value: 1_073_741_824,
-    clear: 536_870_912,
-    ...SOON,
-    summary: 'Slot {slot} holds back {value} bytes of WAL',
-    runbook: 'slot-retention',
-  },
-  {
-    name: 'StandbyWait',
-    severity: 'warning',
-    metric: 'tradestream_standby_waiters',
-    is: 'above',
-    value: 0,
-    forSeconds: 8,
-    keepSeconds: 4,
-    summary: 'Commits wait for a standby',
-    runbook: 'replica-down',
-    ...NO_PRIMARY,
-  },
-  {
-    name: 'ConnectionUsage',
-    severity: 'warning',
-    metric: 'tradestream_connection_usage_percent',
-    is: 'above',
-    value: 80,
-    clear: 70,
-    ...SOON,
-    summary: '{value} % of the connections are taken',
-    runbook: 'connections',
-    ...NO_PRIMARY,
-  },
-  {
-    name: 'QueryLatency',
-    severity: 'warning',
-    metric: 'tradestream_node_query_seconds',
-    is: 'above',
-    value: 1,
-    clear: 0.5,
-    ...SOON,
-    summary: 'A query on {node} takes {value} s',
-    runbook: 'query-latency',
-    ...NO_PRIMARY,
-  },
-  {
-    name: 'LongTransaction',
-    severity: 'warning',
-    metric: 'tradestream_oldest_transaction_seconds',
-    is: 'above',
-    value: 60,
-    clear: 30,
-    ...SOON,
-    summary: 'A transaction is {value} s old',
-    runbook: 'long-transaction',
-    ...NO_PRIMARY,
-  },
+  ...NODE_RULES,
 ];

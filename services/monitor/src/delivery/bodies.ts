@@ -40,7 +40,7 @@ export function alertmanagerBody(alerts: readonly Alert[], externalUrl: string, 
       annotations: annotationsOf(alert),
       startsAt: alert.startsAt,
       endsAt: alert.endsAt ?? new Date(nowMs + KEPT_MS).toISOString(),
-      generatorURL: externalUrl,
+      ...(externalUrl === '' ? {} : { generatorURL: externalUrl }),
     })),
   );
 }

@@ -1,9 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { Logger } from '@tradestream/runtime';
-import type { Alert } from '../alerts/alert.ts';
 import type { MonitorConfig } from '../config.ts';
 import { alertmanagerBody, signatureOf, webhookBody } from './bodies.ts';
 import { post } from './post.ts';
-import { Receiver } from './receiver.ts';
+import { Receiver, type ReceiverOptions } from './receiver.ts';
 
 const TIMEOUT_MS = 5_000;
 
@@ -16,22 +16,24 @@ export type Receivers = {
 /** The receivers that are configured. The log hears of every alert besides. */
 export function openReceivers(
   config: MonitorConfig,
-  options: { readonly log: Logger; readonly onDelivered: (alerts: readonly Alert[]) => void },
+  options: { readonly log: Logger; readonly onDelivered: ReceiverOptions['onDelivered'] },
 ): Receivers {
   const external = config.TRADESTREAM_MONITOR_EXTERNAL_URL;
   const allowed = config.TRADESTREAM_MONITOR_RECEIVERS_ALLOWED;
   const key = config.TRADESTREAM_MONITOR_WEBHOOK_KEY;
-  const webhookUrl = config.TRADESTREAM_MONITOR_WEBHOOK_URL;
   const alertmanagerUrl = config.TRADESTREAM_MONITOR_ALERTMANAGER_URL;
-  const webhook = new Receiver({
-    name: 'webhook',
-    ...options,
-    send: async (alerts) => {
-      const body = webhookBody(alerts, external);
-      const headers = key === '' ? {} : { 'x-tradestream-signature': signatureOf(body, key, Date.now()) };
-      await post({ url: webhookUrl, body, headers, allowed, timeoutMs: TIMEOUT_MS });
-    },
-  });
+  const webhooks = config.TRADESTREAM_MONITOR_WEBHOOK_URL.map(
+    (url) =>
+      new Receiver({
+        name: `webhook-${digestOf(url)}`,
+        ...options,
+        send: async (alerts) => {
+          const body = webhookBody(alerts, external);
+          const headers = key === '' ? {} : { 'x-tradestream-signature': signatureOf(body, key, Date.now()) };
+          await post({ url, body, headers, allowed, timeoutMs: TIMEOUT_MS });
+        },
+      }),
+  );
   const alertmanager = new Receiver({
     name: 'alertmanager',
     ...options,
@@ -41,6 +43,11 @@ export function openReceivers(
       await post({ url: url.href, body, headers: {}, allowed, timeoutMs: TIMEOUT_MS });
     },
   });
-  const all = [...(webhookUrl === '' ? [] : [webhook]), ...(alertmanagerUrl === '' ? [] : [alertmanager])];
+  const all = [...webhooks, ...(alertmanagerUrl === '' ? [] : [alertmanager])];
   return { all, alertmanager: alertmanagerUrl === '' ? null : alertmanager };
+}
+
+/** A URL may hold a secret: what is stored and logged of it tells only whether it is the same. */
+function digestOf(url: string): string {
+  return createHash('sha256').update(url).digest('hex').slice(0, 8);
 }

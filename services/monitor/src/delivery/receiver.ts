@@ -6,7 +6,7 @@ export type ReceiverOptions = {
   readonly name: string;
   /** @throws {MonitorError} RECEIVER_FAILED to be tried again, RECEIVER_REFUSED never */
   readonly send: (alerts: readonly Alert[]) => Promise<void>;
-  readonly onDelivered: (alerts: readonly Alert[]) => void;
+  readonly onDelivered: (receiver: string, alerts: readonly Alert[]) => void;
   readonly log: Logger;
 };
 
@@ -26,6 +26,15 @@ export class Receiver implements Closeable {
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Whether it has taken all that it was told. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0;
   }
 
   notify(alerts: readonly Alert[]): void {
@@ -57,7 +66,7 @@ export class Receiver implements Closeable {
       try {
         await send(alerts);
         pauseMs = PAUSE_MS.first;
-        onDelivered(alerts);
+        onDelivered(name, alerts);
       } catch (error) {
         log.warn({ error: errorOf(error), receiver: name, waiting: this.#waiting.length }, 'alerts_not_delivered');
         if (!(error instanceof MonitorError) || error.retry !== 'never') {

@@ -110,7 +110,7 @@ function replicationFigures({ replication, querySeconds }: Known): readonly Figu
 }
 
 function pipelineFigures({ pipeline, relayVerdict, parkedPerSecond }: Known): readonly Figure[] {
-  const { throughput, relay, projections, parked, rates, database, batches, services, canary } = pipeline;
+  const { throughput, relay, projections, parked, rates, database, batches, pools, services, canary } = pipeline;
   const isKnown = relay.lagEvents !== null;
   const commands = Object.values(rates.commands).reduce((sum, rate) => sum + rate, 0);
   const parkedRatio = commands === 0 ? null : (rates.commands['parked'] ?? 0) / commands;
@@ -137,6 +137,9 @@ function pipelineFigures({ pipeline, relayVerdict, parkedPerSecond }: Known): re
     ...figure('tradestream_command_error_ratio', parkedRatio),
     ...figure('tradestream_connection_usage_percent', database.usagePercent),
     ...figure('tradestream_lock_waiters', database.waitingForLocks),
+    ...pools.flatMap(({ service, figures }) =>
+      figure('tradestream_pool_waiters', figures['tradestream_pool_waiting'], { name: service }),
+    ),
     ...figure('tradestream_standby_waiters', database.waitingForStandby),
     ...figure('tradestream_oldest_transaction_seconds', database.oldestTransactionSeconds),
     ...figure('tradestream_batch_commands_mean', batches.commandsMean),

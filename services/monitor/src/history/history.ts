@@ -129,6 +129,12 @@ export class History {
         values: [seconds, keptSeconds ?? this.#options.retentionDays * 86_400],
       });
     }
+    // A series that has no point any more makes room for another.
+    const gone = await link.query<{ metric: string; labels: Record<string, string> }>({
+      text: `DELETE FROM monitor.series AS s WHERE NOT EXISTS (SELECT FROM monitor.points WHERE series_id = s.id)
+             RETURNING metric, labels`,
+    });
+    for (const { metric, labels } of gone) this.#series.delete(keyOf({ name: metric, labels }));
     await link.query({
       text: `DELETE FROM monitor.alerts WHERE ends_at < now() - make_interval(days => $1)`,
       values: [this.#options.retentionDays],

@@ -47,7 +47,7 @@ export class Ticker implements Closeable {
 
   #tick(): void {
     const { watch, gauges, history, alerts, store, stream } = this.#options;
-    const figures = watch.figures();
+    const figures = [...watch.figures(), ...alerts.figures()];
     gauges.show(figures);
     history.take(figures, Date.now());
     if (!this.#isRestored) this.#restore();
@@ -87,11 +87,12 @@ export class Ticker implements Closeable {
   }
 
   #remind(): void {
-    const { receivers, alerts } = this.#options;
-    if (receivers.alertmanager === null || performance.now() - this.#remindedMs < REMIND_MS) return;
+    const { alertmanager } = this.#options.receivers;
+    if (alertmanager === null || performance.now() - this.#remindedMs < REMIND_MS) return;
     this.#remindedMs = performance.now();
-    const firing = alerts.told;
-    if (firing.length > 0) receivers.alertmanager.notify(firing);
+    const firing = this.#options.alerts.firingFor(alertmanager.name);
+    // While it is away, what waits for it says the same already.
+    if (firing.length > 0 && alertmanager.isIdle) alertmanager.notify(firing);
   }
 
   #readSilences(): void {
