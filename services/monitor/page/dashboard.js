@@ -1,7 +1,10 @@
 import { openCharts, readTrends } from './charts.js';
+import { openConfirm } from './confirm.js';
+import { openJobs, refreshJobs } from './jobs.js';
 import { openLookup } from './lookup.js';
+import { drawParked, refreshParked } from './parked.js';
 import { drawPipeline } from './pipeline.js';
-import { drawAlerts, drawErrors, drawLag, drawParked, drawReplication, time } from './tables.js';
+import { drawAlerts, drawErrors, drawLag, drawReplication, time } from './tables.js';
 
 const TONES = { ok: 'ok', degraded: 'warn', down: 'bad' };
 const WORDS = { ok: 'all is well', degraded: 'something is not well', down: 'down' };
@@ -13,6 +16,9 @@ let heardMs = Date.now();
 
 openCharts();
 openLookup();
+openConfirm(() => refreshJobs());
+openJobs();
+document.getElementById('confirm').addEventListener('close', refreshParked);
 void refreshTrends();
 setInterval(() => void refreshTrends(), TRENDS_MS);
 setInterval(() => {

@@ -40,6 +40,11 @@ export function number(value) {
   return value.toLocaleString('en', { maximumFractionDigits: digits });
 }
 
+/** `1 record`, `2 records`. */
+export function counted(value, noun) {
+  return `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
 export function rate(value) {
   return value === null ? 'unknown' : `${number(value)}/s`;
 }

@@ -107,19 +107,8 @@ function rateCard(title, rates, absent = 'none') {
   return make('div', { class: 'card' }, make('h3', {}, title), list);
 }
 
-export function drawParked({ records, keys, byReason }) {
-  if (records === null) return fill('parked', make('p', {}, 'unknown'));
-  if (records === 0) return fill('parked', make('p', { class: 'quiet' }, 'No record is set aside.'));
-  const columns = [
-    { title: 'Reason', value: ({ reason }) => reason },
-    { title: 'Records', number: true, value: ({ count }) => count },
-    { title: 'Oldest', number: true, value: ({ oldestSeconds }) => seconds(oldestSeconds) },
-  ];
-  fill('parked', make('p', {}, `${number(records)} records; commands of ${number(keys)} keys wait behind one.`), scrolling('Parked records by reason', table('', columns, byReason)));
-}
-
 /** What is wider than a phone scrolls by itself, by keyboard too. */
-function scrolling(label, content) {
+export function scrolling(label, content) {
   return make('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label }, content);
 }
 
