@@ -73,7 +73,7 @@ BEGIN
   IF side NOT IN ('next', 'kept') THEN
     RAISE EXCEPTION 'a side is next or kept' USING ERRCODE = '22023';
   END IF;
-  PERFORM FROM views.projections AS p WHERE p.projection = name FOR UPDATE;
+  PERFORM FROM views.projections AS p WHERE p.projection = name FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION '% is no projection', name USING ERRCODE = '22023';
   END IF;
@@ -193,7 +193,7 @@ DECLARE
   own views.projections;
 BEGIN
   EXECUTE format('LOCK TABLE views.%I IN ACCESS EXCLUSIVE MODE', name);
-  SELECT * INTO own FROM views.projections AS p WHERE p.projection = name FOR UPDATE;
+  SELECT * INTO own FROM views.projections AS p WHERE p.projection = name FOR NO KEY UPDATE;
   IF own.next_version IS NULL OR NOT own.next_indexed THEN
     RAISE EXCEPTION '% has no version that could take its place', name USING ERRCODE = '55000';
   END IF;

@@ -51,11 +51,11 @@ export async function makeVersion(bench: WorkBench): Promise<void> {
   const startedMs = performance.now();
   const versions = await loadVersions(session, view.name);
   const version = await beginOrGoOn(bench, versions.nextRequest === request.id ? versions.next : null);
-  const loaded = await load(bench, version, 'loading');
+  const loaded = await load(bench, version, { phase: 'loading', to: await shownUpTo(bench) });
   const loadedSeconds = (performance.now() - startedMs) / 1_000;
   await report({ phase: 'indexing', done: loaded.total, total: loaded.total });
   await session.query({ text: 'SELECT views.index_next($1)', values: [view.name] });
-  await load(bench, version, 'catching up');
+  await load(bench, version, { phase: 'catching up', to: await shownUpTo(bench) });
   const { next, live } = await verifyVersions(bench, version);
   if (request.kind === 'rebuild' && next.count > 0) {
     const keys = next.differences.slice(0, 10).map(({ key }) => key);
@@ -73,13 +73,13 @@ export async function makeVersion(bench: WorkBench): Promise<void> {
   await swap(bench, version, result);
 }
 
-async function beginOrGoOn({ session, view, request }: WorkBench, begun: number | null): Promise<number> {
+async function beginOrGoOn({ session, ledger, view, request }: WorkBench, begun: number | null): Promise<number> {
   if (begun !== null) return begun;
   if (request.kind === 'rebuild') return await beginNext(session, view.name, request.id);
   const kept = await takeKept(session, view.name, request.id);
   if (kept === null) throw new ProjectorError('NOTHING_KEPT', { context: { projection: view.name } });
   const positions = await loadSidePositions(session, view.name, kept);
-  if ((await knownToLedger(session, positions)).size < positions.size) {
+  if ((await knownToLedger(ledger, positions)).size < positions.size) {
     throw new ProjectorError('LEDGER_INCOMPLETE', {
       detail: 'the kept version holds events that the ledger does not have',
       context: { projection: view.name, version: kept },
@@ -88,14 +88,23 @@ async function beginOrGoOn({ session, view, request }: WorkBench, begun: number 
   return kept;
 }
 
-/** Brings the version to where the ledger is now. */
+/**
+ * Where the live rows are, so that both can be compared when the live ones have gone on; where there
+ * are none, or not of this ledger, the end of the ledger.
+ */
+async function shownUpTo({ session, ledger, view, horizon }: WorkBench): Promise<Horizon> {
+  const end = await horizon();
+  const live = await knownToLedger(ledger, await loadLivePositions(session, view.name));
+  return new Map([...end].map(([partition, last]) => [partition, live.get(partition) ?? last]));
+}
+
+/** Brings the version further; where it is there already, nothing is read. */
 async function load(
   bench: WorkBench,
   version: number,
-  phase: string,
+  { phase, to }: { readonly phase: string; readonly to: Horizon },
 ): Promise<{ readonly events: number; readonly total: number }> {
   const { session, view, report, onFolded } = bench;
-  const to: Horizon = await bench.horizon();
   const from = await loadSidePositions(session, view.name, version);
   const total = eventsBelow(to);
   const start = eventsBelow(from);
@@ -119,7 +128,7 @@ async function swap(bench: WorkBench, version: number, result: MadeVersion): Pro
   const { view, signal, request } = bench;
   let pauseMs: number = ATTEMPTS.pauseMs;
   for (let attempt = 1; attempt <= ATTEMPTS.max; attempt += 1) {
-    await load(bench, version, 'swapping');
+    await load(bench, version, { phase: 'swapping', to: await bench.horizon() });
     try {
       if (await trySwap(bench, version, result)) return;
     } catch (error) {

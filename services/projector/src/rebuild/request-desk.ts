@@ -133,7 +133,9 @@ export class RequestDesk implements Closeable {
       log.warn({ ...request, error }, isCancelled ? 'request_cancelled' : 'request_failed');
       await clearAway(bench);
       const state = isCancelled ? 'cancelled' : 'failed';
-      await endRequest(session, request.id, { state, error: errorOf(error).message });
+      const { message } = errorOf(error);
+      const told = error instanceof AppError ? `${error.code}: ${message}` : message;
+      await endRequest(session, request.id, { state, error: told });
       metrics.requested(request, state);
     }
   }

@@ -1,0 +1,238 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { openSession } from '@tradestream/database';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { makeFaultyLoad } from '../support/faulty-load.ts';
+import { call, type GatewayWorld, openGatewayWorld, ready, type ServiceProcess } from '../support/gateway-world.ts';
+import type { LedgerWorld } from '../support/ledger-world.ts';
+import { ask, ended, request, requestRow } from '../support/projection-requests.ts';
+import { expectedViews, ledgerEvents, storedViews } from '../support/view-oracle.ts';
+
+const load = makeFaultyLoad({ seed: 23, count: 6_000, users: 60 });
+const [first, second] = [load.sent.slice(0, 2_000), load.sent.slice(2_000)];
+const SETTINGS = { TRADESTREAM_PROJECTOR_SESSION_TIMEOUT_MS: '6000' };
+const WITHIN = { withinMs: 40_000 };
+let world: GatewayWorld;
+let ledger: LedgerWorld;
+let gateway: ServiceProcess;
+let projectors: readonly ServiceProcess[];
+
+beforeAll(async () => {
+  world = await openGatewayWorld(inject('endpoints'), 'projections');
+  ledger = world.ledger;
+  ledger.startWorker();
+  // As `views.announce` leaves it: a view that nothing was ever projected into.
+  await ledger.rows(`DELETE FROM views.projections WHERE projection = 'fills'`);
+  await ledger.rows(`SELECT views.announce('fills')`);
+  gateway = await world.startGateway();
+  await ledger.send(load.setup);
+  await ledger.send(first);
+  await ledger.applied(60_000);
+  await ready(gateway);
+});
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+test('a projection added to a running system is not read before it is whole', async () => {
+  const others = 'balances,candles,orders,trades';
+  const before = await world.startProjector({ ...SETTINGS, TRADESTREAM_PROJECTOR_PROJECTIONS: others });
+  await eventually(async () => expect((await call(`${gateway.url}/v1/trades`)).text).toContain('orderId'), WITHIN);
+  expect((await call(`${gateway.url}/v1/fills?timeoutMs=100`)).body).toMatchObject({ code: 'NOT_YET_VISIBLE' });
+  await before.close();
+  projectors = [await world.startProjector(SETTINGS), await world.startProjector(SETTINGS)];
+  await ledger.projected(60_000);
+  await expectViewsOfEvents();
+  const [asked] = await ledger.rows<{ state: string; runs: number }>('SELECT state, runs FROM views.requests');
+  expect(asked).toEqual({ state: 'done', runs: 1 });
+  await eventually(async () => expect((await call(`${gateway.url}/v1/fills`)).text).toContain('tradeId'), WITHIN);
+}, 120_000);
+
+test.for([
+  { view: 'balances', key: `user_id || '/' || asset`, change: 'available = available + 1' },
+  { view: 'candles', key: `symbol || '/' || to_char(minute, 'YYYY-MM-DD"T"HH24:MI"Z"')`, change: 'high = high * 2' },
+  { view: 'fills', key: `symbol || '/' || trade_id || '/' || side`, change: `user_id = 'nobody'` },
+  { view: 'orders', key: 'id', change: `status = 'cancelled', version = version + 100` },
+  { view: 'trades', key: 'order_id', change: 'price = price / 3' },
+])(
+  'a row of $view changed by hand is named alone, and made right by the repair of its key',
+  async ({ view, key, change }) => {
+    const [row] = await ledger.rows<{ key: string }>(
+      `SET TIME ZONE 'UTC'; UPDATE views.${view} SET ${change} WHERE ctid = (SELECT ctid FROM views.${view} LIMIT 1)
+     RETURNING ${key} AS key`,
+    );
+    const found = await ask(ledger, 'verify', view);
+    expect(found.result).toMatchObject({ count: 1, differences: [{ key: row?.key, kind: 'different' }] });
+    expect((await ask(ledger, 'repair', view, row?.key)).result).toMatchObject({ changed: true, rows: 1 });
+    expect((await ask(ledger, 'verify', view)).result).toMatchObject({ count: 0, differences: [] });
+  },
+);
+
+test('a rebuild under traffic, its projector killed in the middle, shows no reader less than was there', async () => {
+  // Rows that no event makes, and one that is gone: what the rebuild puts right is said.
+  await ledger.rows(`INSERT INTO views.candles SELECT 'NO-NE', minute, open, high, low, close, volume, quote_volume, count,
+    opened_at, opened_partition, opened_seq, closed_at, closed_partition, closed_seq FROM views.candles LIMIT 1`);
+  const readers = [watchTrades('primary'), watchTrades('secondary'), watchTrades('secondary', 'token')];
+  const sending = sendAtRate(second, 500);
+  // The first chunk of the new version waits for this row, and whoever writes it is killed there.
+  const row = `INSERT INTO views.side_positions SELECT 'candles', 2, partition, 1, 0, 0 FROM generate_series(0, 5) AS partition`;
+  const [loading, id] = await whileHeld(row, async () => {
+    const asked = await request(ledger, 'rebuild', 'candles');
+    await eventually(async () => {
+      expect(await requestRow(ledger, asked)).toMatchObject({ phase: 'loading', runs: 1 });
+      expect(await waitsForLock('tradestream-rebuild')).toBe(true);
+    }, WITHIN);
+    const killed = await busyProjector();
+    killed.child.kill('SIGKILL');
+    await once(killed.child, 'exit');
+    return [killed, asked] as const;
+  });
+  // While somebody reads the old table nothing takes its place, and the rebuild tries again.
+  await whileHeld('LOCK TABLE views.candles IN ACCESS SHARE MODE', async () => {
+    await eventually(
+      async () => expect(await requestRow(ledger, id)).toMatchObject({ phase: 'swapping', runs: 2 }),
+      WITHIN,
+    );
+    expect(await versionOf('candles')).toEqual({ live: 1, next: 2, kept: null });
+  });
+  expect(await ended(ledger, id)).toMatchObject({ state: 'done', runs: 2, result: { version: 2, live: { count: 1 } } });
+  expect(await versionOf('candles')).toEqual({ live: 2, next: null, kept: 1 });
+  await sending;
+  await ledger.applied(60_000);
+  await ledger.projected(60_000);
+  await expectViewsOfEvents();
+  const counts = await Promise.all(readers.map(async (reader) => await reader.stop()));
+  expect(counts.map(({ fewer }) => fewer)).toEqual([[], [], []]);
+  expect(Math.min(...counts.map(({ reads }) => reads))).toBeGreaterThan(20);
+  expect(projectors).toContain(loading);
+}, 120_000);
+
+test('the version that was replaced catches up and takes its place again, and can be dropped', async () => {
+  expect(await ask(ledger, 'rollback', 'candles')).toMatchObject({
+    state: 'done',
+    result: { version: 1, next: { count: 1 } },
+  });
+  expect(await versionOf('candles')).toEqual({ live: 1, next: null, kept: 2 });
+  // What was wrong with it is wrong again; everything else is as new as before.
+  const verdict = await ask(ledger, 'verify', 'candles');
+  expect(verdict.result?.differences).toMatchObject([{ kind: 'surplus' }]);
+  expect((await ask(ledger, 'repair', 'candles', verdict.result?.differences?.[0]?.key)).state).toBe('done');
+  await expectViewsOfEvents();
+  expect(await ask(ledger, 'drop-kept', 'candles')).toMatchObject({ state: 'done', result: { dropped: 2 } });
+  expect(await ask(ledger, 'rollback', 'candles')).toMatchObject({ state: 'failed' });
+  const refused = await ask(ledger, 'repair', 'candles', 'BTC-USD/yesterday');
+  expect(refused.error).toContain('KEY_INVALID');
+}, 60_000);
+
+test('indexes, rights and names of a rebuilt table are those of the one it replaces', async () => {
+  const before = await describeTable('orders');
+  expect((await ask(ledger, 'rebuild', 'orders')).state).toBe('done');
+  expect(await describeTable('orders')).toEqual(before);
+  expect(before.indexes).toHaveLength(4);
+  await expectViewsOfEvents();
+});
+
+type Candles = { readonly items: readonly { readonly count: number }[] };
+const CANDLES = () => `${gateway.url}/v1/candles?symbol=C08-USD&limit=1000`;
+
+type Watch = { readonly stop: () => Promise<{ readonly reads: number; readonly fewer: readonly string[] }> };
+
+/** Reads the candles of one symbol over and over: the trades in them never become fewer on a node, nor behind a token. */
+function watchTrades(preference: 'primary' | 'secondary', mode: 'node' | 'token' = 'node'): Watch {
+  const highest = new Map<string, number>();
+  const fewer: string[] = [];
+  let isStopped = false;
+  let reads = 0;
+  let token: string | null = null;
+  const read = async () => {
+    const headers: Record<string, string> = { 'x-read-preference': preference };
+    if (mode === 'token' && token !== null) headers['x-consistency-token'] = token;
+    const { status, text, body, headers: answered } = await call<Candles>(CANDLES(), { headers });
+    if (status !== 200) return fewer.push(text);
+    const count = body.items.reduce((sum, item) => sum + item.count, 0);
+    const reader = mode === 'token' ? 'token' : (answered.get('x-served-by') ?? '');
+    if (count < (highest.get(reader) ?? 0)) fewer.push(`${reader}: ${count} after ${highest.get(reader)}`);
+    highest.set(reader, count);
+    token = answered.get('x-consistency-token');
+    reads += 1;
+    return reads;
+  };
+  const reading = (async () => {
+    while (!isStopped) await read().catch((error: unknown) => (isStopped = fewer.push(String(error)) > 0));
+  })();
+  return {
+    stop: async () => {
+      isStopped = true;
+      await reading;
+      return { reads, fewer };
+    },
+  };
+}
+
+async function sendAtRate(commands: typeof load.sent, perSecond: number): Promise<void> {
+  const startedMs = performance.now();
+  const step = perSecond / 20;
+  for (let sent = 0; sent < commands.length; sent += step) {
+    await eventually(() => performance.now() - startedMs >= (sent * 1_000) / perSecond, {
+      withinMs: 60_000,
+      everyMs: 10,
+    });
+    await ledger.send(commands.slice(sent, sent + step));
+  }
+}
+
+/** Does something while another transaction has run a statement and goes on. */
+async function whileHeld<T>(statement: string, work: () => Promise<T>): Promise<T> {
+  const session = await openSession({ url: ledger.database.url, applicationName: 'holder', connectTimeoutMs: 5_000 });
+  try {
+    await session.query({ text: 'BEGIN' });
+    await session.query({ text: statement });
+    return await work();
+  } finally {
+    await session.close();
+  }
+}
+
+async function waitsForLock(applicationName: string): Promise<boolean> {
+  const waiting = await ledger.rows(
+    `SELECT FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
+    [applicationName],
+  );
+  return waiting.length > 0;
+}
+
+/** The projector that took the request up, by its log. */
+async function busyProjector(): Promise<ServiceProcess> {
+  for (const projector of projectors) {
+    if (/"kind":"rebuild","projection":"candles".*request_taken_up/.test(await readFile(projector.logFile, 'utf8')))
+      return projector;
+  }
+  throw new Error('no projector has taken the request up');
+}
+
+async function versionOf(projection: string) {
+  const [row] = await ledger.rows(
+    'SELECT live_version AS live, next_version AS next, kept_version AS kept FROM views.projections WHERE projection = $1',
+    [projection],
+  );
+  return row;
+}
+
+async function describeTable(view: string) {
+  const [row] = await ledger.rows<{ indexes: string[] }>(
+    `SELECT (SELECT array_agg(indexname || ' ' || indexdef ORDER BY indexname) FROM pg_indexes
+             WHERE schemaname = 'views' AND tablename = $1) AS indexes,
+            (SELECT array_agg(conname || ' ' || pg_get_constraintdef(oid) ORDER BY conname) FROM pg_constraint
+             WHERE conrelid = c.oid) AS constraints, c.reloptions, c.relacl::text[] AS rights
+     FROM pg_class AS c WHERE c.oid = format('views.%I', $1::text)::regclass`,
+    [view],
+  );
+  if (row === undefined) throw new Error(`no view ${view}`);
+  return row;
+}
+
+async function expectViewsOfEvents(): Promise<void> {
+  expect(await storedViews(ledger)).toEqual(expectedViews(await ledgerEvents(ledger)));
+}
