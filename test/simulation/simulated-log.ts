@@ -235,11 +235,8 @@ export class Member implements Subscription {
     const generation = this.#generation;
     for (let at = 0; at < batch.records.length; at += this.#pieceMax) {
       const records = batch.records.slice(at, at + this.#pieceMax);
-      await new Promise<void>((resolve, reject) => {
-        this.#later(`records ${batch.partition} ${records.length}`, () => {
-          if (generation === this.#generation) this.#handler.records({ ...batch, records }).then(resolve, reject);
-          else resolve();
-        });
+      await this.#call(`records ${batch.partition} ${records.length}`, async () => {
+        if (generation === this.#generation) await this.#handler.records({ ...batch, records });
       });
     }
   }
