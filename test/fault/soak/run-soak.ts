@@ -1,0 +1,161 @@
+import type { ChildProcess } from 'node:child_process';
+import { verifyDeep } from '@tradestream/cli';
+import type { AlertAnswer } from '@tradestream/contracts';
+import { createLogger, sleep } from '@tradestream/runtime';
+import { openStack } from '@tradestream/stack';
+import { BASELINE_LOAD, Load } from '../../../bench/src/load.ts';
+import { eventually } from '../../support/eventually.ts';
+import type { LedgerWorld } from '../../support/ledger-world.ts';
+import type { MonitorProcess } from '../../support/monitor-process.ts';
+import { monitorOf, openMonitorWorld } from '../../support/monitor-world.ts';
+import { type MemorySample, sampleMemory, slopePerHour } from './memory-slope.ts';
+
+export type SoakReport = {
+  readonly ok: boolean;
+  readonly minutes: number;
+  readonly commands: number;
+  /** Alerts that fired although nothing was wrong. */
+  readonly falseAlarms: readonly string[];
+  readonly memory: Readonly<
+    Record<string, { readonly firstMb: number; readonly lastMb: number; readonly slopeMbPerHour: number }>
+  >;
+  readonly failures: readonly string[];
+};
+
+/** Seconds of load at so many commands a second, in turn: idle, light, busy, and a burst. */
+const PHASES: readonly { readonly seconds: number; readonly perSecond: number }[] = [
+  { seconds: 30, perSecond: 0 },
+  { seconds: 60, perSecond: 20 },
+  { seconds: 60, perSecond: 300 },
+  { seconds: 15, perSecond: 2_000 },
+  { seconds: 30, perSecond: 100 },
+];
+const TICK_MS = 250;
+const SETTLED_MS = 120_000;
+/** Slopes of a short run say nothing. */
+const SLOPE_MINUTES_MIN = 30;
+const SLOPE_MB_MAX = 60;
+
+/** Normal load with pauses on a whole installation: no alert may fire, nothing may grow. */
+export async function runSoak(options: {
+  readonly minutes: number;
+  readonly note: (line: string) => void;
+}): Promise<SoakReport> {
+  const { minutes, note } = options;
+  const none = {
+    DATABASE_URL: '',
+    DATABASE_REPLICA_URLS: '',
+    REDIS_URL: '',
+    KAFKA_BROKERS: '',
+    SCHEMA_REGISTRY_URL: '',
+  };
+  const stack = await openStack({
+    log: createLogger({ service: 'soak', level: 'silent' }),
+    mode: 'embedded',
+    env: { ...process.env, ...none },
+  });
+  try {
+    await using world = await openMonitorWorld(stack.endpoints, 'soak', 6);
+    const services = new Map<string, ChildProcess>([
+      ['worker-1', world.startWorker()],
+      ['worker-2', world.startWorker()],
+      ['projector', world.startProjector()],
+    ]);
+    await using monitor = await monitorOf(world, { TRADESTREAM_MONITOR_CANARY: 'true' });
+    services.set('monitor', monitor.child);
+    const load = new Load({ ...BASELINE_LOAD, users: 2_000, openOrders: 200 });
+    const setup = [...load.setup()];
+    for (let start = 0; start < setup.length; start += 500) await world.send(setup.slice(start, start + 500));
+    await world.applied(SETTLED_MS);
+    await eventually(async () => (await alertsSince(monitor, Date.now())).length === 0, { withinMs: SETTLED_MS });
+    note('the installation is up and quiet');
+    const since = Date.now();
+    const watched = await watch({
+      world,
+      services,
+      load,
+      minutes,
+      note,
+      alerts: async () => await alertsSince(monitor, since),
+    });
+    await world.applied(SETTLED_MS);
+    await world.projected(SETTLED_MS);
+    const { contradictions } = await verifyDeep(
+      { ...world.database.endpoints, databaseUrl: world.database.url, replicaUrls: world.database.replicaUrls },
+      { signal: AbortSignal.timeout(600_000), topicPrefix: world.group('') },
+    );
+    return judge(minutes, watched, contradictions);
+  } finally {
+    await stack.close();
+  }
+}
+
+type Watched = {
+  readonly commands: number;
+  readonly falseAlarms: readonly string[];
+  readonly memory: ReadonlyMap<string, readonly MemorySample[]>;
+};
+
+async function watch(options: {
+  readonly world: LedgerWorld;
+  readonly services: ReadonlyMap<string, ChildProcess>;
+  readonly load: Load;
+  readonly minutes: number;
+  readonly note: (line: string) => void;
+  readonly alerts: () => Promise<readonly string[]>;
+}): Promise<Watched> {
+  const { world, services, load, minutes, note } = options;
+  const endMs = performance.now() + minutes * 60_000;
+  const commands = load.endless();
+  const alarms = new Set<string>();
+  const memory = new Map([...services.keys()].map((name) => [name, [] as MemorySample[]]));
+  let sent = 0;
+  for (let phase = 0; performance.now() < endMs; phase += 1) {
+    const { seconds, perSecond } = PHASES[phase % PHASES.length] ?? { seconds: 1, perSecond: 0 };
+    const phaseEndMs = Math.min(endMs, performance.now() + seconds * 1_000);
+    while (performance.now() < phaseEndMs) {
+      const batch = Array.from({ length: (perSecond * TICK_MS) / 1_000 }, () => commands.next().value);
+      const tickMs = performance.now() + TICK_MS;
+      if (batch.length > 0) await world.send(batch);
+      sent += batch.length;
+      await sleep(Math.max(0, tickMs - performance.now()));
+    }
+    for (const name of await options.alerts()) alarms.add(name);
+    for (const [name, child] of services) {
+      const sample = sampleMemory(child.pid);
+      if (sample === null || child.exitCode !== null) alarms.add(`${name} has ended`);
+      else memory.get(name)?.push(sample);
+    }
+    const left = Math.max(0, Math.round((endMs - performance.now()) / 1_000));
+    note(`${sent} commands, ${alarms.size} false alarms, ${left} s left`);
+  }
+  return { commands: sent, falseAlarms: [...alarms], memory };
+}
+
+function judge(
+  minutes: number,
+  { commands, falseAlarms, memory }: Watched,
+  contradictions: readonly string[],
+): SoakReport {
+  const figures = [...memory].map(([name, samples]) => {
+    const firstMb = Math.round(samples[0]?.megabytes ?? 0);
+    const lastMb = Math.round(samples.at(-1)?.megabytes ?? 0);
+    return [name, { firstMb, lastMb, slopeMbPerHour: slopePerHour(samples) }] as const;
+  });
+  const grows =
+    minutes < SLOPE_MINUTES_MIN
+      ? []
+      : figures.flatMap(([name, { slopeMbPerHour }]) =>
+          slopeMbPerHour > SLOPE_MB_MAX ? [`${name} grows by ${slopeMbPerHour} MB an hour`] : [],
+        );
+  const failures = [...falseAlarms.map((name) => `false alarm: ${name}`), ...grows, ...contradictions];
+  return { ok: failures.length === 0, minutes, commands, falseAlarms, memory: Object.fromEntries(figures), failures };
+}
+
+/** Alerts that fire now, and those that fired and were resolved, since a moment. */
+async function alertsSince(monitor: MonitorProcess, since: number): Promise<readonly string[]> {
+  const { items } = await monitor.get<{ items: readonly AlertAnswer[] }>('/v1/alerts');
+  return items
+    .filter(({ state, startsAt }) => state === 'firing' || Date.parse(startsAt) >= since)
+    .map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`);
+}
