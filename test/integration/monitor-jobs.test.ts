@@ -2,6 +2,7 @@ import { migrate } from '@tradestream/database';
 import { createMemoryJobQueue, type JobTimer, openMemoryJobTimer } from '@tradestream/messaging';
 import { createLogger, Readiness, Scope, sleep } from '@tradestream/runtime';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { IntentStore } from '../../services/monitor/src/deadletters/intent-store.ts';
 import { MonitorError } from '../../services/monitor/src/errors.ts';
 import { JobBook, type JobRow } from '../../services/monitor/src/jobs/job-book.ts';
 import type { JobKind, JobKindName, JobRun } from '../../services/monitor/src/jobs/job-kind.ts';
@@ -18,12 +19,15 @@ const by = { actor: 'operator@test', why: 'a test' } as const;
 const scope = new Scope();
 let database: ScratchDatabase;
 let link: NodeLink;
+/** With the rights of the owner. */
+let admin: NodeLink;
 let book: JobBook;
 
 beforeAll(async () => {
   database = scope.use(await createDatabase(inject('endpoints'), 'jobs'));
   await migrate({ url: database.url, folder: 'schemas/sql/ledger', schema: 'ledger', log });
   link = scope.use(new NodeLink({ name: 'primary', url: database.serviceUrls.monitor, timeoutMs: 20_000 }));
+  admin = scope.use(new NodeLink({ name: 'primary', url: database.url, timeoutMs: 20_000 }));
   book = new JobBook(() => link, 30_000);
 });
 afterAll(async () => {
@@ -186,6 +190,42 @@ test('jobs are listed page by page, the newest first, by kind and state', async 
   expect(all.length).toBeGreaterThan(5);
   const failed = await book.list({ kind: 'redrive', state: 'failed', after: null, limit: 10 });
   expect(failed.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['redrive failed']);
+});
+
+test('a record is asked for once: by two jobs, by one that runs again, and however soon it was settled', async () => {
+  const topic = 'trade-commands';
+  await admin.query({
+    text: `INSERT INTO ledger.parked (topic, partition, "offset", record_time, reason, message, blocks_key)
+           SELECT $1, 0, n, now(), CASE WHEN n < 3 THEN 'A' ELSE 'B' END, 'm', false FROM generate_series(0, 5) AS n`,
+    values: [topic],
+  });
+  const store = new IntentStore(() => link, topic);
+  const order = async () => {
+    const jobId = await book.create({ kind: 'redrive', parameters: {}, ...by });
+    return { jobId, verb: 'redrive' as const, editedValue: null, ...by };
+  };
+  const [first, second] = [await order(), await order()];
+  const portion = { filter: { reason: 'A' }, after: '0', last: '1000000', limit: 2 };
+  expect(await store.ask(first, portion)).toEqual({ picked: 2, asked: 2, alreadyAsked: 0, lastId: '2' });
+  expect(await store.ask(second, { ...portion, limit: 10 })).toEqual({
+    picked: 3,
+    asked: 1,
+    alreadyAsked: 2,
+    lastId: '3',
+  });
+  // As the owner settles them: they failed again.
+  await admin.query({
+    text: `UPDATE ledger.intents SET outcome = 'parked', message = 'again', executed_at = now() WHERE parked_id <= 3`,
+  });
+  expect(await store.ask(first, portion)).toMatchObject({ picked: 2, asked: 0, alreadyAsked: 0 });
+  expect(await store.ask(second, portion)).toMatchObject({ picked: 2, asked: 0, alreadyAsked: 2 });
+  expect(await store.outcomes(first.jobId)).toMatchObject({
+    open: 0,
+    parked: 2,
+    failures: [{ message: 'again', count: 2 }],
+  });
+  // Somebody who asks afterwards means another try.
+  expect(await store.ask(await order(), { ...portion, last: '2', limit: 10 })).toMatchObject({ picked: 2, asked: 2 });
 });
 
 function disposable(value: Jobs): AsyncDisposable & { readonly value: Jobs } {
