@@ -11,6 +11,7 @@ import { verifyWorld } from '../support/verify-world.ts';
 
 const SETTLED = { withinMs: 30_000 } as const;
 const SETTINGS = { TRADESTREAM_WORKER_RELEASE_RECORDS_MAX: '20', TRADESTREAM_WORKER_SESSION_TIMEOUT_MS: '6000' };
+const UNKNOWN_SCHEMA = 987_654;
 let world: LedgerWorld;
 let worker: ChildProcess;
 
@@ -120,6 +121,41 @@ test('an edit is decided in place of what was sent; copies of both are duplicate
   await agree();
 });
 
+test('bytes that nobody could read are applied once their schema is known or an edit makes a command of them', async () => {
+  const [unknown, mangled] = [deposit('eve', 3n), deposit('eve', 4n)];
+  const value = (sent: Sent, id = UNKNOWN_SCHEMA) => frame(id, encodeCommand(sent));
+  const sound = deposit('eve', 1n);
+  const records = [value(unknown), value(sound), value(mangled, world.commandSchemaId).subarray(0, -2)];
+  await world.producer.send(
+    world.topics.commands,
+    records.map((each) => ({ key: 'user:eve', value: each })),
+  );
+  await world.send([sound]); // flows: what is no command blocks no key
+  await world.applied(30_000);
+  expect(await balanceOf('eve')).toBe('1.000000000000000000');
+  const before = await countExecuted();
+  await askFor(world, { kind: 'redrive', where: `k.reason = 'SCHEMA_UNKNOWN'` });
+  const early = await executed(before + 2);
+  expect(early.slice(-2).map(({ outcome, attempts }) => ({ outcome, attempts }))).toEqual([
+    { outcome: 'parked', attempts: 2 },
+    { outcome: 'parked', attempts: 2 },
+  ]);
+  await world.rows('INSERT INTO ledger.schemas (id, schema) SELECT $1, schema FROM ledger.schemas WHERE id = $2', [
+    UNKNOWN_SCHEMA,
+    world.commandSchemaId,
+  ]);
+  await askFor(world, { kind: 'redrive', where: `k.reason = 'SCHEMA_UNKNOWN'` });
+  await askFor(world, edit(`k.reason = 'UNDECODABLE'`, mangled));
+  const late = await executed(before + 5);
+  expect(late.slice(-3).map(({ outcome, status }) => ({ outcome, status }))).toEqual([
+    { outcome: 'applied', status: 'applied' },
+    { outcome: 'discarded', status: 'discarded' },
+    { outcome: 'applied', status: 'applied' },
+  ]);
+  expect(await balanceOf('eve')).toBe('8.000000000000000000');
+  await agree();
+});
+
 test('1,000 parked commands asked for twice at once, their worker killed in the middle: one effect each', async () => {
   const users = Array.from({ length: 10 }, (_, index) => `mass-${index}`);
   await world.rows(`ALTER TABLE ledger.balances ADD CONSTRAINT mass CHECK (user_id NOT LIKE 'mass-%')`);
@@ -133,7 +169,7 @@ test('1,000 parked commands asked for twice at once, their worker killed in the 
   worker.kill('SIGKILL');
   await once(worker, 'exit');
   expect(await countExecuted()).toBeLessThan(before + 1_000);
-  world.startWorker(SETTINGS);
+  worker = world.startWorker({ ...SETTINGS, TRADESTREAM_WORKER_KEY_WAITING_MAX: '20' });
   await executed(before + 1_000, 60_000);
   const [sum] = await world.rows(
     `SELECT count(*)::int AS users, min(available)::text AS least, max(available)::text AS most FROM ledger.balances
@@ -145,6 +181,33 @@ test('1,000 parked commands asked for twice at once, their worker killed in the 
        AND (details ->> 'parkedId')::bigint IN (SELECT id FROM ledger.parked WHERE key LIKE 'user:mass-%')`,
   );
   expect(audits).toEqual({ count: 1_000 });
+  await agree();
+});
+
+test('a full queue pauses its partition alone, says so, and goes on when it is released', async () => {
+  await refuse('carl');
+  const [place] = await world.send(Array.from({ length: 40 }, () => deposit('carl')));
+  const part = `queues-${place?.partition}`;
+  await eventually(async () => (await world.unready(worker))[part]?.includes('user:carl') ?? false, SETTLED);
+  await eventually(async () => (await queueOf('carl')).waiting === 20, SETTLED); // what still fits lands
+  const labels = `{partition="${place?.partition}",service="worker"}`;
+  await eventually(async () => {
+    const metrics = await (await fetch(`${urlOf(worker)}/metrics`)).text();
+    return ['key_waiting', 'paused'].every((name, index) =>
+      metrics.includes(`tradestream_worker_${name}${labels} ${[20, 1][index]}\n`),
+    );
+  }, SETTLED);
+  const others = Array.from({ length: 8 }, (_, index) => deposit(`other-${index}`));
+  const places = await world.send(others);
+  const flowing = places.filter(({ partition }) => partition !== place?.partition);
+  expect(flowing.length).toBeGreaterThan(0);
+  await eventually(async () => (await receiptsOf(others)).length === flowing.length, SETTLED);
+
+  await world.rows('ALTER TABLE ledger.balances DROP CONSTRAINT refused');
+  await askFor(world, { kind: 'redrive', where: `k.key = 'user:carl' AND k.reason = 'COMMAND_FAILED'` });
+  await world.applied(30_000);
+  await eventually(async () => (await balanceOf('carl')) === '40.000000000000000000', SETTLED);
+  await eventually(async () => Object.keys(await world.unready(worker)).length === 0, SETTLED);
   await agree();
 });
 
@@ -193,6 +256,15 @@ async function balanceOf(user: string): Promise<string | undefined> {
     [user],
   );
   return row?.available;
+}
+
+async function receiptsOf(commands: readonly Sent[]): Promise<readonly object[]> {
+  const ids = commands.map(({ commandId }) => commandId);
+  return await world.rows('SELECT 1 FROM ledger.receipts WHERE command_id = ANY ($1::uuid[])', [ids]);
+}
+
+function urlOf(child: ChildProcess): string | undefined {
+  return world.logOf(child).find(({ event }) => event === 'http_listening')?.url;
 }
 
 async function countExecuted(): Promise<number> {

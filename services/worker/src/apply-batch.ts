@@ -13,6 +13,7 @@ import {
   revertPositions,
   type Workbench,
 } from './prepare-batch.ts';
+import type { QueueCap, Taken } from './queue-cap.ts';
 import { type WrittenEvents, writeBatch } from './write-batch.ts';
 import { lockPartitions } from './write-statements.ts';
 
@@ -20,6 +21,7 @@ export type ApplyOptions = {
   readonly bench: Workbench;
   readonly intake: Intake;
   readonly link: LedgerLink;
+  readonly cap: QueueCap;
   readonly eventSchemaId: number;
   readonly commitTimeoutMs: number;
   readonly aheadCommandsMin: number;
@@ -66,14 +68,20 @@ export class BatchApplier {
    * @throws {BatchFailure} of this batch or the one before; all records not applied are back in the intake
    */
   async applyWaiting(countMax: number): Promise<void> {
-    const { intake, bench, link, aheadCommandsMin } = this.#options;
-    if (this.#inFlight !== null && intake.waiting < aheadCommandsMin) await this.settle();
-    const records = intake.take(countMax);
+    const { intake, bench, link, cap, aheadCommandsMin } = this.#options;
+    const inFlight = this.#inFlight;
+    // How long queues are is known once what was parked last is durable.
+    if (inFlight !== null && (intake.waiting < aheadCommandsMin || inFlight.batch.plan.parked.length > 0)) {
+      await this.settle();
+    }
+    let records: readonly LogRecord[] = intake.take(countMax);
     if (records.length === 0) return;
     const startedMs = performance.now();
     let batch: Batch;
     try {
-      batch = await prepareBatch(bench, records, link.loads());
+      const taken = cap.within({ records, decoded: await decodeRecords(bench, records, link.loads()) });
+      records = taken.records;
+      batch = await prepareBatch(bench, taken, link.loads());
     } catch (error) {
       intake.putBack(records);
       await this.settle();
@@ -97,12 +105,14 @@ export class BatchApplier {
    */
   async applyCarefully(countMax: number): Promise<void> {
     await this.settle();
-    const { intake, bench, link } = this.#options;
-    const records = intake.take(countMax);
+    const { intake, bench, link, cap } = this.#options;
+    let records: readonly LogRecord[] = intake.take(countMax);
     if (records.length === 0) return;
     const startedMs = performance.now();
     try {
-      const batch = await this.#prepareLocked(records);
+      const taken = cap.within({ records, decoded: await decodeRecords(bench, records, link.loads()) });
+      records = taken.records;
+      const batch = await this.#prepareLocked(taken);
       if (batch === null) return;
       this.#options.onCommitted(batch, await this.#write(batch, true), startedMs);
     } catch (error) {
@@ -132,9 +142,8 @@ export class BatchApplier {
     throw this.#failed(failure, inFlight.batch.records);
   }
 
-  async #prepareLocked(records: readonly LogRecord[]): Promise<Batch | null> {
+  async #prepareLocked({ records, decoded }: Taken): Promise<Batch | null> {
     const { bench, link } = this.#options;
-    const decoded = await decodeRecords(bench, records, link.loads());
     if (decoded.length === 0) return null;
     const session = link.apply();
     const partitions = [...new Set(decoded.map(({ record }) => record.partition))].toSorted((a, b) => a - b);

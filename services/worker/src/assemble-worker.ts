@@ -10,6 +10,7 @@ import { Ownership } from './ownership.ts';
 import { Pauses } from './pauses.ts';
 import type { Batch, Workbench } from './prepare-batch.ts';
 import { EventRelay } from './publish-events.ts';
+import { QueueCap } from './queue-cap.ts';
 import { ParkedReleaser } from './release-parked.ts';
 import type { SchemaBook } from './schema-book.ts';
 import { Worker } from './worker.ts';
@@ -34,6 +35,7 @@ export type WorkerParts = {
     | 'TRADESTREAM_WORKER_CLAIM_TIMEOUT_MS'
     | 'TRADESTREAM_WORKER_DRAIN_MS'
     | 'TRADESTREAM_WORKER_RELEASE_RECORDS_MAX'
+    | 'TRADESTREAM_WORKER_KEY_WAITING_MAX'
   >;
   readonly connections: Pick<
     Connections,
@@ -100,6 +102,7 @@ function makeWorker(parts: WorkerParts, bench: Workbench, relay: EventRelay): Wo
   const batchCommandsMax = config.TRADESTREAM_WORKER_BATCH_COMMANDS_MAX;
   const commitTimeoutMs = config.TRADESTREAM_WORKER_COMMIT_TIMEOUT_MS;
   const intake = new Intake({ queueRecordsMax: config.TRADESTREAM_WORKER_QUEUE_RECORDS_MAX });
+  const cap = new QueueCap({ bench, intake, readiness, log, waitingMax: config.TRADESTREAM_WORKER_KEY_WAITING_MAX });
   const onCommitted: ApplyOptions['onCommitted'] = (batch, written, startedMs) => {
     noteCommitted(bench, batch);
     relay.committed(written);
@@ -112,12 +115,14 @@ function makeWorker(parts: WorkerParts, bench: Workbench, relay: EventRelay): Wo
     eventSchemaId,
     commitTimeoutMs,
     recordsMax: config.TRADESTREAM_WORKER_RELEASE_RECORDS_MAX,
+    cap,
     onCommitted,
   });
   const applier = new BatchApplier({
     bench,
     intake,
     link,
+    cap,
     eventSchemaId,
     commitTimeoutMs,
     aheadCommandsMin: Math.min(config.TRADESTREAM_WORKER_AHEAD_COMMANDS_MIN, batchCommandsMax),
@@ -127,6 +132,7 @@ function makeWorker(parts: WorkerParts, bench: Workbench, relay: EventRelay): Wo
   const shared = { bench, intake, link, log, metrics, pauses, owner, batchCommandsMax, signal };
   const ownership = new Ownership({
     ...shared,
+    cap,
     admin,
     reader,
     readiness,

@@ -154,6 +154,7 @@ async function withParked(options: ClaimOptions, rows: readonly ClaimRow[]): Pro
       blockedKeys: new Set(queues.map(({ text }) => text)),
       releasing: new Map(queues.filter(({ head }) => head === BEHIND_PARKED).map(({ text, key }) => [text, key])),
       queued: new Map(queues.map(({ text, count }) => [text, count])),
+      paused: false,
       parkedAhead: ahead.rows.filter(ofRow).map(({ place }) => Number(place)),
     });
   });
@@ -161,7 +162,7 @@ async function withParked(options: ClaimOptions, rows: readonly ClaimRow[]): Pro
 
 function positionOf(
   row: ClaimRow,
-  parked: Pick<Position, 'blockedKeys' | 'releasing' | 'queued' | 'parkedAhead'>,
+  parked: Pick<Position, 'blockedKeys' | 'releasing' | 'queued' | 'paused' | 'parkedAhead'>,
 ): Position {
   const committed = { offset: Number(row.next_offset), seq: Number(row.event_seq), hash: row.last_hash };
   return {

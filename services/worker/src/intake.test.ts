@@ -24,6 +24,21 @@ test('records of a batch that did not commit come again first, in their order', 
   expect(placesOf(intake.take(10))).toEqual(['0/0', '0/1', '0/2', '0/3']);
 });
 
+test('a lane that is held gives nothing and wakes nobody until it is resumed, whatever comes', async () => {
+  const intake = new Intake({ queueRecordsMax: 100 });
+  await intake.push(0, [record(0, 5, 1)]);
+  intake.hold(0);
+  await intake.push(0, [record(0, 6, 2)]);
+  intake.putBack([record(0, 4, 0)]);
+  await intake.push(1, [record(1, 0, 9)]);
+  expect(intake.waiting).toBe(1);
+  expect(placesOf(intake.take(10))).toEqual(['1/0']);
+  intake.dropBelow(0, 5);
+  intake.resume(0);
+  expect(intake.waiting).toBe(2);
+  expect(placesOf(intake.take(10))).toEqual(['0/5', '0/6']);
+});
+
 test('a full lane holds its fetching back until there is room', async () => {
   const intake = new Intake({ queueRecordsMax: 2 });
   let resumed = false;

@@ -1,6 +1,6 @@
 import type { LogRecord } from '@tradestream/messaging';
 
-type Lane = { records: LogRecord[]; head: number; drained: (() => void)[] };
+type Lane = { records: LogRecord[]; head: number; drained: (() => void)[]; held: boolean };
 
 /**
  * Records that wait to be applied, a lane a partition. A batch is merged over the lanes by
@@ -16,6 +16,7 @@ export class Intake {
     this.#queueRecordsMax = options.queueRecordsMax;
   }
 
+  /** Records that could be taken. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -24,8 +25,7 @@ export class Intake {
   async push(partition: number, records: readonly LogRecord[]): Promise<void> {
     const lane = this.#laneOf(partition);
     for (const record of records) lane.records.push(record);
-    this.#waiting += records.length;
-    this.#notify();
+    this.#count(lane, records.length);
     if (lane.records.length - lane.head <= this.#queueRecordsMax) return;
     await new Promise<void>((resolve) => lane.drained.push(resolve));
   }
@@ -39,7 +39,7 @@ export class Intake {
 
   /** Takes up to `countMax` records, the oldest of all lanes first. */
   take(countMax: number): LogRecord[] {
-    const lanes = [...this.#lanes.values()].filter((lane) => lane.head < lane.records.length);
+    const lanes = [...this.#lanes.values()].filter((lane) => !lane.held && lane.head < lane.records.length);
     const taken: LogRecord[] = [];
     while (taken.length < countMax && lanes.length > 0) {
       const lane = lanes.length === 1 ? lanes[0] : oldest(lanes);
@@ -61,16 +61,30 @@ export class Intake {
       const lane = this.#laneOf(partition);
       lane.records = [...ofLane, ...lane.records.slice(lane.head)];
       lane.head = 0;
-      this.#waiting += ofLane.length;
+      this.#count(lane, ofLane.length);
     }
-    this.#notify();
+  }
+
+  /** Leaves a lane alone: nothing of it is taken until `resume`. */
+  hold(partition: number): void {
+    const lane = this.#laneOf(partition);
+    if (lane.held) return;
+    this.#waiting -= lane.records.length - lane.head;
+    lane.held = true;
+  }
+
+  resume(partition: number): void {
+    const lane = this.#lanes.get(partition);
+    if (lane?.held !== true) return;
+    lane.held = false;
+    this.#count(lane, lane.records.length - lane.head);
   }
 
   /** Drops what waits below an offset: it was settled as applied. */
   dropBelow(partition: number, offset: number): void {
     const lane = this.#laneOf(partition);
     const kept = lane.records.slice(lane.head).filter((record) => record.offset >= offset);
-    this.#waiting -= lane.records.length - lane.head - kept.length;
+    this.#count(lane, kept.length - (lane.records.length - lane.head));
     lane.records = kept;
     lane.head = 0;
     this.#release(lane);
@@ -86,7 +100,7 @@ export class Intake {
   clear(partition: number): void {
     const lane = this.#lanes.get(partition);
     if (lane === undefined) return;
-    this.#waiting -= lane.records.length - lane.head;
+    this.#count(lane, lane.head - lane.records.length);
     this.#lanes.delete(partition);
     for (const resolve of lane.drained) resolve();
   }
@@ -94,7 +108,7 @@ export class Intake {
   #laneOf(partition: number): Lane {
     const known = this.#lanes.get(partition);
     if (known !== undefined) return known;
-    const lane: Lane = { records: [], head: 0, drained: [] };
+    const lane: Lane = { records: [], head: 0, drained: [], held: false };
     this.#lanes.set(partition, lane);
     return lane;
   }
@@ -106,6 +120,12 @@ export class Intake {
     }
     if (lane.records.length - lane.head > this.#queueRecordsMax) return;
     for (const resolve of lane.drained.splice(0)) resolve();
+  }
+
+  #count(lane: Lane, more: number): void {
+    if (lane.held) return;
+    this.#waiting += more;
+    if (this.#waiting > 0) this.#notify();
   }
 
   #notify(): void {

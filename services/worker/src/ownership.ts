@@ -8,6 +8,7 @@ import type { LedgerLink } from './ledger-link.ts';
 import type { Pauses } from './pauses.ts';
 import type { Position } from './position.ts';
 import { placeOf, revertPositions, type Workbench } from './prepare-batch.ts';
+import type { QueueCap } from './queue-cap.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 export type OwnershipOptions = {
@@ -20,6 +21,7 @@ export type OwnershipOptions = {
   readonly readiness: Readiness;
   readonly metrics: WorkerMetrics;
   readonly pauses: Pauses;
+  readonly cap: QueueCap;
   readonly owner: string;
   readonly applicationName: string;
   readonly claimTimeoutMs: number;
@@ -77,7 +79,7 @@ export class Ownership {
    * assignment is to be asked for: a partition has another owner, or was set back behind what waits.
    */
   async claimAgain(): Promise<boolean> {
-    const { bench, intake, link, log } = this.#options;
+    const { bench, intake, link, log, cap } = this.#options;
     const held = [...bench.positions.values()];
     const again = await this.#untilAnswered(async () => {
       await link.reopen();
@@ -95,6 +97,7 @@ export class Ownership {
       });
       this.#keepParked(position);
       intake.dropBelow(position.partition, position.nextOffset);
+      cap.lift([position.partition]);
     }
     const lost = held
       .map(({ partition }) => partition)
@@ -132,7 +135,8 @@ export class Ownership {
 
   /** Forgets partitions; `release` tells the database, for owners that were asked to let go. */
   async giveUp(partitions: readonly number[], options: { readonly release: boolean }): Promise<void> {
-    const { bench, intake, readiness, metrics } = this.#options;
+    const { bench, intake, readiness, metrics, cap } = this.#options;
+    cap.lift(partitions);
     const held = partitions.flatMap((partition) => bench.positions.get(partition) ?? []);
     for (const { partition } of held) {
       bench.positions.delete(partition);

@@ -26,6 +26,8 @@ export type Position = {
   readonly releasing: Map<string, Buffer>;
   /** Records of each blocked key that are parked, as of the last durable COMMIT. */
   readonly queued: Map<string, number>;
+  /** Whether a queue is full: nothing is taken from the log until something was released. */
+  paused: boolean;
   /** Offsets at or beyond the claimed one that were parked before: there are some only after a rewind. */
   readonly parkedAhead: readonly number[];
 };

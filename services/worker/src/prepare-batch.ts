@@ -80,11 +80,14 @@ export async function learnSchemas(
  * Decides a batch on the kept state, loading what it lacks, and puts it into statements. The kept
  * state then holds the batch's effects, before they are committed.
  */
-export async function prepareBatch(bench: Workbench, records: readonly LogRecord[], session: Session): Promise<Batch> {
-  const decoded = await decodeRecords(bench, records, session);
+export async function prepareBatch(
+  bench: Workbench,
+  taken: { readonly records: readonly LogRecord[]; readonly decoded: readonly DecodedRecord[] },
+  session: Session,
+): Promise<Batch> {
   try {
     for (let round = 1; ; round += 1) {
-      const batch = decideOnce(bench, { records, decoded, receipts: bench.receipts });
+      const batch = decideOnce(bench, { ...taken, receipts: bench.receipts });
       const { missingBalances, missingOrders } = bench.state;
       if (batch !== null) return batch;
       invariant(round < LOAD_ROUNDS_MAX, 'what a batch names is loaded within a few rounds');

@@ -10,6 +10,7 @@ import { intentsWait, loadQueues, markTries, type ParkedRow, type ReleaseQueues 
 import { planRelease, type Release, type ReleasePlan, TRIES_TOGETHER_MAX } from './plan-release.ts';
 import { type Position, revertPosition } from './position.ts';
 import { type Batch, learnSchemas, revertPositions, type Workbench } from './prepare-batch.ts';
+import type { QueueCap } from './queue-cap.ts';
 import { settleRelease } from './release-statements.ts';
 import { planWrite, type WrittenEvents, writeBatch } from './write-batch.ts';
 import { lockPartitions } from './write-statements.ts';
@@ -21,6 +22,7 @@ export type ReleaserOptions = {
   readonly commitTimeoutMs: number;
   /** Most parked records of one batch. */
   readonly recordsMax: number;
+  readonly cap: QueueCap;
   /** Called once a release is durable. */
   readonly onCommitted: (batch: Batch, written: WrittenEvents | null, startedMs: number) => void;
 };
@@ -237,7 +239,7 @@ export class ParkedReleaser {
 
   /** What is durable now. */
   #landed({ plan, release }: Prepared): void {
-    const { bench, recordsMax } = this.#options;
+    const { bench, cap, recordsMax } = this.#options;
     for (const { partition, key, state, growth } of plan.queues) {
       const position = bench.positions.get(partition);
       if (position === undefined) continue;
@@ -251,6 +253,7 @@ export class ParkedReleaser {
       if (state === 'releasing' && position.blockedKeys.has(text)) position.releasing.set(text, key);
       else position.releasing.delete(text);
     }
+    cap.lift(plan.queues.map(({ partition }) => partition));
     for (const { row } of release.settlements) {
       this.#failing.delete(row.id);
       this.#marked.delete(row.id);

@@ -1,5 +1,5 @@
 import type { Metrics } from '@tradestream/runtime';
-import type { Positions } from './position.ts';
+import type { Position, Positions } from './position.ts';
 import type { BatchCounts } from './write-batch.ts';
 
 /** The figures of one worker. Updated a batch at a time, never a command at a time. */
@@ -13,6 +13,9 @@ export class WorkerMetrics {
   readonly #lag;
   readonly #unpublished;
   readonly #published;
+  readonly #parkedKeys;
+  readonly #keyWaiting;
+  readonly #paused;
 
   constructor(metrics: Metrics) {
     this.#commands = metrics.counter({
@@ -53,6 +56,21 @@ export class WorkerMetrics {
       name: 'tradestream_events_published_total',
       help: 'Events acknowledged by the broker',
     });
+    this.#parkedKeys = metrics.gauge({
+      name: 'tradestream_worker_parked_keys',
+      help: 'Keys with a parked command that later ones wait behind',
+      labels: ['partition'],
+    });
+    this.#keyWaiting = metrics.gauge({
+      name: 'tradestream_worker_key_waiting',
+      help: 'Commands that wait in the longest queue of a key',
+      labels: ['partition'],
+    });
+    this.#paused = metrics.gauge({
+      name: 'tradestream_worker_paused',
+      help: '1 while a partition is paused, since the queue of a key is full',
+      labels: ['partition'],
+    });
   }
 
   committed(counts: BatchCounts, seconds: number): void {
@@ -88,12 +106,24 @@ export class WorkerMetrics {
       const end = this.#ends.get(partition) ?? position.committed.offset;
       this.#lag.set(Math.max(0, end - position.committed.offset), { partition });
       this.#unpublished.set(position.committed.seq - position.publishedSeq, { partition });
+      this.#parkedKeys.set(position.blockedKeys.size, { partition });
+      this.#keyWaiting.set(longestQueue(position) - 1, { partition });
+      this.#paused.set(position.paused ? 1 : 0, { partition });
     }
   }
 
   forgetPartition(partition: number): void {
     this.#ends.delete(partition);
     this.#lag.remove({ partition });
-    this.#unpublished.remove({ partition });
+    for (const gauge of [this.#unpublished, this.#parkedKeys, this.#keyWaiting, this.#paused]) {
+      gauge.remove({ partition });
+    }
   }
+}
+
+/** Its head among them; 1 when there is none. */
+function longestQueue({ queued }: Position): number {
+  let longest = 1;
+  for (const count of queued.values()) longest = Math.max(longest, count);
+  return longest;
 }
