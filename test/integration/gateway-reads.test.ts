@@ -243,6 +243,20 @@ test('the preference decides which nodes answer', async () => {
   expect(await servedBy('nearest')).toEqual(new Set(['primary', 'replica-1', 'replica-2', 'replica-3']));
 });
 
+test('errors by type and the connections of all nodes are in the metrics', async () => {
+  await Promise.all(Array.from({ length: 8 }, () => get('trades?limit=1')));
+  const { text } = await call(`${api.replace('/v1', '')}/metrics`);
+  for (const type of ['CONNECTION_ERROR', 'QUERY_ERROR', 'TRANSACTION_ERROR', 'REPLICATION_ERROR']) {
+    expect(text).toContain(`tradestream_database_errors_total{type="${type}",service="gateway"} 0`);
+  }
+  const figure = (name: string) =>
+    Number(new RegExp(`^tradestream_pool_${name}\\{service="gateway"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+  expect(figure('connections')).toBeGreaterThanOrEqual(1);
+  expect(figure('in_use')).toBeGreaterThanOrEqual(0);
+  expect(figure('waiting')).toBeGreaterThanOrEqual(0);
+  expect(figure('wait_seconds_count')).toBeGreaterThanOrEqual(8);
+});
+
 test('a token that no node shows is 503 NOT_YET_VISIBLE, and is answered once the views have it', async () => {
   const token = encodeToken({ seqs: { 0: 1_000 } });
   const headers = { 'x-consistency-token': token };

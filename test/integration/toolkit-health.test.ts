@@ -4,9 +4,11 @@ import {
   DatabaseErrorType,
   DatabaseManager,
   DatabaseMetrics,
+  DatabaseUsage,
   HealthChecker,
   type MetricAlert,
 } from '@tradestream/database';
+import { createMetrics } from '@tradestream/runtime';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
@@ -274,5 +276,48 @@ test('what the server refuses has its type, and is tried again as often as it he
   const again = new Set(['40001', '25006', '55P03']);
   expect(told).toEqual(
     PROVOKED.map(([text, code, type, retryable]) => [text, code, type, retryable, again.has(code) ? 3 : 1]),
+  );
+});
+
+test('what a program does with its database is in its metrics: errors by type, connections, waits', async () => {
+  const metrics = createMetrics({ service: 'test' });
+  const usage = new DatabaseUsage(metrics);
+  const pool = { maxSize: 1, acquireTimeout: 20_000, observer: usage };
+  await using db = new DatabaseManager({ database: database.url, pool });
+  const unwatch = usage.watch(db);
+  await expect(db.query('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' });
+  const lent = await db.getConnection();
+  await expect(db.getConnection({ timeoutMs: 50 })).rejects.toMatchObject({ code: 'DB_POOL_TIMEOUT' });
+  const session = await usage.openSession({ url: database.url, applicationName: 'test', connectTimeoutMs: 20_000 });
+  await expect(session.query({ text: 'SELEC' })).rejects.toMatchObject({ code: '42601' });
+  await session.query({ text: 'BEGIN' });
+  await session.query({ text: 'SELECT 1 / 0' }).catch(() => undefined);
+  await expect(session.commit()).rejects.toMatchObject({ code: 'DB_COMMIT_ROLLED_BACK' });
+  await expect(
+    usage.openSession({ url: 'postgres://me@127.0.0.1:1/none', applicationName: 'test', connectTimeoutMs: 20_000 }),
+  ).rejects.toMatchObject({ code: 'DB_CONNECTION_FAILED' });
+  const shown = async (name: string) => {
+    const lines = (await metrics.text()).split('\n').filter((line) => line.startsWith(name));
+    return Object.fromEntries(
+      lines.map((line) => [/type="(\w+)"/.exec(line)?.[1] ?? name, Number(line.split(' ')[1])]),
+    );
+  };
+  expect(await shown('tradestream_database_errors_total')).toEqual({
+    QUERY_ERROR: 3,
+    CONNECTION_ERROR: 2,
+    TRANSACTION_ERROR: 1,
+    REPLICATION_ERROR: 0,
+  });
+  expect(await shown('tradestream_pool_connections')).toEqual({ tradestream_pool_connections: 2 });
+  expect(await shown('tradestream_pool_in_use')).toEqual({ tradestream_pool_in_use: 1 });
+  const waiting = db.getConnection();
+  await eventually(async () => (await shown('tradestream_pool_waiting'))['tradestream_pool_waiting'] === 1, WITHIN);
+  await lent.release();
+  await (await waiting).release();
+  await session.close();
+  unwatch();
+  expect(await shown('tradestream_pool_connections')).toEqual({ tradestream_pool_connections: 0 });
+  expect((await shown('tradestream_pool_wait_seconds_count'))['tradestream_pool_wait_seconds_count']).toBeGreaterThan(
+    2,
   );
 });

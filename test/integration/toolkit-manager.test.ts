@@ -163,6 +163,37 @@ test('a write is read by whoever wrote it, and by whoever has its token', async 
   );
 });
 
+test('a snapshot is one moment of one node, and its reader says by the answer whether it is fresh', async () => {
+  await using db = new DatabaseManager({ pool: PATIENT, replication: replicated() });
+  await db.query('INSERT INTO notes VALUES (800)');
+  const one = { text: 'SELECT count(*)::int AS count FROM notes WHERE id = $1', values: [800] };
+  const who = { text: WHO };
+  await eventually(async () => {
+    const { results, servedBy } = await db.snapshot([one, who]);
+    expect(results.map(({ rows }) => rows)).toEqual([[{ count: 1 }], [{ node: servedBy }]]);
+    return servedBy.startsWith('replica');
+  }, WITHIN);
+  // Nobody but the primary is fresh enough: it is asked when the others had their time.
+  const asked = new Set<string>();
+  const isPrimary = (node: unknown) => JSON.stringify(node) === '[{"node":"primary"}]';
+  const { servedBy } = await db.snapshot([who], {
+    preferredMs: 50,
+    isFresh: ([result]) => {
+      asked.add(JSON.stringify(result?.rows));
+      return isPrimary(result?.rows);
+    },
+  });
+  expect([servedBy, asked.size]).toEqual(['primary', 4]);
+  expect((await db.snapshot([who], { readPreference: 'primary' })).servedBy).toBe('primary');
+  const stale = db.snapshot([who], { timeoutMs: 300, isFresh: () => false });
+  await expect(stale).rejects.toMatchObject({ code: 'DB_NOT_FRESH', type: 'REPLICATION_ERROR', retryable: true });
+  const writing = db.snapshot([{ text: 'DELETE FROM notes' }, who], { readPreference: 'primary' });
+  await expect(writing).rejects.toMatchObject({ code: '25006' });
+  await expect(db.snapshot([who, { text: 'SELECT 1 / 0' }, who])).rejects.toMatchObject({ code: '22012' });
+  expect((await db.snapshot([one])).results[0]?.rows).toEqual([{ count: 1 }]);
+  expect(db.figures()).toMatchObject({ active: 0, waiting: 0, dirtyReturns: 0 });
+});
+
 test('transactions and sessions are not steered by single queries', async () => {
   await using db = new DatabaseManager({ pool: PATIENT, database: database.url });
   for (const text of ['BEGIN', 'SELECT 1; COMMIT', 'SAVEPOINT a', 'SET search_path = a', 'LISTEN news']) {

@@ -1,7 +1,6 @@
 import { sleep } from '@tradestream/runtime';
 import type { QueryResult } from '../connection.ts';
 import { DatabaseError, isAccessRefused } from '../errors.ts';
-import { runFlight } from '../pool/run-flight.ts';
 import type { ReadPreference } from '../replication/choose-readers.ts';
 import type { Cluster } from '../replication/cluster.ts';
 import type { ClusterNode } from '../replication/cluster-node.ts';
@@ -36,6 +35,8 @@ export type Snapshot = {
 const PAUSE_MS = 10;
 const PREFERRED_MS = 150;
 const DOWN_MS = 1_000;
+/** A statement would write: on every node, for the snapshot is read only. */
+const WRITES = '25006';
 
 type Round = { readonly snapshot: Snapshot | null; readonly failure: DatabaseError | null };
 
@@ -87,7 +88,7 @@ async function askInTurn(
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
       // One node's refusal is no reason why another should not answer.
-      if (error.retry === 'never' && !isAccessRefused(error)) throw error;
+      if ((error.retry === 'never' && !isAccessRefused(error)) || error.code === WRITES) throw error;
       onFailure?.(node.name, error);
       failure = error;
     }
@@ -96,14 +97,7 @@ async function askInTurn(
 }
 
 async function readAt(node: ClusterNode, statements: readonly Statement[]): Promise<readonly QueryResult<object>[]> {
-  const { pool, down } = node;
+  const { down, flights } = node;
   // One that is down is asked when nobody else answers: it has a moment.
-  const lent = await pool.acquire(down.aborted ? { timeoutMs: DOWN_MS } : { signal: down });
-  const signal = down.aborted ? undefined : down;
-  try {
-    const { meter, config } = pool;
-    return await runFlight({ session: lent.session, meter, statements, timeoutMs: config.queryTimeout, signal });
-  } finally {
-    if (!pool.takeBack(lent)) await pool.release(lent);
-  }
+  return await flights.fly(statements, down.aborted ? { timeoutMs: DOWN_MS } : { signal: down });
 }

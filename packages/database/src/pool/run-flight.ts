@@ -7,8 +7,8 @@ const BEGIN = { text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' } as con
 const END = { text: 'ROLLBACK' } as const;
 
 /**
- * Statements on one snapshot, sent behind one another: one round trip. When no answer comes by the deadline, or
- * the signal aborts, the connection is given up.
+ * Statements on one snapshot, sent behind one another: one round trip. When no answer comes by the deadline the
+ * connection is given up.
  * @throws {DatabaseError} of the first statement that failed; DB_STATEMENT_TIMEOUT, DB_CONNECTION_LOST
  */
 export async function runFlight(options: {
@@ -16,17 +16,14 @@ export async function runFlight(options: {
   readonly meter: PoolMeter;
   readonly statements: readonly Statement[];
   readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
 }): Promise<readonly Rows<object>[]> {
-  const { session, meter, statements, timeoutMs, signal } = options;
+  const { session, meter, statements, timeoutMs } = options;
   const startedMs = performance.now();
   let expired = false;
   const timer = setTimeout(() => {
     expired = true;
     session.destroy(new Error(`no answer within ${timeoutMs} ms`));
   }, timeoutMs + graceMs(timeoutMs));
-  const giveUp = () => session.destroy(new Error('the node is gone', { cause: signal?.reason }));
-  signal?.addEventListener('abort', giveUp, { once: true });
   meter.queriesActive += statements.length;
   try {
     const sent = [BEGIN, ...statements, END].map((statement) => session.query<object>(statement));
@@ -42,7 +39,6 @@ export async function runFlight(options: {
     throw new DatabaseError('DB_STATEMENT_TIMEOUT', { cause, context: { timeoutMs, elapsedMs } });
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', giveUp);
     meter.queriesActive -= statements.length;
     meter.queries.observe(performance.now() - startedMs);
   }

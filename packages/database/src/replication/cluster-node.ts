@@ -1,6 +1,7 @@
 import type { NodeAddress } from '../database-config.ts';
 import type { DatabaseError } from '../errors.ts';
 import { ConnectionPool } from '../pool/connection-pool.ts';
+import { FlightDeck } from '../pool/flight-deck.ts';
 import type { ResolvedPool } from '../pool/pool-config.ts';
 import type { PoolListener } from '../pool/pool-events.ts';
 import type { QuarantineReason } from './elect-primary.ts';
@@ -33,6 +34,7 @@ export type NodeStatus = {
 export class ClusterNode {
   readonly address: NodeAddress;
   readonly pool: ConnectionPool;
+  readonly flights: FlightDeck;
   readonly probe: NodeProbe;
   reading: NodeReading | null = null;
   failure: DatabaseError | null = null;
@@ -51,7 +53,14 @@ export class ClusterNode {
   }) {
     this.address = options.address;
     this.pool = new ConnectionPool(options);
+    this.flights = new FlightDeck(this.pool);
     this.probe = new NodeProbe(options.address, `${options.config.applicationName}-probe`);
+  }
+
+  /** Statements, or flights of them, that were sent or wait to be. */
+  get inFlight(): number {
+    const { active, waiting } = this.pool.counts;
+    return active + waiting + this.flights.extra;
   }
 
   get name(): string {
@@ -76,6 +85,7 @@ export class ClusterNode {
     this.failure = failure;
     this.syncState = null;
     this.#down.abort(failure);
+    this.flights.cutOff(failure);
   }
 
   status(primary: string | null): NodeStatus {

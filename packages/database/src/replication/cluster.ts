@@ -125,8 +125,9 @@ export class Cluster implements Closeable {
     preference: ReadPreference,
     timeoutMs: number,
   ): Promise<{ readonly preferred: readonly ClusterNode[]; readonly others: readonly ClusterNode[] }> {
+    const readers = await this.readers(preference, timeoutMs);
     const primary = this.#primary;
-    const preferred = (await this.readers(preference, timeoutMs)).filter((node) =>
+    const preferred = readers.filter((node) =>
       node === primary ? preference === 'nearest' : preference !== 'primary',
     );
     const rest = this.nodes.filter((node) => node !== primary && node.quarantine === null && !preferred.includes(node));
@@ -266,7 +267,7 @@ export class Cluster implements Closeable {
       name: node.name,
       isPrimary: node === this.#primary,
       healthy: node.status(this.primaryName).healthy,
-      inFlight: node.pool.counts.active + node.pool.counts.waiting,
+      inFlight: node.inFlight,
       latencyMs: node.latencyMs,
     };
   }
