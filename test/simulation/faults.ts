@@ -72,7 +72,7 @@ function freeze(life: Life, wiring: Wiring): void {
   const { scheduler, profile } = wiring;
   const { sessionTimeoutMs } = profile;
   const ms = sessionTimeoutMs * scheduler.random.pick([0.3, 2, 4]);
-  life.actor.frozenUntilMs = scheduler.nowMs + ms;
+  life.actor.frozenUntilMs = Math.max(life.actor.frozenUntilMs, scheduler.nowMs + ms);
   if (ms > sessionTimeoutMs) {
     scheduler.after(wiring.log.actor, sessionTimeoutMs, 'session timeout', () => expel(life, wiring, ms));
   }

@@ -59,7 +59,8 @@ export class MemoryGroup {
   }
 
   join(member: GroupMember): Promise<void> {
-    this.#members = [...this.#members, member];
+    // Once: it may have asked to join again while it was joining.
+    if (!this.#members.includes(member)) this.#members = [...this.#members, member];
     return this.rebalance();
   }
 
