@@ -111,6 +111,8 @@ export const pipelineAnswer = z.object({
     /** The commonest first; counted up to a bound. */
     byReason: z.array(z.object({ reason: z.string(), count, oldestSeconds: measure })),
   }),
+  /** Partitions that take nothing from the log, since the queue behind a parked command is full; null: no worker says. */
+  pausedPartitions: measure,
   rates: z.object({
     commands: rates,
     rejections: rates,

@@ -116,7 +116,9 @@ const ROWS: readonly Row[] = [
       lines('Set aside', 'short', [
         line('tradestream_parked_records', 'records'),
         line('tradestream_parked_keys', 'keys that others wait behind'),
+        line('tradestream_paused_partitions', 'partitions paused'),
       ]),
+      lines('Set aside for', 's', [line('tradestream_parked_oldest_seconds', 'oldest')]),
       lines('Set aside a second', 'cps', [line('tradestream_parked_rate', 'records')]),
       lines('Commands parked, of all', 'percentunit', [line('tradestream_command_error_ratio', 'parked')]),
     ],

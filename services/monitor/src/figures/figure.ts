@@ -86,6 +86,7 @@ export const FIGURES = {
   tradestream_parked_records: { help: 'Records set aside', labels: [], kept: true },
   tradestream_parked_keys: { help: 'Keys with a record that others wait behind', labels: [], kept: true },
   tradestream_parked_rate: { help: 'Records set aside a second', labels: [], kept: true },
+  tradestream_paused_partitions: { help: 'Partitions paused by a full queue', labels: [], kept: true },
   tradestream_parked_oldest_seconds: { help: 'Age of the oldest parked record', labels: [], kept: false },
   tradestream_deadlocks_rate: { help: 'Deadlocks a second', labels: [], kept: true },
   tradestream_retries_rate: { help: 'Batches tried again a second', labels: ['code'], kept: true },

@@ -130,6 +130,7 @@ function pipelineFigures({ pipeline, relayVerdict, parkedPerSecond }: Known): re
     ...figure('tradestream_parked_keys', parked.keys),
     ...figure('tradestream_parked_rate', parkedPerSecond === null ? null : Math.max(0, parkedPerSecond)),
     ...figure('tradestream_parked_oldest_seconds', parked.oldestSeconds),
+    ...figure('tradestream_paused_partitions', pipeline.pausedPartitions),
     ...figure('tradestream_deadlocks_rate', rates.deadlocks),
     ...byLabel('tradestream_retries_rate', 'code', rates.retries),
     ...byLabel('tradestream_rejections_rate', 'reason', rates.rejections),

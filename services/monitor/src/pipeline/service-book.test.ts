@@ -16,6 +16,15 @@ test('errors that no service counts are not known, rather than 0', () => {
   expect(book.answer.rates.errors).toEqual({});
 });
 
+test('paused partitions are summed over the workers, and not known where none tells', () => {
+  const book = new ServiceBook();
+  read(book, 0, []);
+  expect(book.answer.pausedPartitions).toBeNull();
+  const paused = (partition: string, value: number) => counter('tradestream_worker_paused', { partition }, value);
+  read(book, 1_000, [paused('0', 1), paused('1', 0), paused('2', 1)]);
+  expect(book.answer.pausedPartitions).toBe(2);
+});
+
 test('once they are counted, each of the four types is there', () => {
   const book = new ServiceBook();
   read(book, 0, [counter('tradestream_database_errors_total', { type: 'QUERY_ERROR' }, 1)]);

@@ -3,7 +3,7 @@ import type { Series } from '../sources/scrape.ts';
 import { Rates } from './rates.ts';
 
 type Service = PipelineAnswer['services'][number];
-type FromServices = Pick<PipelineAnswer, 'services' | 'batches' | 'pools'> & {
+type FromServices = Pick<PipelineAnswer, 'services' | 'batches' | 'pools' | 'pausedPartitions'> & {
   readonly rates: Pick<PipelineAnswer['rates'], 'commands' | 'rejections' | 'retries' | 'errors'>;
 };
 
@@ -26,6 +26,7 @@ export class ServiceBook {
     services: [],
     batches: { commandsMean: null, secondsMean: null },
     pools: [],
+    pausedPartitions: null,
     rates: { commands: {}, rejections: {}, retries: {}, errors: {} },
   };
 
@@ -63,6 +64,7 @@ export class ServiceBook {
         return own.length === 0 ? [] : [{ service: service.name, figures }];
       }),
       rates,
+      pausedPartitions: sumOf(all, 'tradestream_worker_paused'),
     };
   }
 
@@ -76,6 +78,12 @@ export class ServiceBook {
     const [sum, count] = [rateOf('_sum'), rateOf('_count')];
     return count === 0 ? null : sum / count;
   }
+}
+
+/** Null where no service shows the metric. */
+function sumOf(all: readonly Series[], metric: string): number | null {
+  const values = all.filter(({ name }) => name === metric).map(({ value }) => value);
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
 }
 
 function nameOf(name: string, labels: Readonly<Record<string, string>>): string {

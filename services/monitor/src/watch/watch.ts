@@ -86,13 +86,14 @@ export class Watch {
 
   pipeline(): PipelineAnswer {
     const { relay, projections, parked, database, deadlocks, rollbacks } = this.pipelineBook.database;
-    const { rates, services, batches, pools } = this.serviceBook.answer;
+    const { rates, services, batches, pools, pausedPartitions } = this.serviceBook.answer;
     return {
       sampledAt: new Date().toISOString(),
       throughput: this.pipelineBook.throughput,
       relay,
       projections,
       parked,
+      pausedPartitions,
       rates: { ...rates, deadlocks, rollbacks: rollbacks === null ? null : Math.max(0, rollbacks) },
       database,
       batches,
