@@ -2,11 +2,15 @@ import { setInterval as every } from 'node:timers/promises';
 import type { MessageLog } from '@tradestream/messaging';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { LagReadings } from '../support/lag-readings.ts';
 import { type LedgerWorld, openLedgerWorld } from '../support/ledger-world.ts';
 import { type MonitorProcess, startMonitor } from '../support/monitor-process.ts';
 import { ScriptedConsumer } from '../support/scripted-consumer.ts';
 
 const WITHIN_MS = 40_000;
+const INTERVAL_MS = 500;
+const PACE_MS = 100;
+const BEHIND_MS = 2_000;
 
 let world: LedgerWorld;
 let monitor: MonitorProcess;
@@ -45,71 +49,7 @@ async function append(topic: string, count: number, timestampMs = Date.now()): P
   await world.producer.send(topic, records);
 }
 
-describe('verdicts on consumers', () => {
-  test('an idle topic with everything consumed is OK, with no lag however old its records are', async () => {
-    const topic = await topicOf('idle');
-    await append(topic, 5, Date.now() - 3_600_000);
-    await using _consumer = await ScriptedConsumer.open(kafka, { group: topic, topic });
-    const partition = await monitor.partition(topic, ({ committed }) => committed === 5, WITHIN_MS);
-    expect(partition).toMatchObject({ end: 5, lag: 0, lagSeconds: 0, state: 'OK', clientId: 'scripted', lost: 0 });
-    expect(await monitor.group(topic)).toMatchObject({ state: 'Stable', protocol: 'classic', members: 1, totalLag: 0 });
-  });
-
-  test('a consumer that left before unread records is STOP', async () => {
-    const topic = await topicOf('stopped');
-    await append(topic, 5);
-    const consumer = await ScriptedConsumer.open(kafka, { group: topic, topic });
-    await monitor.partition(topic, ({ committed }) => committed === 5, WITHIN_MS);
-    await consumer.close();
-    await append(topic, 3, Date.now() - 60_000);
-    const partition = await monitor.partition(topic, ({ state }) => state === 'STOP', WITHIN_MS);
-    expect(partition).toMatchObject({ committed: 5, end: 8, lag: 3, memberId: null });
-    expect(partition.lagSeconds).toBeGreaterThanOrEqual(60);
-    expect(await monitor.group(topic)).toMatchObject({ verdict: 'STOP', members: 0, totalLag: 3 });
-  });
-
-  test('a consumer that heartbeats and takes nothing is STALL', async () => {
-    const topic = await topicOf('stuck');
-    await append(topic, 5);
-    await using consumer = await ScriptedConsumer.open(kafka, { group: topic, topic });
-    await monitor.partition(topic, ({ committed }) => committed === 5, WITHIN_MS);
-    consumer.getStuck();
-    await append(topic, 4);
-    await monitor.partition(topic, ({ state }) => state === 'STALL', WITHIN_MS);
-    expect(await monitor.group(topic)).toMatchObject({ verdict: 'STALL', members: 1, totalLag: 4 });
-  });
-
-  test('a consumer that falls behind at every reading is WARN', async () => {
-    const topic = await topicOf('slow');
-    await append(topic, 100);
-    await using consumer = await ScriptedConsumer.open(kafka, { group: topic, topic });
-    await monitor.partition(topic, ({ committed }) => committed === 100, WITHIN_MS);
-    consumer.getStuck();
-    const stop = new AbortController();
-    const growing = (async () => {
-      for await (const _ of every(100, undefined, { signal: stop.signal })) {
-        await append(topic, 10);
-        await consumer.commit(consumer.committed + 1);
-      }
-    })().catch(() => undefined);
-    const partition = await monitor.partition(topic, ({ state }) => state === 'WARN', WITHIN_MS);
-    stop.abort();
-    await growing;
-    expect(partition.lag).toBeGreaterThan(9);
-  });
-
-  test('an offset that was set back is REWIND, and OK again when the records were read anew', async () => {
-    const topic = await topicOf('rewound');
-    await append(topic, 50);
-    await using consumer = await ScriptedConsumer.open(kafka, { group: topic, topic });
-    await monitor.partition(topic, ({ committed }) => committed === 50, WITHIN_MS);
-    consumer.getStuck();
-    await consumer.commit(10);
-    expect(await monitor.partition(topic, ({ state }) => state === 'REWIND', WITHIN_MS)).toMatchObject({ lag: 40 });
-    await consumer.commit(50);
-    await monitor.partition(topic, ({ state, lag }) => state === 'OK' && lag === 0, WITHIN_MS);
-  });
-
+describe('lag', () => {
   test('records that retention took are counted as lost and not as lag', async () => {
     const topic = await topicOf('expired');
     await append(topic, 10);
@@ -134,6 +74,42 @@ describe('verdicts on consumers', () => {
     expect(partition.secondsUntilLoss).toBeGreaterThan(2_900);
     expect(partition.secondsUntilLoss).toBeLessThan(3_001);
   });
+});
+
+test('on a paced topic lag in seconds is within one interval of the truth, at every reading', async () => {
+  const topic = await topicOf('paced');
+  const consumer = await ScriptedConsumer.open(kafka, { group: topic, topic });
+  consumer.getStuck();
+  await using readings = new LagReadings(monitor);
+  /** By offset: when a record was made, and when the consumer was past it. */
+  const madeMs: number[] = [];
+  const passedMs: number[] = [];
+  const stop = new AbortController();
+  const pacing = (async () => {
+    for await (const _ of every(PACE_MS, undefined, { signal: stop.signal })) {
+      const nowMs = Date.now();
+      await append(topic, 1, nowMs);
+      madeMs.push(nowMs);
+      const upTo = madeMs.findLastIndex((each) => each <= nowMs - BEHIND_MS) + 1;
+      if (upTo <= passedMs.length) continue;
+      await consumer.commit(upTo);
+      while (passedMs.length < upTo) passedMs.push(Date.now());
+    }
+  })().catch(() => undefined);
+  await eventually(() => readings.of(topic).filter(({ partition }) => (partition.committed ?? 0) > 0).length >= 8, {
+    withinMs: WITHIN_MS,
+  });
+  stop.abort();
+  await pacing;
+  await consumer.close();
+  const judged = readings.of(topic).filter(({ partition }) => (partition.committed ?? 0) > 0);
+  for (const { atMs, partition } of judged) {
+    // The age of the oldest record that the consumer had not passed at that time, by the test's own clock.
+    const oldest = passedMs.findIndex((each) => each > atMs);
+    const truthMs = atMs - (madeMs[oldest < 0 ? passedMs.length : oldest] ?? atMs);
+    expect(Math.abs((partition.lagSeconds ?? 0) * 1_000 - truthMs)).toBeLessThanOrEqual(INTERVAL_MS + PACE_MS);
+    expect(truthMs).toBeGreaterThanOrEqual(BEHIND_MS - INTERVAL_MS);
+  }
 });
 
 test('the ledger is judged by the offset that the database holds', async () => {
