@@ -11,13 +11,14 @@ const BEGIN_MS = 1_500;
 
 /**
  * The faults of a seed: a round of five seeds deals all kinds like cards, so that each kind comes once a
- * round, with others at random. The same seed always gets the same.
+ * round or twice, with others at random. The same seed always gets the same.
  */
 export function planFaults(seed: number, drivers: readonly Driver[]): readonly PlannedFault[] {
   const round = Math.floor((seed - 1) / ROUND);
   const hand = (seed - 1) % ROUND;
   const random = new SeededRandom(seed * 7_919);
-  return shuffled(drivers, new SeededRandom(round + 1))
+  const deck = [...drivers, ...drivers.filter(({ mayMiss }) => mayMiss === true)];
+  return shuffled(deck, new SeededRandom(round + 1))
     .filter((_driver, index) => index % ROUND === hand)
     .map((driver, index) => ({ driver, atMs: random.below(BEGIN_MS), seed: seed * 1_000 + index }));
 }

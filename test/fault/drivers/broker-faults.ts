@@ -27,6 +27,7 @@ export const brokerKilled: Driver = {
 /** Every connection to the broker ends with a reset, twice. */
 export const brokerReset: Driver = {
   kind: 'way to the broker reset',
+  mayMiss: true,
   holds: ['way to the broker'],
   harm: async (rig, random) => {
     let hit = 0;
@@ -44,6 +45,7 @@ export const brokerReset: Driver = {
 /** Packets between one service and the broker go nowhere, and nobody says so. */
 export const brokerDropped: Driver = {
   kind: 'packets to the broker dropped',
+  mayMiss: true,
   holds: ['way to the broker'],
   harm: async (rig, random) => {
     const { broker } = rig.wayAt(random.below(rig.ways.length));
@@ -59,6 +61,7 @@ export const brokerDropped: Driver = {
 /** The registry answers 503 while a record of a schema comes that nobody has used yet. */
 export const registryRefusing: Driver = {
   kind: 'registry answers 503',
+  mayMiss: true,
   holds: ['registry'],
   harm: async (rig, random) => {
     const schemaId = await registerAnotherSchema(rig.world, rig.stack.endpoints.schemaRegistryUrl);

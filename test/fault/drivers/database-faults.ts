@@ -11,6 +11,7 @@ const SERVICES = `application_name LIKE 'tradestream-worker%' OR application_nam
 /** The server ends the sessions of workers and projector, three times. */
 export const sessionsEnded: Driver = {
   kind: 'sessions ended',
+  mayMiss: true,
   holds: [],
   harm: async (rig, random) => {
     let ended = 0;
@@ -51,6 +52,7 @@ export const primaryKilled: Driver = {
 /** Every connection to the database ends with a reset, three times. */
 export const databaseReset: Driver = {
   kind: 'way to the database reset',
+  mayMiss: true,
   holds: ['way to the database'],
   harm: async (rig, random) => {
     let hit = 0;
@@ -67,6 +69,7 @@ export const databaseReset: Driver = {
 
 export const databaseDropped: Driver = {
   kind: 'packets to the database dropped',
+  mayMiss: true,
   holds: ['way to the database'],
   harm: async (rig, random) => {
     const { database } = rig.wayAt(random.below(rig.ways.length));
@@ -94,6 +97,7 @@ export const databaseSlow: Driver = {
 /** The answer of a COMMIT is cut off: of some the COMMIT has arrived, of the others not. */
 export const commitCut: Driver = {
   kind: 'answer of COMMIT cut',
+  mayMiss: true,
   holds: ['way to the database'],
   harm: async (rig, random) => {
     let cut = 0;

@@ -7,6 +7,8 @@ export type Driver = {
   readonly kind: string;
   /** What no second fault may touch meanwhile. */
   readonly holds: readonly Hold[];
+  /** Dealt twice a round: it may find nobody to harm. */
+  readonly mayMiss?: boolean;
   /** Takes longer than a seed: the next one begins meanwhile. */
   readonly lasts?: boolean;
   /** Absent: always. Why this machine cannot do it. */
@@ -27,7 +29,7 @@ export type Hold =
   | 'way to the database'
   | 'way to the broker';
 
-const MEET_MS = 15_000;
+const MEET_MS = 20_000;
 const POLL_MS = 50;
 
 /** Holds a state of harm this long, and on until somebody has met it. Whether somebody has. */

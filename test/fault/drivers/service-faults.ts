@@ -9,6 +9,7 @@ const SOON = { withinMs: 60_000 } as const;
 /** One worker ends in the midst of whatever it does; another takes its place at once. */
 export const workerKilled: Driver = {
   kind: 'worker killed',
+  mayMiss: true,
   holds: ['workers'],
   harm: async (rig, random) => {
     const slot = random.below(rig.workers.length);

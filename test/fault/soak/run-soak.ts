@@ -154,6 +154,7 @@ function judge(
 
 /** Alerts that fire now, and those that fired and were resolved, since a moment. */
 async function alertsSince(monitor: MonitorProcess, since: number): Promise<readonly string[]> {
+  if (monitor.child.exitCode !== null) return ['the monitor has ended'];
   const { items } = await monitor.get<{ items: readonly AlertAnswer[] }>('/v1/alerts');
   return items
     .filter(({ state, startsAt }) => state === 'firing' || Date.parse(startsAt) >= since)
