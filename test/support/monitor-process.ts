@@ -11,6 +11,7 @@ export const MONITOR_TOKENS = {
 } as const;
 
 const STOP_MS = 20_000;
+const LINES_KEPT = 30;
 
 /** A monitor as its own process, read over HTTP. */
 export class MonitorProcess implements AsyncDisposable {
@@ -95,8 +96,13 @@ export async function startMonitor(env: NodeJS.ProcessEnv): Promise<MonitorProce
   const lines = createInterface({ input: child.stderr });
   const url = await new Promise<string>((resolve, reject) => {
     const said: string[] = [];
+    // One that ends by itself in the middle of a test says why there.
+    child.once('exit', (code) => {
+      if (code !== null && code !== 0) process.stderr.write(`the monitor ended: ${said.join('\n')}\n`);
+    });
     lines.on('line', (line) => {
       said.push(line);
+      if (said.length > LINES_KEPT) said.shift();
       const found = /"url":"(http:[^"]+)"/.exec(line)?.[1];
       if (line.includes('http_listening') && found !== undefined) resolve(found);
     });

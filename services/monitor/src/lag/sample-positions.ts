@@ -34,7 +34,9 @@ export async function samplePositions(link: NodeLink, topics: Topics): Promise<r
       if (error instanceof DatabaseError && error.code === NO_SUCH_TABLE) return [];
       throw error;
     });
-  return [...readersOf(await ledger, topics.commands), ...readersOf(await projections, topics.events)];
+  // Both are waited for at once: a node that fails the first fails the second, too, and nobody would hear that one.
+  const [commands, events] = await Promise.all([ledger, projections]);
+  return [...readersOf(commands, topics.commands), ...readersOf(events, topics.events)];
 }
 
 function readersOf(rows: readonly Row[], topic: string): readonly TrackedOffsets[] {
