@@ -9,6 +9,11 @@ ALTER TABLE ledger.parked ADD COLUMN tries integer NOT NULL DEFAULT 0;
 CREATE INDEX parked_queue ON ledger.parked (topic, partition, key, "offset") WHERE blocks_key AND status = 'parked';
 DROP INDEX ledger.parked_blocking;
 
+-- An intent is of the partition that its record is of: who owns that one executes it.
+ALTER TABLE ledger.parked ADD CONSTRAINT parked_by_partition UNIQUE (id, topic, partition);
+ALTER TABLE ledger.intents ADD CONSTRAINT intents_of_partition
+  FOREIGN KEY (parked_id, topic, partition) REFERENCES ledger.parked (id, topic, partition);
+
 -- Commands that an operator edited and that then got their outcome, once a command id. The receipt
 -- keeps the hash of what was sent; this is the hash of what was decided in its place. A later record
 -- of the id with either payload is a duplicate, any other is a conflict.

@@ -80,6 +80,7 @@ export class Ownership {
    */
   async claimAgain(): Promise<boolean> {
     const { bench, intake, link, log, cap } = this.#options;
+    bench.receipts.clear(); // an edit in doubt may have been done
     const held = [...bench.positions.values()];
     const again = await this.#untilAnswered(async () => {
       await link.reopen();

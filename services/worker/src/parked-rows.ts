@@ -88,8 +88,9 @@ export async function loadQueues(
   const wanted = await session.query<StoredRow>({
     name: 'load_intents',
     text: `SELECT ${RECORD}, ${INTENT}
-           FROM ledger.intents AS i JOIN ledger.parked AS k ON k.id = i.parked_id AND k.topic = i.topic AND k.partition = i.partition
-           WHERE i.topic = $1 AND i.partition = ANY ($2::int[]) AND i.executed_at IS NULL ORDER BY i.id LIMIT $3`,
+           FROM (SELECT * FROM ledger.intents WHERE topic = $1 AND partition = ANY ($2::int[]) AND executed_at IS NULL
+                 ORDER BY id LIMIT $3) AS i
+           JOIN ledger.parked AS k ON k.id = i.parked_id ORDER BY i.id`,
     values: [topic, arrays.int4([...partitions]), countMax],
   });
   const keys = distinctKeys([

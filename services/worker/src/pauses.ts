@@ -1,7 +1,7 @@
-import { type AppError, type Readiness, sleep } from '@tradestream/runtime';
+import { type AppError, nextPauseMs, type Readiness, sleep } from '@tradestream/runtime';
 
-const SOON = { baseMs: 5, maxMs: 100 } as const;
-const LATER = { baseMs: 200, maxMs: 5_000 } as const;
+const SOON = { initialMs: 5, maxMs: 100 } as const;
+const LATER = { initialMs: 200, maxMs: 5_000 } as const;
 
 /**
  * The pauses between tries of whatever a worker is at: short while the deadline lasts, for what a
@@ -31,8 +31,7 @@ export class Pauses {
   async rest(cause: AppError, soon: boolean): Promise<void> {
     this.#sinceMs ??= performance.now();
     const inTime = soon && performance.now() - this.#sinceMs < this.#retryDeadlineMs;
-    const { baseMs, maxMs } = inTime ? SOON : LATER;
-    this.#lastMs = Math.min(maxMs, baseMs + Math.random() * Math.max(baseMs, this.#lastMs * 2));
+    this.#lastMs = nextPauseMs(inTime ? SOON : LATER, this.#lastMs);
     if (!inTime) this.#readiness.set('applying', false, cause.message);
     await sleep(this.#lastMs, this.#signal);
   }

@@ -1,7 +1,7 @@
 import { eventHeaders, FRAME_BYTES, frameInto } from '@tradestream/contracts';
 import { arrays, type Session } from '@tradestream/database';
 import type { OutgoingRecord, Producer } from '@tradestream/messaging';
-import { AppError, errorOf, type Logger, type Readiness, sleep } from '@tradestream/runtime';
+import { AppError, errorOf, type Logger, nextPauseMs, type Readiness, sleep } from '@tradestream/runtime';
 import type { EventType } from '@tradestream/trading';
 import { copyDeadLetters } from './copy-dead-letters.ts';
 import { WorkerError } from './errors.ts';
@@ -37,7 +37,7 @@ type EventRow = {
 
 /** `ce_source` of every event. */
 const SOURCE = '/tradestream/worker';
-const PAUSE_MAX_MS = 5_000;
+const PAUSE = { initialMs: 100, maxMs: 5_000 } as const;
 /** Committed events are kept for so many sends; a relay further behind reads the table. */
 const RECENT_SENDS = 3;
 const NO_FRAMES = Buffer.alloc(0);
@@ -233,7 +233,7 @@ export class EventRelay {
     log.warn({ error }, 'publish_failed');
     await this.#session?.close();
     this.#session = null;
-    this.#pauseMs = Math.min(PAUSE_MAX_MS, 100 + Math.random() * Math.max(100, this.#pauseMs * 2));
+    this.#pauseMs = nextPauseMs(PAUSE, this.#pauseMs);
     await sleep(this.#pauseMs, this.#stopping.signal).catch(() => undefined); // stopping ends the loop
   }
 

@@ -15,6 +15,8 @@ export type QueueCapOptions = {
 
 export type Taken = { readonly records: readonly LogRecord[]; readonly decoded: readonly DecodedRecord[] };
 
+type Cut = { readonly offset: number; readonly key: string; readonly isFirst: boolean };
+
 /**
  * Keeps the queue behind a parked command from growing without end: a partition whose next record
  * would wait in a full one pauses there, and goes on once something of its queues was released. The
@@ -28,13 +30,17 @@ export class QueueCap {
     this.#options = options;
   }
 
-  /** The part of a batch that may be taken up. The rest is back in the intake, and its partitions pause. */
+  /**
+   * The part of a batch that may be taken up. The rest is back in the intake; a partition of which
+   * nothing may be taken pauses. What stands before the cut may turn out to be known already, and
+   * then there is more room than was counted.
+   */
   within({ records, decoded }: Taken): Taken {
     const cuts = this.#findCuts(decoded);
     if (cuts.size === 0) return { records, decoded };
     const isTaken = ({ partition, offset }: LogRecord) => offset < (cuts.get(partition)?.offset ?? Infinity);
     this.#options.intake.putBack(records.filter((record) => !isTaken(record)));
-    for (const [partition, { key }] of cuts) this.#hold(partition, key);
+    for (const [partition, { key, isFirst }] of cuts) if (isFirst) this.#hold(partition, key);
     return { records: records.filter(isTaken), decoded: decoded.filter(({ record }) => isTaken(record)) };
   }
 
@@ -65,8 +71,9 @@ export class QueueCap {
   }
 
   /** By partition, the first record for which its key's queue has no room. */
-  #findCuts(decoded: readonly DecodedRecord[]): ReadonlyMap<number, { readonly offset: number; readonly key: string }> {
-    const cuts = new Map<number, { offset: number; key: string }>();
+  #findCuts(decoded: readonly DecodedRecord[]): ReadonlyMap<number, Cut> {
+    const cuts = new Map<number, Cut>();
+    const begun = new Set<number>();
     const { bench, waitingMax } = this.#options;
     if (isNothingParked(bench)) return cuts;
     /** Records parked of each key that is blocked, this batch's among them. */
@@ -75,13 +82,15 @@ export class QueueCap {
       const { partition, offset } = from.record;
       const position = bench.positions.get(partition);
       if (position === undefined || cuts.has(partition)) continue;
+      const isFirst = !begun.has(partition);
+      begun.add(partition);
       const isCommand = from.kind === 'command';
       if (isCommand ? bench.receipts.get(from.commandId) !== undefined : from.blocksKey !== true) continue;
       const key = isCommand ? from.key : (from.record.key?.toString('utf8') ?? '');
       const place = `${partition}/${key}`;
       const count = parked.get(place) ?? position.queued.get(key) ?? 0;
       const isBlocked = count > 0 || position.blockedKeys.has(key);
-      if (isCommand && isBlocked && count > waitingMax) cuts.set(partition, { offset, key });
+      if (isCommand && isBlocked && count > waitingMax) cuts.set(partition, { offset, key, isFirst });
       else if (isBlocked || !isCommand || bench.failing.has(from.commandId)) parked.set(place, count + 1);
     }
     return cuts;
