@@ -59,7 +59,8 @@ async function answerOf(parts: SubmitParts, submission: Submission, item: Placed
   const untilMs = performance.now() + wait.timeoutMs;
   const receipt = await parts.receipts.outcome(commandId, { timeoutMs: wait.timeoutMs, signal });
   if (receipt === null) return refused(waitTimeout(commandId, 'applied', place), { index });
-  if (!receipt.payloadHash.equals(payloadHash(command))) return refused(conflict(commandId, place), { index });
+  const hash = payloadHash(command);
+  if (!receipt.payloadHashes.some((each) => each.equals(hash))) return refused(conflict(commandId, place), { index });
   if (wait.until === 'projected' && !(await isProjected(parts, receipt, { untilMs, signal }))) {
     return refused(waitTimeout(commandId, 'projected', place), { index });
   }

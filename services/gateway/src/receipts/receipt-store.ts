@@ -6,7 +6,8 @@ export type EventPlace = { readonly partition: number; readonly seq: number };
 
 export type StoredReceipt = {
   readonly commandId: string;
-  readonly payloadHash: Buffer;
+  /** Of what was sent and, if an operator edited it, of what was decided in its place. */
+  readonly payloadHashes: readonly Buffer[];
   readonly events: readonly EventPlace[];
   /** Makes every later read show the command. */
   readonly token: string;
@@ -27,6 +28,7 @@ type ReceiptRow = {
   readonly index: number;
   readonly seq: string | null;
   readonly payload_hash: Buffer;
+  readonly edited_hash: Buffer | null;
   readonly event_type: string | null;
   readonly conflicts: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[] | null;
   readonly lsn: string;
@@ -40,13 +42,14 @@ type ReceiptRow = {
  */
 const RECEIPTS = `
   SELECT r.command_id::text, r.outcome::text, r.reason, r.partition, r."offset"::text AS record_offset,
-    r.batch::text, r.index, r.seq::text, r.payload_hash, e.type AS event_type, c.conflicts,
+    r.batch::text, r.index, r.seq::text, r.payload_hash, x.edited_hash, e.type AS event_type, c.conflicts,
     pg_current_wal_insert_lsn()::text AS lsn,
     ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::integer AS timeline,
     (SELECT system_identifier::text FROM pg_control_system()) AS system_id
   FROM unnest($1::uuid[]) AS wanted (command_id)
   JOIN ledger.every_receipt AS r ON r.command_id = wanted.command_id
   LEFT JOIN ledger.events AS e ON e.partition = r.partition AND e.seq = r.seq
+  LEFT JOIN ledger.edits AS x ON x.command_id = wanted.command_id
   LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('topic', topic, 'partition', partition, 'offset', "offset")
       ORDER BY topic, partition, "offset") AS conflicts
@@ -98,7 +101,7 @@ function storedReceipt(row: ReceiptRow, topic: string): StoredReceipt {
   const token = encodeToken({ seqs, systemId: row.system_id, timeline: row.timeline, lsn: row.lsn });
   return {
     commandId: row.command_id,
-    payloadHash: row.payload_hash,
+    payloadHashes: row.edited_hash === null ? [row.payload_hash] : [row.payload_hash, row.edited_hash],
     events,
     token,
     answer: {
