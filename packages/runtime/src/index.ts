@@ -40,7 +40,7 @@ export {
   type Metrics,
 } from './metrics.ts';
 export { Readiness, type ReadinessPart } from './readiness.ts';
-export { type RetryOptions, type RetryPolicy, retry } from './retry.ts';
+export { nextPauseMs, type RetryOptions, type RetryPolicy, retry } from './retry.ts';
 export { runService, type Service, type ServiceContext } from './run-service.ts';
 export { type Closeable, Scope } from './scope.ts';
 export { sleep, type WaitOptions, waitFor } from './wait.ts';

@@ -22,6 +22,14 @@ export type RetryOptions = {
 };
 
 /**
+ * The pause after one of `lastMs`, 0 for the first: drawn between the first and three times the last, at most the
+ * longest, so that those that failed together part. Each retry of this project pauses so.
+ */
+export function nextPauseMs({ initialMs, maxMs }: Pick<RetryPolicy, 'initialMs' | 'maxMs'>, lastMs: number): number {
+  return Math.min(maxMs, initialMs + Math.random() * (Math.max(initialMs, lastMs) * 3 - initialMs));
+}
+
+/**
  * Runs `work` until it succeeds, with decorrelated jitter between the attempts: each pause is drawn
  * between the first and three times the last, so that workers that failed together part.
  * @throws what `work` threw when its class is not to be retried; RuntimeError RT_RETRIES_SPENT with
@@ -37,7 +45,7 @@ export async function retry<T>(work: (attempt: number) => Promise<T>, options: R
     } catch (error) {
       if (!(error instanceof AppError) || !classes.includes(error.retry)) throw error;
       const elapsedMs = Math.round(performance.now() - startedMs);
-      pauseMs = Math.min(policy.maxMs, policy.initialMs + Math.random() * (pauseMs * 3 - policy.initialMs));
+      pauseMs = nextPauseMs(policy, pauseMs);
       if (attempt >= (policy.attemptsMax ?? Infinity) || elapsedMs + pauseMs > (policy.deadlineMs ?? Infinity)) {
         throw new RuntimeError('RT_RETRIES_SPENT', { cause: error, context: { attempt, elapsedMs, code: error.code } });
       }

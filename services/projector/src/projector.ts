@@ -1,6 +1,6 @@
 import { DatabaseError } from '@tradestream/database';
 import type { LogAdmin, RecordBatch, Subscription, SubscriptionHandler } from '@tradestream/messaging';
-import { AppError, errorOf, type Logger, type Readiness, RuntimeError, sleep } from '@tradestream/runtime';
+import { AppError, errorOf, type Logger, nextPauseMs, type Readiness, RuntimeError, retry } from '@tradestream/runtime';
 import type { Bell } from './bell.ts';
 import { chooseStarts } from './choose-starts.ts';
 import type { Deference } from './deference.ts';
@@ -39,7 +39,8 @@ type Share = {
   readonly batches: BatchProjector;
 };
 
-const PAUSE = { soonMs: 5, soonMaxMs: 100, laterMs: 200, laterMaxMs: 5_000 } as const;
+const SOON = { initialMs: 5, maxMs: 100 } as const;
+const LATER = { initialMs: 200, maxMs: 5_000 } as const;
 const STOP_PAUSE = { initialMs: 1_000, maxMs: 60_000 } as const;
 
 /**
@@ -169,8 +170,7 @@ export class Projector implements SubscriptionHandler {
   #pause(cause: AppError): void {
     const { readiness } = this.#options;
     const isSoon = cause.retry === 'now' || cause.retry === 'settle';
-    const [base, max] = isSoon ? [PAUSE.soonMs, PAUSE.soonMaxMs] : [PAUSE.laterMs, PAUSE.laterMaxMs];
-    this.#pauseMs = Math.min(max, base + Math.random() * Math.max(base, this.#pauseMs * 2));
+    this.#pauseMs = nextPauseMs(isSoon ? SOON : LATER, this.#pauseMs);
     this.#pausedUntilMs = performance.now() + this.#pauseMs;
     if (!isSoon) readiness.set('projecting', false, cause.message);
   }
@@ -333,18 +333,17 @@ export class Projector implements SubscriptionHandler {
   /** Asks until there is an answer, saying what is waited for. */
   async #untilAnswered<T>(part: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const { readiness, log } = this.#options;
-    for (let pauseMs: number = PAUSE.laterMs; ; pauseMs = Math.min(PAUSE.laterMaxMs, pauseMs * 2)) {
-      try {
-        const answer = await work();
-        readiness.set(part, true);
-        return answer;
-      } catch (error) {
-        if (!(error instanceof AppError) || signal.aborted) throw error;
+    const answer = await retry(work, {
+      classes: ['now', 'later', 'settle', 'never'],
+      policy: LATER,
+      signal,
+      onRetry: (error) => {
         readiness.set(part, false, error.message);
         log.warn({ error, part }, 'waiting_for_dependency');
-        await sleep(pauseMs * (0.5 + Math.random() / 2), signal);
-      }
-    }
+      },
+    });
+    readiness.set(part, true);
+    return answer;
   }
 
   /** Runs work between batches; its caller waits for it. */

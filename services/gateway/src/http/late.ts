@@ -1,16 +1,17 @@
-import { type Closeable, errorOf, type Logger, type Readiness, sleep } from '@tradestream/runtime';
+import { type Closeable, type Logger, type Readiness, retry } from '@tradestream/runtime';
 import { unavailable } from './problems.ts';
 
 export type LateOptions<T> = {
   /** Its name in readiness and in the answer while it is missing: `broker`, `registry`, `database`. */
   readonly part: string;
   readonly code: string;
+  /** May fail with an AppError of any class; anything else is a bug, and ends the process. */
   readonly open: (signal: AbortSignal) => Promise<T>;
   readonly readiness: Readiness;
   readonly log: Logger;
 };
 
-const PAUSE_MS = { first: 100, most: 3_000 } as const;
+const PAUSES = { initialMs: 100, maxMs: 3_000 } as const;
 
 /**
  * Something the service needs and that may not be there when it starts. It is opened in the
@@ -45,18 +46,21 @@ export class Late<T extends Closeable> implements Closeable {
   async #open(): Promise<void> {
     const { part, open, readiness, log } = this.#options;
     const { signal } = this.#stopping;
-    for (let pauseMs: number = PAUSE_MS.first; !signal.aborted; pauseMs = Math.min(PAUSE_MS.most, pauseMs * 2)) {
-      try {
-        this.#opened = await open(signal);
-        readiness.set(part, true);
-        log.info({ part }, 'dependency_connected');
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        readiness.set(part, false, errorOf(error).message);
-        log.warn({ error: errorOf(error), part, pauseMs }, 'dependency_missing');
-        await sleep(pauseMs, signal).catch(() => undefined);
-      }
+    try {
+      this.#opened = await retry(() => open(signal), {
+        classes: ['now', 'later', 'settle', 'never'],
+        policy: PAUSES,
+        signal,
+        onRetry: (error, _attempt, pauseMs) => {
+          readiness.set(part, false, error.message);
+          log.warn({ error, part, pauseMs: Math.round(pauseMs) }, 'dependency_missing');
+        },
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
     }
+    readiness.set(part, true);
+    log.info({ part }, 'dependency_connected');
   }
 }

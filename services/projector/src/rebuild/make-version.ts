@@ -1,5 +1,5 @@
 import { DatabaseError } from '@tradestream/database';
-import { sleep } from '@tradestream/runtime';
+import { nextPauseMs, sleep } from '@tradestream/runtime';
 import { ProjectorError } from '../errors.ts';
 import { eventsBelow, type Horizon, sourceOf, type WorkBench } from './bench.ts';
 import type { RowDifference } from './compare-rows.ts';
@@ -33,7 +33,7 @@ export type MadeVersion = {
 const LAST_EVENTS_MAX = 5_000;
 /** Longest wait for batches under way, and for readers of the table, before everybody else goes on. */
 const WAIT = { positions: '2s', table: '300ms' } as const;
-const ATTEMPTS = { max: 120, pauseMs: 100, pauseMsMax: 5_000 } as const;
+const ATTEMPTS = { max: 120, initialMs: 100, maxMs: 5_000 } as const;
 const TAKEN: ReadonlySet<string> = new Set(['55P03', '40P01', '40001']);
 
 /**
@@ -126,15 +126,15 @@ async function writeChunk({ session, view }: WorkBench, version: number, { fold,
 
 async function swap(bench: WorkBench, version: number, result: MadeVersion): Promise<void> {
   const { view, signal, request } = bench;
-  let pauseMs: number = ATTEMPTS.pauseMs;
+  let pauseMs = 0;
   for (let attempt = 1; attempt <= ATTEMPTS.max; attempt += 1) {
     await load(bench, version, { phase: 'swapping', to: await bench.horizon() });
     try {
       if (await trySwap(bench, version, result)) return;
     } catch (error) {
       if (!(error instanceof DatabaseError) || !TAKEN.has(error.code)) throw error;
-      await sleep(pauseMs * (0.5 + Math.random() / 2), signal);
-      pauseMs = Math.min(ATTEMPTS.pauseMsMax, pauseMs * 2);
+      pauseMs = nextPauseMs(ATTEMPTS, pauseMs);
+      await sleep(pauseMs, signal);
     }
   }
   throw new ProjectorError('SWAP_BLOCKED', { context: { projection: view.name, request: request.id } });
