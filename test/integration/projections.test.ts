@@ -1,12 +1,16 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { openSession } from '@tradestream/database';
+import { migrate, openSession } from '@tradestream/database';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { makeFaultyLoad } from '../support/faulty-load.ts';
 import { call, type GatewayWorld, openGatewayWorld, ready, type ServiceProcess } from '../support/gateway-world.ts';
 import type { LedgerWorld } from '../support/ledger-world.ts';
+import { MONITOR_TOKENS, type MonitorProcess } from '../support/monitor-process.ts';
+import { monitorOf } from '../support/monitor-world.ts';
 import { ask, ended, request, requestRow } from '../support/projection-requests.ts';
+import { verifyWorld } from '../support/verify-world.ts';
 import { expectedViews, ledgerEvents, storedViews } from '../support/view-oracle.ts';
 
 const load = makeFaultyLoad({ seed: 23, count: 6_000, users: 60 });
@@ -17,6 +21,7 @@ let world: GatewayWorld;
 let ledger: LedgerWorld;
 let gateway: ServiceProcess;
 let projectors: readonly ServiceProcess[];
+let monitor: MonitorProcess;
 
 beforeAll(async () => {
   world = await openGatewayWorld(inject('endpoints'), 'projections');
@@ -30,8 +35,11 @@ beforeAll(async () => {
   await ledger.send(first);
   await ledger.applied(60_000);
   await ready(gateway);
+  await migrate({ url: ledger.database.url, folder: 'schemas/sql/monitor', schema: 'monitor', log: ledger.log });
+  monitor = await monitorOf(ledger);
 });
 afterAll(async () => {
+  await monitor.stop();
   await world[Symbol.asyncDispose]();
 });
 
@@ -125,13 +133,54 @@ test('the version that was replaced catches up and takes its place again, and ca
   expect(refused.error).toContain('KEY_INVALID');
 }, 60_000);
 
-test('indexes, rights and names of a rebuilt table are those of the one it replaces', async () => {
+test('the same verbs on the command line, as jobs of the monitor that an operator alone may start', async () => {
   const before = await describeTable('orders');
-  expect((await ask(ledger, 'rebuild', 'orders')).state).toBe('done');
-  expect(await describeTable('orders')).toEqual(before);
   expect(before.indexes).toHaveLength(4);
-  await expectViewsOfEvents();
-});
+  const [row] = await ledger.rows<{ id: string }>(
+    `UPDATE views.orders SET filled = filled + 1 WHERE id = (SELECT min(id) FROM views.orders) RETURNING id`,
+  );
+  const found = await tradestream('projections', 'verify', 'orders', '-o', 'json');
+  expect(found).toMatchObject({ exitCode: 1, err: expect.stringContaining('1 differ') });
+  expect(JSON.parse(found.out)).toMatchObject({ count: 1, differences: [{ key: row?.id, columns: ['filled'] }] });
+  const dry = await tradestream('replay', 'projection', 'orders');
+  expect(dry).toMatchObject({ exitCode: 1, out: expect.stringContaining(`${row?.id} `) });
+  const repaired = await tradestream('projections', 'rebuild', 'orders', '--key', row?.id ?? '', '--why', 'a drill');
+  expect(repaired).toMatchObject({ exitCode: 0, out: expect.stringMatching(/changed +true/) });
+  expect((await tradestream('projections', 'verify', 'orders')).exitCode).toBe(0);
+  const rebuilt = await tradestream('projections', 'rebuild', 'orders', '-o', 'json');
+  expect(JSON.parse(rebuilt.out)).toMatchObject({ version: 2, replaced: 1, live: { count: 0 }, next: { count: 0 } });
+  // Indexes, their names, constraints, settings and rights are those of the table that was replaced.
+  expect(await describeTable('orders')).toEqual(before);
+  const listed = await tradestream('projections', 'list', '-o', 'json');
+  expect(listed.out.split('\n').find((line) => line.includes('"orders"'))).toContain(
+    '"liveVersion":2,"nextVersion":null,"keptVersion":1',
+  );
+  expect(await tradestream('projections', 'rollback', 'trades')).toMatchObject({
+    exitCode: 1,
+    err: expect.stringContaining('409'),
+  });
+  const rows = await ledger.rows(`SELECT actor, why FROM ledger.audit WHERE why = 'a drill'`);
+  expect(rows).toMatchObject([{ why: 'a drill', actor: expect.stringContaining('operator') }]);
+  const refused = await fetch(`${monitor.url}/v1/projections/orders/rebuild`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${MONITOR_TOKENS.reader}` },
+  });
+  expect(refused.status).toBe(403);
+  expect(await verifyWorld(ledger)).toMatchObject({ ok: true, firstContradiction: null });
+}, 120_000);
+
+function tradestream(...args: readonly string[]): Promise<{ exitCode: number; out: string; err: string }> {
+  const env = {
+    PATH: process.env['PATH'],
+    TRADESTREAM_MONITOR_URL: monitor.url,
+    TRADESTREAM_TOKEN: MONITOR_TOKENS.operator,
+  };
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['packages/cli/src/main.ts', ...args], { env }, (error, out, err) => {
+      resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, out, err });
+    });
+  });
+}
 
 type Candles = { readonly items: readonly { readonly count: number }[] };
 const CANDLES = () => `${gateway.url}/v1/candles?symbol=C08-USD&limit=1000`;

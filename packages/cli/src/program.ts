@@ -13,6 +13,7 @@ import { jobsCommand } from './commands/jobs.ts';
 import { lagCommand } from './commands/lag.ts';
 import { optimizeCommand } from './commands/optimize.ts';
 import { produceCommand } from './commands/produce.ts';
+import { projectionsCommand } from './commands/projections.ts';
 import { receiptCommand } from './commands/receipt.ts';
 import { replayCommand } from './commands/replay.ts';
 import { retentionCommand } from './commands/retention.ts';
@@ -74,6 +75,7 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   healthCommand,
   alertsCommand,
   deadLettersCommand,
+  projectionsCommand,
   replayCommand,
   retentionCommand,
   jobsCommand,

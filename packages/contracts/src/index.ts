@@ -40,6 +40,7 @@ export {
   releaseAnswer,
   replicationAnswer,
 } from './answers/monitor-answers.ts';
+export { type ProjectionAnswer, projectionAnswer, projectionVerdict } from './answers/projection-answers.ts';
 export {
   type DifferenceAnswer,
   differenceAnswer,

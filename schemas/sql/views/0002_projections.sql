@@ -66,6 +66,28 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO views.projections (projection) VALUES (name);
 $$;
 
+-- Asks for something, once for an id; answers with the id of the request to follow: another's, when a
+-- new version of the projection is being made already. One that failed or was cancelled is asked anew.
+CREATE FUNCTION views.ask(request uuid, verb text, name text, for_key text, by_actor text, because text)
+RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  open_one uuid;
+BEGIN
+  UPDATE views.requests AS r
+    SET state = 'waiting', runs = 0, cancel_requested = false, error = NULL, result = NULL, finished_at = NULL
+    WHERE r.id = request AND r.state IN ('failed', 'cancelled');
+  INSERT INTO views.requests (id, kind, projection, key, actor, why)
+    VALUES (request, verb, name, for_key, by_actor, because) ON CONFLICT DO NOTHING;
+  IF EXISTS (SELECT FROM views.requests AS r WHERE r.id = request) THEN
+    RETURN request;
+  END IF;
+  SELECT r.id INTO open_one FROM views.requests AS r
+    WHERE r.projection = name AND r.kind IN ('rebuild', 'rollback') AND r.state IN ('waiting', 'running');
+  RETURN open_one;
+END
+$$;
+
 -- Drops a table that nobody reads.
 CREATE FUNCTION views.drop_side(name text, side text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -227,4 +249,5 @@ GRANT SELECT ON views.projections TO tradestream_gateway;
 GRANT UPDATE (live_version, last_version) ON views.projections TO tradestream_projector;
 GRANT INSERT, UPDATE, DELETE ON views.side_positions TO tradestream_projector;
 GRANT INSERT, UPDATE ON views.requests TO tradestream_projector;
-GRANT INSERT, UPDATE (cancel_requested) ON views.requests TO tradestream_monitor;
+GRANT UPDATE (cancel_requested) ON views.requests TO tradestream_monitor;
+GRANT EXECUTE ON FUNCTION views.ask TO tradestream_monitor;

@@ -21,6 +21,11 @@ export const MONITOR_ERRORS = {
     summary: 'a run of a job was stopped',
     advice: 'the message says why; a job that was not cancelled goes on from its last checkpoint',
   },
+  PROJECTION_REQUEST_FAILED: {
+    retry: 'never',
+    summary: 'a projector could not do what was asked of a projection',
+    advice: 'the message has the code of the projector: see there; what is read is as it was',
+  },
   SERVICE_UNREACHABLE: {
     retry: 'later',
     summary: 'the metrics of a service could not be read',

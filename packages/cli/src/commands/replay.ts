@@ -5,6 +5,7 @@ import { followJob } from '../follow-job.ts';
 import { askMonitor, withQuery } from '../monitor-request.ts';
 import { CliFailure, EXIT } from '../output/exit-code.ts';
 import { wholeNumber } from './arguments.ts';
+import { replayProjectionCommand } from './projections.ts';
 
 type Origin = {
   readonly fromOffset?: number;
@@ -23,6 +24,7 @@ export function replayCommand(context: CliContext): Command {
   return new Command('replay')
     .description('read history again')
     .addCommand(commandsCommand(context))
+    .addCommand(replayProjectionCommand(context))
     .addCommand(differencesCommand(context));
 }
 

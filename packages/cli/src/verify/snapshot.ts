@@ -20,6 +20,8 @@ export type Retention = {
 
 /** One moment of the database: every answer of `session` is of it, whatever is written meanwhile. */
 export type Snapshot = {
+  /** Of commands. */
+  readonly topic: string;
   readonly session: Session;
   readonly partitions: ReadonlyMap<number, LedgerPartition>;
   readonly retention: ReadonlyMap<number, Retention>;
@@ -28,6 +30,8 @@ export type Snapshot = {
   readonly positions: ReadonlyMap<string, ReadonlyMap<number, number>> | null;
 };
 
+/** What is compared, with the tables that change their place when they are rebuilt. */
+const VIEWS = ['views.balances', 'views.candles', 'views.fills', 'views.orders', 'views.trades'] as const;
 const CONNECT_TIMEOUT_MS = 10_000;
 const SETTINGS = {
   default_transaction_read_only: 'on',
@@ -53,13 +57,17 @@ export async function openSnapshot(options: {
     signal,
   });
   try {
+    const hasViews = await findViews(session);
     await session.query({ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' });
+    // Before the snapshot is taken: a projection that is rebuilt waits with taking its place till the end.
+    if (hasViews) await session.query({ text: `LOCK TABLE ${VIEWS.join(', ')} IN ACCESS SHARE MODE` });
     return {
+      topic: commandsTopic,
       session,
       partitions: await loadPartitions(session, commandsTopic),
       retention: await loadRetention(session, commandsTopic),
       schemas: await loadSchemas(session),
-      positions: await loadPositions(session),
+      positions: hasViews ? await loadPositions(session) : null,
     };
   } catch (error) {
     await session.close();
@@ -102,17 +110,20 @@ async function loadSchemas(session: Session): Promise<ReadonlyMap<number, Writer
   return new Map(rows.map(({ id, schema }) => [id, parseWriterSchema(schema)]));
 }
 
-/** Of a projection that is being rebuilt beside itself, the lower version is the one that is read. */
-async function loadPositions(session: Session): Promise<Snapshot['positions']> {
-  const [present] = await loadRows<{ present: boolean }>(
+/** They may be in another database. */
+async function findViews(session: Session): Promise<boolean> {
+  const [found] = await loadRows<{ present: boolean }>(
     session,
     `SELECT to_regclass('views.positions') IS NOT NULL AS present`,
   );
-  if (present?.present !== true) return null;
+  return found?.present === true;
+}
+
+/** Of the rows that are read: what is built beside them has its positions elsewhere. */
+async function loadPositions(session: Session): Promise<Snapshot['positions']> {
   const rows = await loadRows<{ projection: string; partition: number; seq: string }>(
     session,
-    `SELECT projection, partition, seq::text AS seq FROM views.positions AS p
-     WHERE version = (SELECT min(version) FROM views.positions AS other WHERE other.projection = p.projection)`,
+    'SELECT projection, partition, seq::text AS seq FROM views.positions',
   );
   const positions = new Map<string, Map<number, number>>();
   for (const { projection, partition, seq } of rows) {

@@ -58,10 +58,7 @@ const RECEIPTS = `
 
 /** The lowest sequence that all projections have, by partition; one that has not begun has none. */
 const PROJECTED = `
-  SELECT partition, min(seq)::text AS seq FROM (
-    SELECT DISTINCT ON (projection, partition) projection, partition, seq FROM views.positions
-    WHERE projection = ANY ($1::text[]) ORDER BY projection, partition, version DESC
-  ) AS served
+  SELECT partition, min(seq)::text AS seq FROM views.positions WHERE projection = ANY ($1::text[])
   GROUP BY partition HAVING count(*) = cardinality($1::text[])`;
 
 /** Reads receipts and positions on the primary. */

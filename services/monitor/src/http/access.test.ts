@@ -58,6 +58,12 @@ const MATRIX: Readonly<Record<string, Role>> = {
   'POST /v1/retention/run': 'operator',
   'POST /v1/retention/forget': 'admin',
   'POST /v1/snapshots': 'operator',
+  'GET /v1/projections': 'reader',
+  'POST /v1/projections/:name/verify': 'operator',
+  'POST /v1/projections/:name/rebuild': 'operator',
+  'POST /v1/projections/:name/replay': 'operator',
+  'POST /v1/projections/:name/rollback': 'operator',
+  'POST /v1/projections/:name/drop-kept': 'operator',
 };
 const REFUSED = new Set([401, 403]);
 

@@ -5,6 +5,7 @@ import { type AuditRoutesOptions, addAuditRoutes } from './audit-routes.ts';
 import { addCommandRoutes, type CommandRoutesOptions } from './command-routes.ts';
 import { addDeadLetterRoutes, type DeadLetterRoutesOptions } from './dead-letter-routes.ts';
 import { addJobRoutes, type JobRoutesOptions } from './job-routes.ts';
+import { addProjectionRoutes, type ProjectionRoutesOptions } from './projection-routes.ts';
 import { addRecoveryRoutes, type RecoveryRoutesOptions } from './recovery-routes.ts';
 import { addReadRoutes, type ReadRoutesOptions } from './routes.ts';
 import { addSilenceRoutes, type SilenceRoutesOptions } from './silence-routes.ts';
@@ -15,7 +16,8 @@ export type RoutesOptions = ReadRoutesOptions &
   JobRoutesOptions &
   DeadLetterRoutesOptions &
   AuditRoutesOptions &
-  RecoveryRoutesOptions;
+  RecoveryRoutesOptions &
+  ProjectionRoutesOptions;
 
 /** Every route of the monitor but those that each service has; one without a role ends the start. */
 export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
@@ -28,4 +30,5 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   addDeadLetterRoutes(app, options);
   addAuditRoutes(app, options);
   addRecoveryRoutes(app, options);
+  addProjectionRoutes(app, options);
 }

@@ -28,8 +28,8 @@ const COMMAND = `
     (SELECT count(*)::int FROM ledger.conflicts AS c WHERE c.command_id = $1) AS conflicts`;
 
 const VIEWS = `
-  SELECT projection, seq >= $2 AS visible FROM views.positions AS p
-  WHERE partition = $1 AND version = (SELECT max(version) FROM views.positions AS o WHERE o.projection = p.projection)
+  SELECT projection, seq >= $2 AS visible FROM views.positions
+  WHERE partition = $1
   ORDER BY projection`;
 
 /** A command's whole way by its id: record, receipt, event, and which views show it, on which node. */

@@ -3,6 +3,7 @@ import type { LogAdmin } from '@tradestream/messaging';
 import type { Logger } from '@tradestream/runtime';
 import type { MonitorConfig } from '../config.ts';
 import { releaseKinds } from '../deadletters/release-kinds.ts';
+import { projectionKinds } from '../projections/projection-kinds.ts';
 import { recoveryKinds } from '../recovery/recovery-kinds.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import type { JobKind } from './job-kind.ts';
@@ -25,5 +26,6 @@ export function allKinds({ config, link, topics, admin, primaryUrl }: KindParts)
   return [
     ...releaseKinds({ link, topic: topics.commands, ratePerSecond }),
     ...recoveryKinds({ admin, topic: topics.commands, primaryUrl }),
+    ...projectionKinds(link),
   ];
 }

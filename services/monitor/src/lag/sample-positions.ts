@@ -16,11 +16,11 @@ const SESSIONS = `(SELECT count(*)::int FROM pg_stat_activity
 const LEDGER = `
   SELECT 'ledger' AS reader, partition, next_offset::float8, ${SESSIONS}
   FROM ledger.partitions WHERE topic = $1 ORDER BY partition`;
-// Of each projection, its newest version.
+// Of each projection, the rows that are read.
 const PROJECTIONS = `
   SELECT 'projection-' || projection AS reader, partition, next_offset::float8, ${SESSIONS}
-  FROM views.positions AS p
-  WHERE version = (SELECT max(version) FROM views.positions AS o WHERE o.projection = p.projection) AND $1 <> ''
+  FROM views.positions
+  WHERE $1 <> ''
   ORDER BY projection, partition`;
 const NO_SUCH_TABLE = '42P01';
 

@@ -64,7 +64,6 @@ const PARKED_KEYS = `
 const PROJECTIONS = `
   SELECT v.projection AS name, coalesce(sum(greatest(0, p.event_seq - v.seq)), 0)::float8 AS "lagEvents"
   FROM views.positions AS v JOIN ledger.partitions AS p ON p.partition = v.partition AND p.topic = $1
-  WHERE v.version = (SELECT max(version) FROM views.positions AS o WHERE o.projection = v.projection)
   GROUP BY v.projection ORDER BY v.projection`;
 
 type ServerRow = Omit<PipelineSample, 'partitions' | 'parked' | 'parkedKeys' | 'projections'>;

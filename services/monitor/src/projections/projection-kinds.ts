@@ -1,0 +1,68 @@
+import { sleep } from '@tradestream/runtime';
+import { MonitorError } from '../errors.ts';
+import type { JobKind, JobKindName, JobRun, JsonObject } from '../jobs/job-kind.ts';
+import type { NodeLink } from '../sources/node-link.ts';
+import { askForRequest, cancelRequest, loadRequest } from './request-statements.ts';
+
+export type ProjectionVerb = 'rebuild' | 'verify' | 'repair' | 'rollback' | 'drop-kept';
+
+/** What a job with a projection is told. */
+export type ProjectionParameters = {
+  readonly verb: ProjectionVerb;
+  readonly projection: string;
+  readonly key: string | null;
+};
+
+const POLL_MS = 250;
+
+/**
+ * Work that a projector does: the projectors alone write the views. The job writes a request under its
+ * own id, and follows it; a job run twice asks once.
+ */
+export function projectionKinds(link: () => NodeLink | null): readonly JobKind[] {
+  const names: readonly JobKindName[] = ['rebuild-projection', 'verify-projection', 'replay-projection'];
+  return names.map((name) => ({ name, run: async (run) => await follow(run, link) }));
+}
+
+async function follow(run: JobRun, link: () => NodeLink | null): Promise<JsonObject> {
+  const primary = () => {
+    const node = link();
+    if (node === null) throw new MonitorError('PRIMARY_UNKNOWN');
+    return node;
+  };
+  const { verb, projection, key } = run.parameters as ProjectionParameters; // written by our own routes
+  const [asked] = await primary().query<{ readonly id: string }>(
+    askForRequest({ id: run.id, verb, projection, key, actor: run.actor, why: run.why }),
+  );
+  const id = asked?.id ?? run.id;
+  try {
+    for (;;) {
+      const [request] = await primary().query<FollowedRequest>(loadRequest(id));
+      if (request === undefined) throw new MonitorError('PROJECTION_REQUEST_FAILED', { detail: 'it is not there' });
+      const { state, phase, done, total, error, result } = request;
+      await run.progress(done, total, { request: id, phase: phase ?? state });
+      if (state === 'done') return { projection, verb, ...result };
+      if (state === 'failed' || state === 'cancelled') {
+        throw new MonitorError('PROJECTION_REQUEST_FAILED', { detail: error ?? state, context: { projection, verb } });
+      }
+      await sleep(POLL_MS, run.signal);
+    }
+  } catch (error) {
+    if (id === run.id && isCancelled(run.signal)) await primary().query(cancelRequest(id));
+    throw error;
+  }
+}
+
+type FollowedRequest = {
+  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
+  readonly phase: string | null;
+  readonly done: number;
+  readonly total: number | null;
+  readonly error: string | null;
+  readonly result: JsonObject | null;
+};
+
+/** A run that is stopped for another reason goes on elsewhere, and so does the request. */
+function isCancelled({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof MonitorError && reason.context['reason'] === 'cancelled';
+}
