@@ -1,6 +1,9 @@
 import { setInterval as every } from 'node:timers/promises';
+import { topicsWithPrefix } from '@tradestream/contracts';
 import type { MessageLog } from '@tradestream/messaging';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { samplePositions } from '../../services/monitor/src/lag/sample-positions.ts';
+import { NodeLink } from '../../services/monitor/src/sources/node-link.ts';
 import { eventually } from '../support/eventually.ts';
 import { LagReadings } from '../support/lag-readings.ts';
 import { type LedgerWorld, openLedgerWorld } from '../support/ledger-world.ts';
@@ -133,4 +136,16 @@ test('every node is there with its role, and an idle replica is not behind', asy
   expect(await monitor.node('primary')).toMatchObject({ role: 'primary', healthy: true, lagSeconds: 0 });
   expect(await monitor.node('replica-1')).toMatchObject({ role: 'replica', syncState: 'quorum', problem: '' });
   expect(await monitor.node('replica-3')).toMatchObject({ role: 'replica', syncState: 'async', problem: '' });
+});
+
+test('a primary that lets nobody in fails a reading, and nothing of it is left to end the process', async () => {
+  const unheard: unknown[] = [];
+  const listen = (reason: unknown) => unheard.push(reason);
+  process.on('unhandledRejection', listen);
+  const link = new NodeLink({ name: 'primary', url: 'postgresql://nobody@127.0.0.1:1/none', timeoutMs: 5_000 });
+  await expect(samplePositions(link, topicsWithPrefix(''))).rejects.toMatchObject({ code: 'DB_CONNECTION_FAILED' });
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', listen);
+  expect(unheard).toEqual([]);
+  await link.close();
 });
