@@ -93,9 +93,11 @@ test('a command whose record has expired and whose receipt is archived is still 
   await apply([deposit]);
   const first = await receiptOf(deposit);
   await loseLog();
+  const there = await hotReceipts();
   const moved = await archiveReceipts({ ...source(), signal, batchEvents: 50, onMoved: async () => undefined });
   expect(await hotReceipts()).toBe(0);
-  expect(moved).toBe(OLD + 4);
+  expect(there).toBeGreaterThan(OLD);
+  expect(moved).toBe(there);
 
   await restartWorker();
   const other = { ...deposit, command: { ...deposit.command, amount: amount('6') } as TradeCommand };
@@ -116,6 +118,16 @@ test('a command whose record has expired and whose receipt is archived is still 
   await apply([deposit]);
   expect(await balanceOf('kept')).toBe('10');
   expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+  await takeSnapshot(session, { topic: world.topics.commands, actor: 'ada', why: 'to be broken', keep: 1 });
+  await brokenBy(
+    `UPDATE ledger.snapshot_balances SET available = available + 1 WHERE user_id = 'kept'`,
+    'kept USD is 11 + 0',
+  );
+  await brokenBy(
+    `INSERT INTO ledger.receipt_archive SELECT command_id, batch, "offset", seq, now(), partition, index, outcome, payload_hash, reason
+     FROM ledger.receipts LIMIT 1`,
+    'has a receipt and another one in the archive',
+  );
   expect(await world.rows(`SELECT actor, why FROM ledger.audit WHERE action = 'FORGET_RECEIPTS'`)).toEqual([
     { actor: 'ada', why: 'the law wants it' },
   ]);
@@ -323,6 +335,18 @@ async function loseLog(): Promise<void> {
 async function hotReceipts(): Promise<number> {
   const [row] = await world.rows<{ count: number }>('SELECT count(*)::int AS count FROM ledger.receipts');
   return row?.count ?? 0;
+}
+
+/** Verify names what the statement breaks; it is put right again. */
+async function brokenBy(statement: string, named: string): Promise<void> {
+  await world.rows(statement);
+  expect((await verifyWorld(world)).firstContradiction).toContain(named);
+  await world.rows(
+    `UPDATE ledger.snapshot_balances SET available = available - 1 WHERE user_id = 'kept' AND available = 11`,
+  );
+  await world.rows(
+    'DELETE FROM ledger.receipt_archive AS a USING ledger.receipts AS r WHERE r.command_id = a.command_id',
+  );
 }
 
 async function receiptOf({ commandId }: Sent) {

@@ -6,8 +6,9 @@ import { FillCheck } from './fills.ts';
 import { askedBy, keyOf } from './model/asked-by.ts';
 import { Market } from './model/market.ts';
 import { Replay } from './model/replay.ts';
-import { loadAhead, micros, readPages } from './pages.ts';
+import { loadAhead, loadRows, micros, readPages } from './pages.ts';
 import type { Snapshot } from './snapshot.ts';
+import { StoredSnapshotCheck } from './stored-snapshot.ts';
 import { ViewFold } from './view-fold.ts';
 
 /** What the events of the snapshot come to. */
@@ -55,11 +56,13 @@ const IN_HISTORY_ORDER = `
  */
 export async function checkHistory(snapshot: Snapshot, onEvents: (count: number) => void): Promise<History> {
   const { session, partitions, retention, schemas, positions } = snapshot;
+  await expectOneReceipt(snapshot);
   const market = new Market();
   const replay = new Replay(market);
   const views = new ViewFold(market, positions ?? new Map());
   const fills = new FillCheck(session, positions);
   const order = new HistoryOrder(partitions);
+  const stored = await StoredSnapshotCheck.open(snapshot);
   const pages = decodePages(readPages<EventRow>(session, { text: IN_HISTORY_ORDER }), schemas);
   for await (const [page, fillsDiffer] of loadAhead(pages, (events) =>
     fills.compare(events.map(({ envelope }) => envelope)),
@@ -69,6 +72,7 @@ export async function checkHistory(snapshot: Snapshot, onEvents: (count: number)
       checkRow(row, envelope);
       if (!isForgotten(row, retention)) checkReceipt(row, envelope);
       replay.take(envelope);
+      stored.take(envelope);
       views.take(envelope);
     }
     fillsDiffer();
@@ -76,6 +80,7 @@ export async function checkHistory(snapshot: Snapshot, onEvents: (count: number)
   }
   replay.end();
   order.end();
+  stored.end();
   await fills.end();
   return { market, views, events: order.count };
 }
@@ -138,6 +143,19 @@ function checkReceipt(row: EventRow, { event }: EventEnvelope): void {
     'receipts',
     row.payload_hash?.equals(payloadHash(askedBy(event))) === true,
     () => `the receipt of ${nameOf(row)} has the hash of another payload than its event`,
+  );
+}
+
+/** A receipt is in the table or in the archive. */
+async function expectOneReceipt({ session }: Snapshot): Promise<void> {
+  const [both] = await loadRows<{ command_id: string }>(
+    session,
+    'SELECT command_id::text FROM ledger.receipts JOIN ledger.receipt_archive USING (command_id) LIMIT 1',
+  );
+  expectHolds(
+    'receipts',
+    both === undefined,
+    () => `command ${both?.command_id} has a receipt and another one in the archive`,
   );
 }
 

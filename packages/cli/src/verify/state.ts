@@ -15,7 +15,7 @@ type BalanceRow = {
 };
 
 /** A column list of both `ledger.orders` and `views.orders`, under one set of names. */
-type OrderRow = {
+export type OrderRow = {
   readonly order_id: string;
   readonly user_id: string;
   readonly symbol: string;
