@@ -30,11 +30,23 @@ test('the stack as it is started has no failure, and every part is looked at', a
     'synchronous_commit',
     'synchronous_standby_names',
     'clock',
+    'slots',
+    'connections',
     'schema views',
     'role tradestream_worker',
   ]) {
     expect(findings).toContainEqual(expect.objectContaining({ part: 'primary', check, status: 'OK' }));
   }
+  for (const check of ['version', 'fsync', 'full_page_writes', 'replay'])
+    expect(findings).toContainEqual(expect.objectContaining({ part: 'replica-1', check, status: 'OK' }));
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      part: 'redis',
+      check: 'version',
+      status: 'OK',
+      found: expect.stringMatching(/^Redis \d/),
+    }),
+  );
   expect(findings).toContainEqual(
     expect.objectContaining({ part: 'redis', check: 'maxmemory-policy', status: 'OK', found: 'noeviction' }),
   );
@@ -102,6 +114,15 @@ test('a Redis that may evict jobs is a failure', async () => {
   ]);
 });
 
+test('a slot that nobody uses is named with what it holds back', async () => {
+  await world.rows(`SELECT pg_create_physical_replication_slot('left_behind', true)`);
+  const findings = await look();
+  await world.rows(`SELECT pg_drop_replication_slot('left_behind')`);
+  expect(findings).toContainEqual(
+    expect.objectContaining({ check: 'slots', status: 'WARN', found: expect.stringMatching(/^left_behind .* MiB/) }),
+  );
+});
+
 test('a node that is no standby is named among the replicas', async () => {
   const findings = await look({ replicaUrls: { 'replica-1': world.database.url } });
   expect(failuresOf(findings, 'replica-1')).toEqual([
@@ -148,17 +169,25 @@ test('a compacted topic, one that is gone and another number of partitions are n
   await world.admin.deleteTopics(Object.values(topics));
 });
 
-test('a record that murmur2 would have put elsewhere is named', async () => {
+test('a record that murmur2 would have put elsewhere is named, and one of the future', async () => {
   const records = world.recordsOf([
     { commandId: '0190f000-0000-7000-8000-000000000001', command: deposit('eve', '1') },
   ]);
   for (const partition of [0, 1]) {
     await world.producer.send(
       world.topics.commands,
-      records.map((record) => ({ ...record, partition })),
+      records.map((record) => ({ ...record, partition, timestampMs: Date.now() + 60_000 })),
     );
   }
-  expect(await look()).toContainEqual(
+  const findings = await look();
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      check: 'producer clocks',
+      status: 'WARN',
+      found: expect.stringMatching(/^a record is [56]\d s ahead/),
+    }),
+  );
+  expect(findings).toContainEqual(
     expect.objectContaining({
       check: 'partitioner',
       status: 'WARN',

@@ -15,6 +15,7 @@ export type KafkaSubject = {
 /** Records looked at in each partition. */
 const SAMPLE_RECORDS = 1_000;
 const HOUR_MS = 3_600_000;
+const AHEAD_WARN_MS = 5_000;
 const UNLIMITED = '-1';
 
 /** Topics, their settings, and how the ledger's offsets lie on them. */
@@ -133,10 +134,12 @@ async function examinePlacing(
   let looked = 0;
   let misplaced = 0;
   let first = '';
+  let newestMs = -Infinity;
   for (const { partition, start, end } of ranges) {
     const from = Math.max(start, end - SAMPLE_RECORDS);
     for await (const records of reader.read({ topic, partition, from, to: end })) {
-      for (const { key, offset } of records) {
+      for (const { key, offset, timestampMs } of records) {
+        newestMs = Math.max(newestMs, timestampMs);
         if (key === null) continue;
         looked += 1;
         const wanted = partitionOf(key, ranges.length);
@@ -146,11 +149,23 @@ async function examinePlacing(
       }
     }
   }
+  examineProducerClocks(findings, newestMs - Date.now());
   if (misplaced === 0) findings.ok('partitioner', `${looked} records lie where murmur2 puts them`);
   else
     findings.warn(
       'partitioner',
       `${misplaced} of ${looked} records lie elsewhere, the first at ${first}`,
       'set the producer to murmur2 (librdkafka: partitioner=murmur2_random): commands of one key are applied out of order',
+    );
+}
+
+/** Records are stamped by whoever made them. */
+function examineProducerClocks(findings: Findings, aheadMs: number): void {
+  if (aheadMs <= AHEAD_WARN_MS) findings.ok('producer clocks', 'no record is of the future');
+  else
+    findings.warn(
+      'producer clocks',
+      `a record is ${Math.round(aheadMs / 1_000)} s ahead of this machine`,
+      'let the producers follow a time server: lag in seconds, order across partitions and expiry go by their clocks',
     );
 }

@@ -4,6 +4,7 @@ import { examineDisk } from './examine-host.ts';
 import type { Findings } from './finding.ts';
 
 const VERSION_MIN = 15;
+const CONNECTIONS_WARN = 0.8;
 const SKEW_WARN_MS = 1_000;
 const SKEW_FAIL_MS = 30_000;
 
@@ -27,6 +28,8 @@ export async function examinePrimary(findings: Findings, session: Session): Prom
     );
   await examineSynchronousCommit(findings, session, setting('synchronous_commit'));
   await examineStandbys(findings, session, setting('synchronous_standby_names'));
+  await examineSlots(findings, session, setting('max_slot_wal_keep_size'));
+  await examineConnections(findings, session);
   await examineClock(findings, session);
   const folder = setting('data_directory');
   if (folder !== '' && existsSync(folder)) examineDisk(findings, folder);
@@ -86,6 +89,34 @@ async function examineStandbys(findings: Findings, session: Session, names: stri
   }
   if (rows.length > 0) findings.ok('standbys', streaming);
   else findings.warn('standbys', 'none streams', 'start a standby: there is one copy of the ledger');
+}
+
+/** WAL that a slot waits for is kept until the disk is full. */
+async function examineSlots(findings: Findings, session: Session, keep: string): Promise<void> {
+  const { rows } = await session.query<{ name: string; mib: number }>({
+    text: `SELECT slot_name AS name, round(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) / 1048576)::float8 AS mib
+           FROM pg_replication_slots WHERE NOT active AND restart_lsn IS NOT NULL ORDER BY 1`,
+  });
+  if (rows.length === 0) findings.ok('slots', 'none is left behind');
+  for (const { name, mib } of rows) {
+    const bound = keep === '-1' ? 'without a bound: set max_slot_wal_keep_size, and' : 'up to max_slot_wal_keep_size:';
+    findings.warn(
+      'slots',
+      `${name} is not used and holds back ${mib} MiB of WAL`,
+      `it fills the disk ${bound} start its standby, or SELECT pg_drop_replication_slot('${name}')`,
+    );
+  }
+}
+
+async function examineConnections(findings: Findings, session: Session): Promise<void> {
+  const { rows } = await session.query<{ used: number; most: number }>({
+    text: `SELECT count(*)::int AS used, current_setting('max_connections')::int AS most
+           FROM pg_stat_activity WHERE backend_type = 'client backend'`,
+  });
+  const { used = 0, most = 1 } = rows[0] ?? {};
+  const found = `${used} of ${most} taken`;
+  if (used <= most * CONNECTIONS_WARN) findings.ok('connections', found);
+  else findings.warn('connections', found, 'see the runbook connections: new sessions are refused when all are taken');
 }
 
 /** The middle of the question and its answer is when the server looked at its clock. */

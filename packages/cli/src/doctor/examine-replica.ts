@@ -14,6 +14,7 @@ export async function examineReplica(findings: Findings, replica: Session, prima
     return;
   }
   findings.ok('role', 'standby');
+  await examineSettings(findings, replica, primary);
   if (node.system !== leader.system) {
     findings.fail('source', 'of another database system', 'take it out of the list: it holds other data');
   } else if (node.timeline !== leader.timeline) {
@@ -37,6 +38,40 @@ export async function examineReplica(findings: Findings, replica: Session, prima
       `${lag} bytes behind`,
       'see whether its replay is paused or its disk is slow; reads go elsewhere meanwhile',
     );
+}
+
+type Settings = {
+  readonly version: number;
+  readonly fsync: string;
+  readonly full_page_writes: string;
+  readonly paused: boolean;
+};
+
+/** What a standby acknowledges must be on its disk, and it must be able to take over. */
+async function examineSettings(findings: Findings, replica: Session, primary: Session): Promise<void> {
+  const load = async (session: Session, paused: string) => {
+    const { rows } = await session.query<Settings>({
+      text: `SELECT current_setting('server_version_num')::int / 10000 AS version, current_setting('fsync') AS fsync,
+                    current_setting('full_page_writes') AS full_page_writes, ${paused} AS paused`,
+    });
+    return rows[0];
+  };
+  const [own, leader] = [await load(replica, 'pg_is_wal_replay_paused()'), await load(primary, 'false')];
+  if (own === undefined || leader === undefined) throw new Error('a node tells its settings in one row');
+  if (own.version === leader.version) findings.ok('version', `PostgreSQL ${own.version}`);
+  else
+    findings.fail(
+      'version',
+      `PostgreSQL ${own.version}, the primary is ${leader.version}`,
+      'make it anew with the major version of the primary: WAL of another one cannot be replayed',
+    );
+  for (const name of ['fsync', 'full_page_writes'] as const) {
+    if (own[name] === 'on') findings.ok(name, 'on');
+    else
+      findings.fail(name, own[name], `set ${name} = on: it acknowledges commits that its own crash would lose or tear`);
+  }
+  if (own.paused)
+    findings.warn('replay', 'paused', 'SELECT pg_wal_replay_resume(): reads there are as old as the pause');
 }
 
 async function describeNode(session: Session): Promise<Node> {

@@ -54,22 +54,38 @@ function encodeCommand(words: readonly string[]): string {
 
 /** Null while something is still to come. */
 function parseAnswers(text: string, count: number): readonly (readonly string[])[] | null {
-  const lines = text.split('\r\n');
-  const answers: string[][] = [];
+  const answers: (readonly string[])[] = [];
   let at = 0;
-  const complete = () => at < lines.length - 1;
   while (answers.length < count) {
-    if (!complete()) return null;
-    const head = lines[at++] ?? '';
-    if (head.startsWith('-')) throw new Error(`Redis refused: ${head.slice(1)}`);
-    const strings = head.startsWith('*') ? Number(head.slice(1)) : 0;
-    const answer: string[] = strings === 0 && !head.startsWith('*') ? [head.slice(1)] : [];
-    for (let left = strings; left > 0; left -= 1) {
-      at += 1; // its length
-      if (!complete()) return null;
-      answer.push(lines[at++] ?? '');
-    }
-    answers.push(answer);
+    const answer = parseAnswer(text, at);
+    if (answer === null) return null;
+    answers.push(answer.strings);
+    at = answer.end;
   }
   return answers;
+}
+
+type Parsed = { readonly strings: readonly string[]; readonly end: number };
+
+/** A line, a string with its length before it, or an array of either. */
+function parseAnswer(text: string, from: number): Parsed | null {
+  const lineEnd = text.indexOf('\r\n', from);
+  if (lineEnd < 0) return null;
+  const [kind, head, bodyAt] = [text[from] ?? '', text.slice(from + 1, lineEnd), lineEnd + 2];
+  if (kind === '-') throw new Error(`Redis refused: ${head}`);
+  if (kind === '$') {
+    const bodyEnd = bodyAt + Math.max(0, Number(head));
+    if (text.length < bodyEnd + 2) return null;
+    return { strings: [text.slice(bodyAt, bodyEnd)], end: bodyEnd + 2 };
+  }
+  if (kind !== '*') return { strings: [head], end: bodyAt };
+  const strings: string[] = [];
+  let at = bodyAt;
+  for (let left = Number(head); left > 0; left -= 1) {
+    const item = parseAnswer(text, at);
+    if (item === null) return null;
+    strings.push(...item.strings);
+    at = item.end;
+  }
+  return { strings, end: at };
 }
