@@ -3,7 +3,7 @@ import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradest
 import type { Asking, JobBook, JobRow, JobState } from '../jobs/job-book.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { actorOf } from './access.ts';
-import { answering, isRecord, isUuid, limitOf, refused, requireKnown, whyOf } from './parameters.ts';
+import { answering, isRecord, isText, isUuid, limitOf, refused, requireKnown, whyOf } from './parameters.ts';
 
 export type JobRoutesOptions = { readonly jobs: Pick<Jobs, 'cancel' | 'resume'>; readonly book: JobBook };
 
@@ -22,7 +22,7 @@ export function addJobRoutes(app: FastifyInstance, { jobs, book }: JobRoutesOpti
     const limit = limitOf(query['limit']);
     const known = STATES.find((each) => each === state);
     if (state !== undefined && known === undefined) throw refused('state', `one of ${STATES.join(', ')}`);
-    if (kind !== undefined && typeof kind !== 'string') throw refused('kind', 'one kind of job');
+    if (kind !== undefined && !isText(kind)) throw refused('kind', 'one kind of job');
     if (cursor !== undefined && !isUuid(cursor)) throw refused('cursor', 'the nextCursor of the page before');
     const rows = await answering(() =>
       book.list({ kind: kind ?? null, state: known ?? null, after: cursor ?? null, limit: limit + 1 }),

@@ -2,6 +2,7 @@ import { AppError, HttpProblem } from '@tradestream/runtime';
 
 const TEXT_CHARACTERS_MAX = 500;
 const LIMIT = { fallback: 100, max: 1_000 } as const;
+const TIME_MS = { min: 0, max: 253_402_300_799_999 } as const;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A parameter that breaks its rule: 400, with both. */
@@ -18,8 +19,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Text that the database can hold. */
 export function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= TEXT_CHARACTERS_MAX;
+  return (
+    typeof value === 'string' && value.length > 0 && value.length <= TEXT_CHARACTERS_MAX && !value.includes('\u0000')
+  );
 }
 
 export function isUuid(value: unknown): value is string {
@@ -44,7 +48,8 @@ export function limitOf(given: unknown): number {
 export function timeOf(field: string, given: unknown): number {
   const text = typeof given === 'string' ? given : '';
   const timeMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text);
-  if (Number.isNaN(timeMs)) throw refused(field, 'a time in ISO 8601, or seconds since the epoch');
+  if (!(timeMs >= TIME_MS.min && timeMs <= TIME_MS.max))
+    throw refused(field, 'a time in ISO 8601 of the years 1970 to 9999, or seconds since the epoch');
   return timeMs;
 }
 
