@@ -3,13 +3,16 @@ import { verifyDeep } from '@tradestream/cli';
 import { runLongOutages } from './campaign/long-outages.ts';
 import { runCampaign } from './campaign/run-campaign.ts';
 import { DRIVERS } from './drivers/all-drivers.ts';
+import { runHarmedIsolation } from './isolation/run-harmed-isolation.ts';
 import { openRig } from './rig/open-rig.ts';
 
-const USAGE = `usage: npm run chaos -- [--seeds N] [--minutes M] [--from SEED] [--long] [-o json]
+const USAGE = `usage: npm run chaos -- [--seeds N] [--minutes M] [--from SEED] [--long | --isolation] [-o json]
   --seeds N      seeds to run, each with 2,000 commands and its faults (default 25)
   --minutes M    no seed begins after this
   --from SEED    the first seed; a failing seed alone: --from SEED --seeds 1 (default: by the clock)
   --long         the database away for 2 minutes, then the registry for 1, under load, instead of seeds
+  --isolation    trades by HTTP and readers on every node under faults, the history held against the promised level
+                 by adya (a Rust program, built with cargo where it is not installed), instead of seeds
   -o json        the report as one JSON object on standard output
 `;
 const VERIFY_MS = 600_000;
@@ -24,18 +27,24 @@ async function main(): Promise<number> {
     process.stderr.write(USAGE);
     return 2;
   }
-  const { seeds, minutes, from, long, json } = options;
+  const { seeds, minutes, from, long, isolation, json } = options;
   const note = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
   await using rig = await openRig('chaos');
   note(`the installation is up; logs of its services are in ${rig.world.logFolder}`);
   const deadlineMs = performance.now() + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
-  const ran = long
-    ? await runLongOutages(rig, note)
-    : await runCampaign(rig, { firstSeed: from, seeds, drivers: DRIVERS, deadlineMs, onSeed: note });
+  const ran = isolation
+    ? await runHarmedIsolation(rig, { from, deadlineMs, seeds, note })
+    : long
+      ? await runLongOutages(rig, note)
+      : await runCampaign(rig, { firstSeed: from, seeds, drivers: DRIVERS, deadlineMs, onSeed: note });
   note('every node is verified');
   const verification = await verifyDeep(
     { ...rig.endpoints, gateway: { url: rig.gatewayUrl } },
-    { signal: AbortSignal.timeout(VERIFY_MS), topicPrefix: rig.world.group(''), journal: ran.journal },
+    {
+      signal: AbortSignal.timeout(VERIFY_MS),
+      topicPrefix: rig.world.group(''),
+      ...('journal' in ran ? { journal: ran.journal } : {}),
+    },
   );
   const failures = [...ran.failures, ...verification.contradictions];
   const report = { ok: failures.length === 0, ...ran, failures, rules: verification.rules };
@@ -58,6 +67,7 @@ function readOptions() {
         minutes: { type: 'string' },
         from: { type: 'string', default: String(1 + (Math.floor(Date.now() / 1_000) % (SEEDS_MAX / 2))) },
         long: { type: 'boolean', default: false },
+        isolation: { type: 'boolean', default: false },
         output: { type: 'string', short: 'o', default: 'table' },
       },
     });
@@ -67,7 +77,7 @@ function readOptions() {
     const isRange =
       Number.isInteger(seeds) && Number.isInteger(from) && seeds >= 1 && from >= 1 && from + seeds < SEEDS_MAX;
     if (!isRange || (minutes !== null && !(minutes > 0)) || !['table', 'json'].includes(values.output)) return null;
-    return { seeds, from, minutes, long: values.long, json: values.output === 'json' };
+    return { seeds, from, minutes, long: values.long, isolation: values.isolation, json: values.output === 'json' };
   } catch {
     return null;
   }
