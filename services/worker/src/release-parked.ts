@@ -53,9 +53,9 @@ export class ParkedReleaser {
     this.#countMax = options.recordsMax;
   }
 
-  /** Most records that the next release takes. */
-  get countMax(): number {
-    return this.#countMax;
+  /** Most records that a release takes. */
+  get recordsMax(): number {
+    return this.#options.recordsMax;
   }
 
   /** Whether anything may be released now. */

@@ -225,8 +225,10 @@ export class Worker implements SubscriptionHandler {
 
   /** While queues are released, less comes in between than goes out: they come to an end whatever the rate. */
   #countOfBatch(): number {
+    const { bench, releaser } = this.#options;
     if (!this.#releaseWaits) return this.#countMax;
-    return Math.max(1, Math.min(this.#countMax, Math.floor(this.#options.releaser.countMax / 2)));
+    const isReleasing = [...bench.positions.values()].some(({ releasing }) => releasing.size > 0);
+    return isReleasing ? Math.max(1, Math.min(this.#countMax, Math.floor(releaser.recordsMax / 2))) : this.#countMax;
   }
 
   /** Whether any partition is in the stretch where workers died before. */
