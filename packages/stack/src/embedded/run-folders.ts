@@ -5,6 +5,7 @@ import type { Closeable } from '@tradestream/runtime';
 import { StackError } from '../errors.ts';
 import { requireDiskSpace } from '../host/disk-space.ts';
 import { acquireFileLock, holderPid } from '../host/file-lock.ts';
+import { removeFolder } from '../host/remove-folder.ts';
 import { findClosedFolder, type SystemUser } from '../host/system-user.ts';
 
 const DISK_BYTES_MIN = 2_000_000_000;
@@ -57,11 +58,12 @@ export async function openRunFolders(options: {
       runFile,
       kept: dataDir !== undefined,
       close: async () => {
-        remove(temporary);
+        removeFolder(temporary);
         await held?.close();
       },
       closeKeepingLogs: async () => {
-        for (const name of readdirSync(temporary)) if (join(temporary, name) !== logs) remove(join(temporary, name));
+        for (const name of readdirSync(temporary))
+          if (join(temporary, name) !== logs) removeFolder(join(temporary, name));
         await held?.close();
       },
     };
@@ -70,10 +72,6 @@ export async function openRunFolders(options: {
     await lock?.close();
     throw error;
   }
-}
-
-function remove(path: string): void {
-  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
 async function lockDataFolder(folder: string): Promise<Closeable> {

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity, processTree, readProcessWorld, signalProcess } from '../host/process-table.ts';
+import { removeFolder } from '../host/remove-folder.ts';
 import { listRunFiles, readRunRecord } from './run-record.ts';
 
 const ORDERLY_MS = 4_000;
@@ -36,7 +37,8 @@ export async function reapRun(file: string): Promise<number> {
     for (const process of all) signalProcess(process, 'SIGKILL');
     await areGone(all, ORDERLY_MS);
   }
-  if (record.folder !== null) rmSync(record.folder, { recursive: true, force: true, maxRetries: 3 });
+  // What cannot be removed is no reason for the next stack not to start.
+  if (record.folder !== null) removeFolder(record.folder);
   rmSync(file, { force: true });
   return orphans.length;
 }
