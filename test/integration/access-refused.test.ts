@@ -59,7 +59,10 @@ test('a password that is changed under a running worker is waited for', async ()
   await owner.query({ text: `ALTER ROLE ${ROLE} PASSWORD 'second'` });
   await endAll();
   const reopened = link.reopen();
-  await eventually(() => readiness.snapshot().parts.some(({ ok, detail }) => !ok && detail.includes('password')), WITHIN);
+  await eventually(
+    () => readiness.snapshot().parts.some(({ ok, detail }) => !ok && detail.includes('password')),
+    WITHIN,
+  );
   await owner.query({ text: `ALTER ROLE ${ROLE} PASSWORD 'first'` });
   await reopened;
   expect(link.isOpen).toBe(true);
