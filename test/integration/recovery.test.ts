@@ -12,22 +12,29 @@ import {
   replayCommands,
   takeSnapshot,
 } from '@tradestream/recovery';
-import { decide, parseAmount, type TradeCommand } from '@tradestream/trading';
+import { decide, type TradeCommand } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
 import { eventually } from '../support/eventually.ts';
 import type { LedgerWorld, Sent } from '../support/ledger-world.ts';
 import { MONITOR_TOKENS } from '../support/monitor-process.ts';
 import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
+import {
+  amount,
+  fundsOf,
+  numbers,
+  ordersOf,
+  PAIRS,
+  ROUNDED,
+  roundUp,
+  sent,
+  TRADES,
+  tradeOf,
+} from '../support/rounding-market.ts';
 import { verifyWorld } from '../support/verify-world.ts';
 
 const PATIENCE_MS = 60_000;
 const OLD = 500;
-const PAIRS = 10;
-/** Pairs whose trades have a cost of more than 18 decimals: rounding matters to them alone. */
-const ROUNDED = 3;
-const TRADES = 1_000;
-const SYMBOL = 'AAA-USD';
 
 let world: LedgerWorld;
 /** As the monitor's role: what it may not do, no job can. */
@@ -159,7 +166,7 @@ test('a dry run lists exactly the accounts and sums that a mended rounding chang
   );
   const sums = rows.map(({ key, told, again }) => [
     key,
-    units(again.available) - units(told.available),
+    amount(again.available) - amount(told.available),
     again.held === told.held,
   ]);
   expect(sums).toEqual([
@@ -221,24 +228,6 @@ test('an operator asks for all of it on the command line; the jobs have an audit
 });
 
 type Funds = { readonly available: string; readonly held: string };
-
-/** The planted rule. */
-const roundUp: typeof decide = (command, state) => {
-  const decision = decide(command, state);
-  if (!decision.accepted || decision.event.type !== 'TradeExecuted' || command.type !== 'ExecuteTrade') return decision;
-  const { event } = decision;
-  const more = (command.price * command.quantity) % 10n ** 18n === 0n ? 0n : 1n;
-  const [buyerQuote, buyerBase, sellerBase, sellerQuote] = event.balances;
-  if (buyerQuote === undefined || buyerBase === undefined || sellerBase === undefined || sellerQuote === undefined)
-    throw new Error('a trade moves four balances');
-  const balances = [
-    { ...buyerQuote, available: buyerQuote.available - more },
-    buyerBase,
-    sellerBase,
-    { ...sellerQuote, available: sellerQuote.available + more },
-  ];
-  return { accepted: true, event: { ...event, cost: event.cost + more, balances } };
-};
 
 function source() {
   return { ask: askOf(session), admin: world.admin, topic: world.topics.commands };
@@ -360,52 +349,4 @@ async function balanceOf(userId: string): Promise<string | undefined> {
     [userId],
   );
   return rows[0]?.available;
-}
-
-function fundsOf(n: number): readonly Sent[] {
-  return [
-    sent({ type: 'DepositFunds', userId: `buyer-${n}`, asset: 'USD', amount: amount('1000') }),
-    sent({ type: 'DepositFunds', userId: `seller-${n}`, asset: 'AAA', amount: amount('1000') }),
-  ];
-}
-
-function ordersOf(n: number): readonly Sent[] {
-  const order = { type: 'PlaceOrder', symbol: SYMBOL, quantity: amount('100') } as const;
-  return [
-    sent({ ...order, orderId: `buy-${n}`, userId: `buyer-${n}`, side: 'buy', price: amount('2') }),
-    sent({ ...order, orderId: `sell-${n}`, userId: `seller-${n}`, side: 'sell', price: amount('1') }),
-  ];
-}
-
-function tradeOf(n: number): Sent {
-  const pair = n % PAIRS;
-  const price = amount(pair < ROUNDED ? '1.333333333333333333' : '1.25');
-  return sent({
-    type: 'ExecuteTrade',
-    tradeId: `t-${n}`,
-    symbol: SYMBOL,
-    buyOrderId: `buy-${pair}`,
-    sellOrderId: `sell-${pair}`,
-    price,
-    quantity: amount('0.5'),
-    executedAt: 1_700_000_000_000_000 + n,
-  });
-}
-
-function sent(command: TradeCommand): Sent {
-  return { commandId: newCommandId(), command };
-}
-
-function amount(text: string): bigint {
-  const parsed = parseAmount(text);
-  if (parsed === null) throw new Error(`${text} is no amount`);
-  return parsed;
-}
-
-function units(text: string): bigint {
-  return amount(text);
-}
-
-function numbers(count: number): readonly number[] {
-  return Array.from({ length: count }, (_, n) => n);
 }

@@ -11,7 +11,8 @@ registerHooks({
   load: (url, context, nextLoad) => {
     const loaded = nextLoad(url, context);
     if (!url.endsWith('/packages/trading/src/amount.ts')) return loaded;
-    const right = String(loaded.source);
+    const { source = '' } = loaded;
+    const right = typeof source === 'string' ? source : new TextDecoder().decode(source);
     const wrong = right.replace(RIGHT, WRONG);
     if (wrong === right) throw new Error('the rule to plant a fault in is not where it was');
     return { ...loaded, source: wrong };

@@ -40,10 +40,6 @@ export function orderOfText(orderId: string, text: OrderText): Order {
   };
 }
 
-export function sameText(a: OrderText, b: OrderText): boolean {
-  return Object.entries(a).every(([field, value]) => b[field] === value);
-}
-
 function statusOf(text: string | undefined): Order['status'] {
   if (text === 'partially_filled' || text === 'filled' || text === 'cancelled') return text;
   return 'open';
