@@ -101,7 +101,14 @@ test('a command whose record has expired and whose receipt is archived is still 
   const first = await receiptOf(deposit);
   await loseLog();
   const there = await hotReceipts();
+  await restartWorker();
+  // The worker meets the receipt on its way: its insert waits, and finds it gone.
+  await session.query({ text: 'BEGIN' });
   const moved = await archiveReceipts({ ...source(), signal, batchEvents: 50, onMoved: async () => undefined });
+  await world.send([deposit]);
+  await eventually(async () => (await waitingForLocks()) > 0, { withinMs: PATIENCE_MS });
+  await session.commit();
+  await world.applied(PATIENCE_MS);
   expect(await hotReceipts()).toBe(0);
   expect(there).toBeGreaterThan(OLD);
   expect(moved).toBe(there);
@@ -319,6 +326,13 @@ async function loseLog(): Promise<void> {
     async () => (await world.admin.ranges(world.topics.commands)).every(({ start, end }) => start === end),
     { withinMs: PATIENCE_MS },
   );
+}
+
+async function waitingForLocks(): Promise<number> {
+  const [row] = await world.rows<{ count: number }>(
+    `SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return row?.count ?? 0;
 }
 
 async function hotReceipts(): Promise<number> {
