@@ -1,11 +1,12 @@
 import { migrate } from '@tradestream/database';
 import { createMemoryJobQueue, type JobTimer, openMemoryJobTimer } from '@tradestream/messaging';
-import { createLogger, Readiness, Scope, sleep } from '@tradestream/runtime';
+import { createLogger, createMetrics, Readiness, Scope, sleep } from '@tradestream/runtime';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { IntentStore } from '../../services/monitor/src/deadletters/intent-store.ts';
 import { MonitorError } from '../../services/monitor/src/errors.ts';
 import { JobBook, type JobRow } from '../../services/monitor/src/jobs/job-book.ts';
 import type { JobKind, JobKindName, JobRun } from '../../services/monitor/src/jobs/job-kind.ts';
+import { JobMetrics } from '../../services/monitor/src/jobs/job-metrics.ts';
 import { JobRunner } from '../../services/monitor/src/jobs/job-runner.ts';
 import { Jobs } from '../../services/monitor/src/jobs/jobs.ts';
 import { NodeLink } from '../../services/monitor/src/sources/node-link.ts';
@@ -14,6 +15,8 @@ import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 
 const WITHIN = { withinMs: 30_000 } as const;
 const log = createLogger({ service: 'jobs', level: 'silent' });
+const counted = createMetrics({ service: 'jobs' });
+const metrics = new JobMetrics(counted);
 const by = { actor: 'operator@test', why: 'a test' } as const;
 
 const scope = new Scope();
@@ -42,7 +45,7 @@ function processOf(
   const { timer = openMemoryJobTimer(), name = 'retention' } = options;
   const leaseMs = 30_000;
   const own = new JobBook(() => link, leaseMs);
-  const runner = new JobRunner({ book: own, kinds: [{ name, run }], runsMax: 4, leaseMs, log });
+  const runner = new JobRunner({ book: own, kinds: [{ name, run }], runsMax: 4, leaseMs, metrics, log });
   return new Jobs({ book: own, runner, timer, sweepMs: 100, readiness: new Readiness(), log });
 }
 
@@ -190,6 +193,14 @@ test('jobs are listed page by page, the newest first, by kind and state', async 
   expect(all.length).toBeGreaterThan(5);
   const failed = await book.list({ kind: 'redrive', state: 'failed', after: null, limit: 10 });
   expect(failed.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['redrive failed']);
+});
+
+test('runs are counted by how they ended', async () => {
+  const text = await counted.text();
+  const ends = [...text.matchAll(/^tradestream_job_runs_total\{.*?kind="retention".*?end="(\w+)".*?\} (\d+)$/gm)];
+  const byEnd = Object.fromEntries(ends.map(([, end, count]) => [end, Number(count)]));
+  expect(byEnd).toEqual({ done: 5, given_back: 2, cancelled: 1, failed: 1 });
+  expect(text).toMatch(/^tradestream_jobs_running\{.*\} 0$/m);
 });
 
 test('a record is asked for once: by two jobs, by one that runs again, and however soon it was settled', async () => {

@@ -3,6 +3,7 @@ import { AppError, type Closeable, errorOf, type Logger } from '@tradestream/run
 import { MonitorError } from '../errors.ts';
 import type { JobBook, JobRow } from './job-book.ts';
 import type { JobKind, JobRun } from './job-kind.ts';
+import type { JobMetrics, RunEnd } from './job-metrics.ts';
 
 export type JobRunnerOptions = {
   readonly book: JobBook;
@@ -10,6 +11,7 @@ export type JobRunnerOptions = {
   /** Runs at once in this process. */
   readonly runsMax: number;
   readonly leaseMs: number;
+  readonly metrics: JobMetrics;
   readonly log: Logger;
   /** A run has ended: another job may begin. */
   readonly onFree?: () => void;
@@ -42,9 +44,11 @@ export class JobRunner implements Closeable {
       .catch((error: unknown) => this.#options.log.warn({ error: errorOf(error), jobId: id }, 'job_not_kept'))
       .finally(() => {
         this.#runs.delete(run);
+        this.#options.metrics.running(this.#runs.size);
         this.#options.onFree?.();
       });
     this.#runs.set(run, stop);
+    this.#options.metrics.running(this.#runs.size);
   }
 
   /** Runs are told to stop, and give their jobs back. */
@@ -55,7 +59,7 @@ export class JobRunner implements Closeable {
   }
 
   async #run(id: string, signal: AbortSignal, stop: (reason: StopReason) => void): Promise<void> {
-    const { book, log } = this.#options;
+    const { book, log, metrics } = this.#options;
     const held = { id, runner: randomUUID() };
     const job = await book.claim(id, held.runner);
     if (job === null) return;
@@ -65,9 +69,10 @@ export class JobRunner implements Closeable {
     try {
       const result = await this.#kindOf(job).run(this.#runOf(job, { held, signal, stop }));
       await book.finish(held, { state: 'done', result });
+      metrics.ended(job.kind, 'done');
       log.info({ jobId: id, kind: job.kind }, 'job_done');
     } catch (error) {
-      await this.#endBadly(held, errorOf(error), signal);
+      metrics.ended(job.kind, await this.#endBadly(held, errorOf(error), signal));
     } finally {
       clearInterval(beat);
     }
@@ -123,15 +128,21 @@ export class JobRunner implements Closeable {
     }, leaseMs / BEATS_A_LEASE);
   }
 
-  async #endBadly(held: Held, error: Error, signal: AbortSignal): Promise<void> {
+  async #endBadly(held: Held, error: Error, signal: AbortSignal): Promise<RunEnd> {
     const { book, log } = this.#options;
     const reason = reasonOf(signal);
     log[reason === null ? 'warn' : 'info']({ jobId: held.id, error, reason }, 'job_stopped');
-    if (reason === 'lost') return;
-    if (reason === 'cancelled') return await book.finish(held, { state: 'cancelled' });
-    if (reason === 'stopping') return await book.release(held);
-    if (mayPass(error)) return await book.release(held, { error: error.message });
+    if (reason === 'lost') return 'lost';
+    if (reason === 'cancelled') {
+      await book.finish(held, { state: 'cancelled' });
+      return 'cancelled';
+    }
+    if (reason === 'stopping' || mayPass(error)) {
+      await book.release(held, reason === 'stopping' ? {} : { error: error.message });
+      return 'given_back';
+    }
     await book.finish(held, { state: 'failed', error: error.message });
+    return 'failed';
   }
 }
 

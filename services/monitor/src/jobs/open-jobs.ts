@@ -5,6 +5,7 @@ import type { NodeLinks } from '../sources/node-links.ts';
 import type { Watch } from '../watch/watch.ts';
 import { allKinds } from './all-kinds.ts';
 import { JobBook } from './job-book.ts';
+import { JobMetrics } from './job-metrics.ts';
 import { JobRunner } from './job-runner.ts';
 import { Jobs } from './jobs.ts';
 
@@ -24,6 +25,7 @@ export type JobsParts = {
 export async function openJobs(parts: JobsParts): Promise<{ readonly jobs: Jobs; readonly book: JobBook }> {
   const { config, links, watch, admin, scope, context } = parts;
   const { log, readiness } = context;
+  const metrics = new JobMetrics(context.metrics);
   const primaryName = () => watch.replication.primaryName ?? 'primary';
   const leaseMs = config.TRADESTREAM_MONITOR_JOB_LEASE_MS;
   const book = new JobBook(() => links.keeper(primaryName()), leaseMs);
@@ -36,7 +38,7 @@ export async function openJobs(parts: JobsParts): Promise<{ readonly jobs: Jobs;
     log,
   });
   const runsMax = config.TRADESTREAM_MONITOR_JOBS_RUNNING_MAX;
-  const runner = new JobRunner({ book, kinds, runsMax, leaseMs, log, onFree: () => jobs.sweep() });
+  const runner = new JobRunner({ book, kinds, runsMax, leaseMs, metrics, log, onFree: () => jobs.sweep() });
   const sweepMs = config.TRADESTREAM_MONITOR_JOB_SWEEP_MS;
   const jobs = scope.use(new Jobs({ book, runner, timer: await openTimer(config, log), sweepMs, readiness, log }));
   return { jobs, book };
