@@ -191,7 +191,7 @@ test('a warning raised by a function is no doubt about the commit', async () => 
   expect(transaction.outcome).toBe('committed');
 });
 
-/** Writers that go on until they are told, and what was acknowledged to them. */
+/** Writers that go on until they are told or their test has failed, and what was acknowledged to them. */
 function writeUntilStopped(db: DatabaseManager, firstId: number) {
   const acknowledged: { readonly id: number; readonly node: string; readonly atMs: number }[] = [];
   const errors = new Set<string>();
@@ -216,7 +216,7 @@ function writeUntilStopped(db: DatabaseManager, firstId: number) {
     running = false;
     await Promise.all(writers);
   };
-  return { acknowledged, errors, stop };
+  return { acknowledged, errors, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function insertByTransaction(db: DatabaseManager, id: number): Promise<string> {
@@ -229,7 +229,7 @@ async function insertByTransaction(db: DatabaseManager, id: number): Promise<str
 test('writes go on within five seconds of a promotion, and none that was acknowledged is lost', async () => {
   const events: DatabaseEvent[] = [];
   await using db = open({ onEvent: (event) => events.push(event) });
-  const load = writeUntilStopped(db, 100_000);
+  await using load = writeUntilStopped(db, 100_000);
   await eventually(() => load.acknowledged.length > 50, WITHIN);
   await stack.promote('replica-1');
   const promotedMs = performance.now();
@@ -252,7 +252,7 @@ test('writes go on within five seconds of a promotion, and none that was acknowl
 test('of two nodes that claim to be primary the newer timeline is used and the other gets no more writes', async () => {
   await using db = open({});
   await eventually(async () => (await db.query('INSERT INTO writes VALUES (200000)')).servedBy === 'replica-1', WITHIN);
-  const load = writeUntilStopped(db, 300_000);
+  await using load = writeUntilStopped(db, 300_000);
   await eventually(() => load.acknowledged.length > 20, WITHIN);
   await at('replica-2', 'SELECT pg_promote(true, 20)');
   await eventually(() => load.acknowledged.some(({ node }) => node === 'replica-2'), WITHIN);
