@@ -71,6 +71,10 @@ describe('a start that stays', () => {
     expect(await status.ended(), status.err).toBe(0);
     expect(status.out.trimEnd().split('\n')).toHaveLength(Object.keys(pids).length);
 
+    // Nothing was wrong for longer than it takes to start a service again.
+    const alerts = await fetch(`${folder.endpoints().monitorUrl}/v1/alerts`);
+    expect(await alerts.json()).toEqual({ items: [] });
+
     const all = Object.values(folder.endpoints().pids);
     await using down = folder.launch('down');
     expect(await down.ended(), down.err).toBe(0);

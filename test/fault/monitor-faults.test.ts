@@ -5,7 +5,7 @@ import { createLogger, sleep } from '@tradestream/runtime';
 import { openStack, type Stack } from '@tradestream/stack';
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { AlertPhases } from '../support/alert-phases.ts';
+import { AlertPhases, type Fault } from '../support/alert-phases.ts';
 import { AlertReceiver } from '../support/alert-receiver.ts';
 import { eventually } from '../support/eventually.ts';
 import type { LedgerWorld } from '../support/ledger-world.ts';
@@ -14,9 +14,10 @@ import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 
 const HEALED_MS = 60_000;
-/** Without a fault; with the faults the installation is watched for about three minutes. */
+/** Without a fault; with the faults, and what else is told while they last, it is watched for two to three minutes. */
 const QUIET_MS = 30_000;
-const WATCHED_MS = 180_000;
+/** Of a pipeline that stood still. */
+const STANDING = ['PipelineStopped', 'ConsumerStalled', 'ConsumerStopped', 'RelayStuck', 'CanaryLost'];
 /** Above initdb's 100: a standby may not have fewer than its primary ever had. */
 const CONNECTIONS_MAX = 110;
 const CALLERS = 6;
@@ -28,9 +29,9 @@ let worker: ChildProcess;
 let projector: ChildProcess;
 const receiver = new AlertReceiver();
 const phases = new AlertPhases(receiver);
+const expectNamed = (fault: Fault) => phases.named(fault);
 let load: SteadyLoad;
 let gatewayUrl: string;
-let watchedSinceMs: number;
 
 beforeAll(async () => {
   await receiver.start();
@@ -58,7 +59,6 @@ beforeAll(async () => {
     { withinMs: 60_000 },
   );
   load = new SteadyLoad(world);
-  watchedSinceMs = performance.now();
 }, 180_000);
 
 afterAll(async () => {
@@ -98,7 +98,7 @@ test('while all is well, with load and pauses, nothing is told', async () => {
 
 test('replica, registry and Redis that are dead are named', async () => {
   const parts = ['replica-3', 'registry', 'redis'] as const;
-  await phases.named({
+  await expectNamed({
     alerts: ['ReplicaDown', 'RegistryDown', 'RedisDown'],
     harm: async () => {
       await Promise.all(parts.map((part) => stack.stopPart(part, 'SIGKILL')));
@@ -134,10 +134,10 @@ test('a relay that cannot publish, a replica that falls behind and a pool whose 
   );
   if (replica === undefined || holder === undefined) throw new Error('no session was opened');
   const callers = new AbortController();
-  await phases.named({
+  await expectNamed({
     alerts: ['RelayStuck', 'ReplicaLagging', 'PoolExhausted'],
     // Events that are not there are not projected, and what the canary waits for is not seen.
-    also: ['CanaryLost', 'PipelineStopped'],
+    also: STANDING,
     harm: async () => {
       await recordBytesMax('1');
       await replica.query({ text: "ALTER SYSTEM SET recovery_min_apply_delay = '60s'" });
@@ -177,9 +177,9 @@ async function openHarm(url: string): Promise<Session> {
 }
 
 test('a worker that is frozen, and a projector that is dead, are named', async () => {
-  await phases.named({
+  await expectNamed({
     alerts: ['ProjectorGone', 'PipelineStopped'],
-    also: ['ConsumerStopped', 'ConsumerStalled', 'CanaryLost'],
+    also: STANDING,
     harm: async () => {
       worker.kill('SIGSTOP');
       await end(projector);
@@ -194,9 +194,9 @@ test('a worker that is frozen, and a projector that is dead, are named', async (
 }, 180_000);
 
 test('a worker that is dead is named', async () => {
-  await phases.named({
+  await expectNamed({
     alerts: ['WorkerGone'],
-    also: ['ConsumerStopped', 'ConsumerStalled', 'PipelineStopped', 'CanaryLost'],
+    also: STANDING,
     harm: async () => await end(worker),
     heal: async () => {
       worker = world.startWorker();
@@ -208,9 +208,9 @@ test('connections that run out, deadlocks and a flood of poison are named', asyn
   const sessions: Session[] = [];
   await world.rows('CREATE TABLE public.harm (id integer PRIMARY KEY, value integer NOT NULL)');
   await world.rows('INSERT INTO public.harm VALUES (1, 0), (2, 0)');
-  await phases.named({
+  await expectNamed({
     alerts: ['ConnectionUsage', 'DeadlockStorm', 'PoisonFlood', 'RecordsParked'],
-    also: ['ErrorRate'],
+    also: ['ErrorRate', ...STANDING],
     harm: async () => {
       while (sessions.length < CONNECTIONS_MAX) {
         const session = await openHarm(world.database.url).catch(() => null);
@@ -241,20 +241,26 @@ async function deadlock(first: Session, second: Session): Promise<void> {
 }
 
 test('a broker that is dead is named, alone, and the pipeline goes on when it is back', async () => {
-  await phases.named({
+  const before = receiver.told.length;
+  let whileDown: readonly string[] = [];
+  await expectNamed({
     alerts: ['BrokerDown'],
+    also: STANDING,
     harm: async () => await stack.stopPart('kafka', 'SIGKILL'),
-    heal: async () => await stack.startPart('kafka'),
+    heal: async () => {
+      whileDown = receiver.told.slice(before).map(({ alertname }) => alertname);
+      await stack.startPart('kafka');
+    },
   });
+  expect(whileDown).toEqual(['BrokerDown']);
   await eventually(async () => (await monitor.get<{ canary: { ok: boolean } }>('/v1/pipeline')).canary.ok, {
     withinMs: HEALED_MS,
   });
+  // Until everybody has found the broker again, the pipeline does stand still.
+  phases.judge(STANDING);
 }, 180_000);
 
-test('in the three minutes of all this nothing else was told', async () => {
-  const leftMs = WATCHED_MS - (performance.now() - watchedSinceMs);
-  if (leftMs > 0) await sleep(leftMs);
-  phases.judge([]);
+test('besides what names a fault and what it does to others nothing was told', () => {
   expect(phases.falseAlarms).toEqual([]);
   expect(Object.keys(phases.tookMs)).toHaveLength(14);
-}, 240_000);
+});

@@ -103,6 +103,25 @@ describe('the life of an alert', () => {
     expect(engine.evaluate([{ ...down, value: 1 }, lag('a', 9)], 3_000).fired).toHaveLength(1);
   });
 
+  test('an alert of another node inhibits nothing', () => {
+    const cause: Rule = {
+      ...LAGGING,
+      name: 'NodeDown',
+      metric: 'tradestream_node_up',
+      is: 'below',
+      value: 1,
+      clear: 1,
+    };
+    const rules = [
+      { ...cause, forSeconds: 0 },
+      { ...LAGGING, forSeconds: 0, inhibitedBy: ['NodeDown'] },
+    ];
+    const engine = new AlertEngine(rules);
+    const down: Figure = { name: 'tradestream_node_up', labels: { node: 'a' }, value: 0 };
+    engine.evaluate([down], 0);
+    expect(namesOf(engine.evaluate([down, lag('a', 9), lag('b', 9)], 1_000).fired)).toEqual(['b']);
+  });
+
   test('what fired before a new start goes on and is not told again', () => {
     const before = new AlertEngine([{ ...LAGGING, forSeconds: 0 }]);
     const { fired } = before.evaluate([lag('a', 9)], 0);

@@ -49,14 +49,14 @@ export class AlertEngine {
       for (const judged of seriesOf(rule, byName)) seen.set(fingerprintOf(rule, judged.labels), { rule, judged });
     }
     const known = new Set([...seen.keys(), ...this.#states.keys()]);
-    const names = new Set(this.firing.map(({ name }) => name));
+    const firing = this.firing;
     const fired: Alert[] = [];
     const resolved: Alert[] = [];
     const next = new Map<string, State>();
     for (const fingerprint of known) {
       const before = this.#states.get(fingerprint) ?? NONE;
       const now = seen.get(fingerprint);
-      const isInhibited = now?.rule.inhibitedBy?.some((name) => names.has(name)) ?? false;
+      const isInhibited = now !== undefined && firing.some((alert) => inhibits(alert, now));
       const after =
         now === undefined ? unseen(before, nowMs) : step({ before, ...now, fingerprint, isInhibited, nowMs });
       if (before.alert === null && after.alert !== null) fired.push(after.alert);
@@ -77,6 +77,12 @@ function seriesOf(rule: Rule, byName: ReadonlyMap<string, readonly Figure[]>): r
   );
   if (rule.is !== 'absent') return found;
   return [{ labels: rule.where ?? {}, value: found.length === 0 ? null : 1 }];
+}
+
+/** Whether the alert already says it: it is one of those that inhibit the rule, and of no other node or group. */
+function inhibits(alert: Alert, { rule, judged }: { readonly rule: Rule; readonly judged: Judged }): boolean {
+  if (rule.inhibitedBy?.includes(alert.name) !== true) return false;
+  return Object.entries(alert.labels).every(([label, value]) => (judged.labels[label] ?? value) === value);
 }
 
 function step(at: {

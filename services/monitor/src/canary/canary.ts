@@ -31,6 +31,8 @@ const USER = 'tradestream-canary';
 const ASSET = 'CANARY';
 const AMOUNT = 1_000_000_000_000_000_000n;
 const POLL_MS = 25;
+/** A pipeline that starts together with the monitor may need so long until its first command comes back, ms. */
+const START_MS = 30_000;
 
 /**
  * A command of its own at an interval, followed through the whole pipeline: deposits and withdrawals
@@ -41,7 +43,9 @@ export class Canary implements Closeable {
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
   #schemaId: number | null = null;
+  readonly #startedMs = performance.now();
   #isDeposit = true;
+  #hasReturned = false;
   #answer: Answer = CANARY_UNKNOWN;
 
   constructor(options: CanaryOptions) {
@@ -63,11 +67,13 @@ export class Canary implements Closeable {
     while (!signal.aborted) {
       try {
         const { appliedSeconds, visibleSeconds } = await this.#fly();
+        this.#hasReturned = true;
         this.#answer = { ...CANARY_UNKNOWN, ok: true, appliedSeconds, visibleSeconds, at: new Date().toISOString() };
       } catch (error) {
         if (signal.aborted) return;
         const { message } = errorOf(error);
-        this.#answer = { ...CANARY_UNKNOWN, detail: message, at: new Date().toISOString() };
+        const isJudged = this.#hasReturned || performance.now() - this.#startedMs > START_MS;
+        this.#answer = { ...CANARY_UNKNOWN, detail: message, at: isJudged ? new Date().toISOString() : null };
         this.#options.log.debug({ error: errorOf(error) }, 'canary_lost');
       }
       await sleep(this.#options.intervalMs, signal).catch(() => undefined); // ended by close
