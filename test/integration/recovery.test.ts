@@ -34,6 +34,7 @@ import {
 import { verifyWorld } from '../support/verify-world.ts';
 
 const PATIENCE_MS = 60_000;
+const TEST_MS = 150_000;
 const OLD = 500;
 
 let world: LedgerWorld;
@@ -57,182 +58,214 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-test('records read again change nothing, whoever dies on the way; those that never had an outcome get it and are counted', async () => {
-  const before = await fingerprint();
-  await world.stopWorkers();
-  const ended = { worker: null as ChildProcess | null };
-  const all = await replay({ kind: 'offset', offset: 0 }, async (done, total) => {
-    if (ended.worker === null) {
-      ended.worker = startWorker({ TRADESTREAM_WORKER_BATCH_COMMANDS_MAX: '1' });
-    } else if (done > 0 && done < total && ended.worker.signalCode === null) {
-      ended.worker.kill('SIGKILL');
-      // The group waits for the dead one; what is the ledger's does not.
-      group = world.group('second-');
-      startWorker();
-    }
-  });
-  expect(ended.worker?.signalCode).toBe('SIGKILL');
-  expect(all).toMatchObject({ records: OLD, new: 0 });
-  expect(await fingerprint()).toEqual(before);
+test(
+  'records read again change nothing, whoever dies on the way; those that never had an outcome get it and are counted',
+  async () => {
+    const before = await fingerprint();
+    await world.stopWorkers();
+    const ended = { worker: null as ChildProcess | null };
+    const all = await replay({ kind: 'offset', offset: 0 }, async (done, total) => {
+      if (ended.worker === null) {
+        ended.worker = startWorker({ TRADESTREAM_WORKER_BATCH_COMMANDS_MAX: '1' });
+      } else if (done > 0 && done < total && ended.worker.signalCode === null) {
+        ended.worker.kill('SIGKILL');
+        // The group waits for the dead one; what is the ledger's does not.
+        group = world.group('second-');
+        startWorker();
+      }
+    });
+    expect(ended.worker?.signalCode).toBe('SIGKILL');
+    expect(all).toMatchObject({ records: OLD, new: 0 });
+    expect(await fingerprint()).toEqual(before);
 
-  await world.stopWorkers();
-  const lost = numbers(3).map((n) =>
-    sent({ type: 'DepositFunds', userId: `lost-${n}`, asset: 'USD', amount: amount('1') }),
-  );
-  const sentAtMs = Date.now();
-  await world.send(lost);
-  await skipToEnd();
-  startWorker();
-  const found = await replay({ kind: 'time', timeMs: sentAtMs });
-  expect(found).toMatchObject({ records: 3, new: 3, applied: 3, rejected: 0, parked: 0, conflicts: 0 });
-  const again = await replay({ kind: 'command', commandId: lost[0]?.commandId ?? '' });
-  expect(again.records).toBeGreaterThan(0);
-  expect(again.new).toBe(0);
-  await expect(replay({ kind: 'command', commandId: newCommandId() })).rejects.toMatchObject({
-    code: 'REPLAY_UNKNOWN_COMMAND',
-  });
-  const audit = await world.rows(`SELECT DISTINCT actor, why FROM ledger.audit WHERE action = 'REWIND_PARTITION'`);
-  expect(audit).toEqual([{ actor: 'ada', why: 'a drill' }]);
-});
+    await world.stopWorkers();
+    const lost = numbers(3).map((n) =>
+      sent({ type: 'DepositFunds', userId: `lost-${n}`, asset: 'USD', amount: amount('1') }),
+    );
+    const sentAtMs = Date.now();
+    await world.send(lost);
+    await skipToEnd();
+    startWorker();
+    const found = await replay({ kind: 'time', timeMs: sentAtMs });
+    expect(found).toMatchObject({ records: 3, new: 3, applied: 3, rejected: 0, parked: 0, conflicts: 0 });
+    const again = await replay({ kind: 'command', commandId: lost[0]?.commandId ?? '' });
+    expect(again.records).toBeGreaterThan(0);
+    expect(again.new).toBe(0);
+    await expect(replay({ kind: 'command', commandId: newCommandId() })).rejects.toMatchObject({
+      code: 'REPLAY_UNKNOWN_COMMAND',
+    });
+    const audit = await world.rows(`SELECT DISTINCT actor, why FROM ledger.audit WHERE action = 'REWIND_PARTITION'`);
+    expect(audit).toEqual([{ actor: 'ada', why: 'a drill' }]);
+  },
+  TEST_MS,
+);
 
-test('a command whose record has expired and whose receipt is archived is still known, until it is forgotten on purpose', async () => {
-  const deposit = sent({ type: 'DepositFunds', userId: 'kept', asset: 'USD', amount: amount('5') });
-  await apply([deposit]);
-  const first = await receiptOf(deposit);
-  await loseLog();
-  const there = await hotReceipts();
-  await restartWorker();
-  // The worker meets the receipt on its way: its insert waits, and finds it gone.
-  await session.query({ text: 'BEGIN' });
-  const moved = await archiveReceipts({ ...source(), signal, batchEvents: 50, onMoved: async () => undefined });
-  await world.send([deposit]);
-  await eventually(async () => (await waitingForLocks()) > 0, { withinMs: PATIENCE_MS });
-  await session.commit();
-  await world.applied(PATIENCE_MS);
-  expect(await hotReceipts()).toBe(0);
-  expect(there).toBeGreaterThan(OLD);
-  expect(moved).toBe(there);
+test(
+  'a command whose record has expired and whose receipt is archived is still known, until it is forgotten on purpose',
+  async () => {
+    const deposit = sent({ type: 'DepositFunds', userId: 'kept', asset: 'USD', amount: amount('5') });
+    await apply([deposit]);
+    const first = await receiptOf(deposit);
+    await loseLog();
+    const there = await hotReceipts();
+    await restartWorker();
+    // The worker meets the receipt on its way: its insert waits, and finds it gone.
+    await session.query({ text: 'BEGIN' });
+    const moved = await archiveReceipts({ ...source(), signal, batchEvents: 50, onMoved: async () => undefined });
+    await world.send([deposit]);
+    await eventually(async () => (await waitingForLocks()) > 0, { withinMs: PATIENCE_MS });
+    await session.commit();
+    await world.applied(PATIENCE_MS);
+    expect(await hotReceipts()).toBe(0);
+    expect(there).toBeGreaterThan(OLD);
+    expect(moved).toBe(there);
 
-  await restartWorker();
-  const other = { ...deposit, command: { ...deposit.command, amount: amount('6') } as TradeCommand };
-  await apply([deposit, other]);
-  expect(await balanceOf('kept')).toBe('5');
-  expect(await receiptOf(deposit)).toEqual({ ...first, conflicts: [expect.anything()], token: expect.anything() });
-  expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+    await restartWorker();
+    const other = { ...deposit, command: { ...deposit.command, amount: amount('6') } as TradeCommand };
+    await apply([deposit, other]);
+    expect(await balanceOf('kept')).toBe('5');
+    expect(await receiptOf(deposit)).toEqual({ ...first, conflicts: [expect.anything()], token: expect.anything() });
+    expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
 
-  await forgetReceipts({
-    ...source(),
-    beforeMs: Date.now() + 1,
-    actor: 'ada',
-    why: 'the law wants it',
-    signal,
-    onForgotten: async () => undefined,
-  });
-  await restartWorker();
-  await apply([deposit]);
-  expect(await balanceOf('kept')).toBe('10');
-  expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
-  await takeSnapshot(session, { topic: world.topics.commands, actor: 'ada', why: 'to be broken', keep: 1 });
-  await brokenBy(
-    `UPDATE ledger.snapshot_balances SET available = available + 1 WHERE user_id = 'kept'`,
-    'kept USD is 11 + 0',
-  );
-  await brokenBy(
-    `INSERT INTO ledger.receipt_archive SELECT command_id, batch, "offset", seq, now(), partition, index, outcome, payload_hash, reason
+    await forgetReceipts({
+      ...source(),
+      beforeMs: Date.now() + 1,
+      actor: 'ada',
+      why: 'the law wants it',
+      signal,
+      onForgotten: async () => undefined,
+    });
+    await restartWorker();
+    await apply([deposit]);
+    expect(await balanceOf('kept')).toBe('10');
+    expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+    await takeSnapshot(session, { topic: world.topics.commands, actor: 'ada', why: 'to be broken', keep: 1 });
+    await brokenBy(
+      `UPDATE ledger.snapshot_balances SET available = available + 1 WHERE user_id = 'kept'`,
+      'kept USD is 11 + 0',
+    );
+    await brokenBy(
+      `INSERT INTO ledger.receipt_archive SELECT command_id, batch, "offset", seq, now(), partition, index, outcome, payload_hash, reason
      FROM ledger.receipts LIMIT 1`,
-    'has a receipt and another one in the archive',
-  );
-  expect(await world.rows(`SELECT actor, why FROM ledger.audit WHERE action = 'FORGET_RECEIPTS'`)).toEqual([
-    { actor: 'ada', why: 'the law wants it' },
-  ]);
-});
+      'has a receipt and another one in the archive',
+    );
+    expect(await world.rows(`SELECT actor, why FROM ledger.audit WHERE action = 'FORGET_RECEIPTS'`)).toEqual([
+      { actor: 'ada', why: 'the law wants it' },
+    ]);
+  },
+  TEST_MS,
+);
 
-test('a dry run lists exactly the accounts and sums that a mended rounding changes, and leaves the ledger alone', async () => {
-  await restartWorker({ NODE_OPTIONS: '--import ./test/support/plant-rounding.ts' });
-  await apply(numbers(PAIRS).flatMap(fundsOf));
-  await apply(numbers(PAIRS).flatMap(ordersOf));
-  const snapshot = await takeSnapshot(session, {
-    topic: world.topics.commands,
-    actor: 'ada',
-    why: 'before the trades',
-    keep: 1,
-  });
-  const trades = numbers(TRADES).map(tradeOf);
-  await apply(trades);
-  const before = await fingerprint();
+test(
+  'a dry run lists exactly the accounts and sums that a mended rounding changes, and leaves the ledger alone',
+  async () => {
+    await restartWorker({ NODE_OPTIONS: '--import ./test/support/plant-rounding.ts' });
+    await apply(numbers(PAIRS).flatMap(fundsOf));
+    await apply(numbers(PAIRS).flatMap(ordersOf));
+    const snapshot = await takeSnapshot(session, {
+      topic: world.topics.commands,
+      actor: 'ada',
+      why: 'before the trades',
+      keep: 1,
+    });
+    const trades = numbers(TRADES).map(tradeOf);
+    await apply(trades);
+    const before = await fingerprint();
 
-  const first = { origin: { kind: 'command', commandId: trades[0]?.commandId ?? '' }, partitions: null } as const;
-  const run = newCommandId();
-  const result = await dryRun(run, first);
-  expect(result).toMatchObject({ base: { snapshot: snapshot.id }, decided: TRADES });
-  const affected = TRADES / PAIRS;
-  expect(result.differences).toEqual({ events: ROUNDED * affected, orders: 0, balances: 2 * ROUNDED });
-  expect(result.assets).toEqual([{ asset: 'USD', accounts: 2 * ROUNDED, available: '0', held: '0' }]);
-  const { rows } = await session.query<{ key: string; told: Funds; again: Funds }>(
-    differencesOf({ run, kind: 'balance', after: '', limit: 100 }),
-  );
-  const sums = rows.map(({ key, told, again }) => [
-    key,
-    amount(again.available) - amount(told.available),
-    again.held === told.held,
-  ]);
-  expect(sums).toEqual([
-    ...numbers(ROUNDED).map((n) => [`USD buyer-${n}`, BigInt(affected), true]),
-    ...numbers(ROUNDED).map((n) => [`USD seller-${n}`, -BigInt(affected), true]),
-  ]);
+    const first = { origin: { kind: 'command', commandId: trades[0]?.commandId ?? '' }, partitions: null } as const;
+    const run = newCommandId();
+    const result = await dryRun(run, first);
+    expect(result).toMatchObject({ base: { snapshot: snapshot.id }, decided: TRADES });
+    const affected = TRADES / PAIRS;
+    expect(result.differences).toEqual({ events: ROUNDED * affected, orders: 0, balances: 2 * ROUNDED });
+    expect(result.assets).toEqual([{ asset: 'USD', accounts: 2 * ROUNDED, available: '0', held: '0' }]);
+    const { rows } = await session.query<{ key: string; told: Funds; again: Funds }>(
+      differencesOf({ run, kind: 'balance', after: '', limit: 100 }),
+    );
+    const sums = rows.map(({ key, told, again }) => [
+      key,
+      amount(again.available) - amount(told.available),
+      again.held === told.held,
+    ]);
+    expect(sums).toEqual([
+      ...numbers(ROUNDED).map((n) => [`USD buyer-${n}`, BigInt(affected), true]),
+      ...numbers(ROUNDED).map((n) => [`USD seller-${n}`, -BigInt(affected), true]),
+    ]);
 
-  const whole = await dryRun(newCommandId(), { batch: 0 });
-  expect(whole).toMatchObject({ base: 'beginning', folded: 0, differences: result.differences, assets: result.assets });
-  const asApplied = await dryRun(newCommandId(), first, roundUp);
-  expect(asApplied.differences).toEqual({ events: 0, orders: 0, balances: 0 });
-  expect(await fingerprint()).toEqual(before);
-});
+    const whole = await dryRun(newCommandId(), { batch: 0 });
+    expect(whole).toMatchObject({
+      base: 'beginning',
+      folded: 0,
+      differences: result.differences,
+      assets: result.assets,
+    });
+    const asApplied = await dryRun(newCommandId(), first, roundUp);
+    expect(asApplied.differences).toEqual({ events: 0, orders: 0, balances: 0 });
+    expect(await fingerprint()).toEqual(before);
+  },
+  TEST_MS,
+);
 
-test('a dry run of a rule that refuses an order follows all that it would have led to', async () => {
-  const run = newCommandId();
-  const refusing: typeof decide = (command, state) =>
-    command.type === 'PlaceOrder' && command.orderId === 'buy-9'
-      ? { accepted: false, reason: 'INVALID_AMOUNT' }
-      : roundUp(command, state);
-  const result = await dryRun(run, { batch: 0 }, refusing);
-  const affected = TRADES / PAIRS;
-  // The order and its trades; both orders; both users in both assets, but for the quote that the buyer holds no more.
-  expect(result.differences).toEqual({ events: 1 + affected, orders: 2, balances: 4 });
-  const { rows } = await session.query(differencesOf({ run, kind: 'order', after: '', limit: 100 }));
-  expect(rows).toMatchObject([
-    { key: 'buy-9', again: null },
-    { key: 'sell-9', again: { filled: '0', status: 'open' } },
-  ]);
-});
+test(
+  'a dry run of a rule that refuses an order follows all that it would have led to',
+  async () => {
+    const run = newCommandId();
+    const refusing: typeof decide = (command, state) =>
+      command.type === 'PlaceOrder' && command.orderId === 'buy-9'
+        ? { accepted: false, reason: 'INVALID_AMOUNT' }
+        : roundUp(command, state);
+    const result = await dryRun(run, { batch: 0 }, refusing);
+    const affected = TRADES / PAIRS;
+    // The order and its trades; both orders; both users in both assets, but for the quote that the buyer holds no more.
+    expect(result.differences).toEqual({ events: 1 + affected, orders: 2, balances: 4 });
+    const { rows } = await session.query(differencesOf({ run, kind: 'order', after: '', limit: 100 }));
+    expect(rows).toMatchObject([
+      { key: 'buy-9', again: null },
+      { key: 'sell-9', again: { filled: '0', status: 'open' } },
+    ]);
+  },
+  TEST_MS,
+);
 
-test('an operator asks for all of it on the command line; the jobs have an audit', async () => {
-  await using monitor = await monitorOf(world);
-  const cli = (...args: readonly string[]) => run(monitor.url, [...args, '-o', 'json']);
-  const dry = await cli('replay', 'commands', '--from-batch', '0');
-  expect(dry.exitCode).toBe(0);
-  const { jobId, ...found } = JSON.parse(dry.out) as { readonly jobId: string };
-  expect(found).toMatchObject({ base: 'beginning', differences: { balances: 2 * ROUNDED } });
-  const listed = await cli('replay', 'differences', jobId);
-  expect(listed.out.trim().split('\n')).toHaveLength(2 * ROUNDED);
+test(
+  'an operator asks for all of it on the command line; the jobs have an audit',
+  async () => {
+    await using monitor = await monitorOf(world, { TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS: '500' });
+    const cli = (...args: readonly string[]) => run(monitor.url, [...args, '-o', 'json']);
+    const dry = await cli('replay', 'commands', '--from-batch', '0');
+    expect(dry.exitCode).toBe(0);
+    const { jobId, ...found } = JSON.parse(dry.out) as { readonly jobId: string };
+    expect(found).toMatchObject({ base: 'beginning', differences: { balances: 2 * ROUNDED } });
+    const listed = await cli('replay', 'differences', jobId);
+    expect(listed.out.trim().split('\n')).toHaveLength(2 * ROUNDED);
 
-  const before = await fingerprint();
-  const done = await cli('replay', 'commands', '--from-offset', '0', '--yes', '--why', 'a drill by hand');
-  expect(JSON.parse(done.out)).toMatchObject({ new: 0, records: expect.any(Number) });
-  expect(await fingerprint()).toEqual(before);
+    const before = await fingerprint();
+    const done = await cli('replay', 'commands', '--from-offset', '0', '--yes', '--why', 'a drill by hand');
+    expect(JSON.parse(done.out)).toMatchObject({ new: 0, records: expect.any(Number) });
+    expect(await fingerprint()).toEqual(before);
 
-  expect(JSON.parse((await cli('retention', 'snapshot')).out)).toMatchObject({ orders: 2 * PAIRS });
-  await loseLog();
-  const moved = await hotReceipts();
-  expect(moved).toBeGreaterThan(TRADES);
-  expect(JSON.parse((await cli('retention', 'run')).out)).toMatchObject({ moved });
-  const forget = ['retention', 'forget', '--before', '2000-01-01T00:00:00Z'];
-  expect(await cli(...forget)).toMatchObject({ exitCode: 2, err: expect.stringContaining('applied again') });
-  expect(JSON.parse((await cli('retention', 'status')).out)).toMatchObject({ snapshots: [{ orders: 2 * PAIRS }, {}] });
-  const audit = await world.rows<{ action: string }>(
-    `SELECT DISTINCT action FROM ledger.audit WHERE details ? 'jobId' ORDER BY 1`,
-  );
-  expect(audit.map(({ action }) => action)).toEqual(['dry-run-commands', 'replay-commands', 'retention', 'snapshot']);
-});
+    expect(JSON.parse((await cli('retention', 'snapshot')).out)).toMatchObject({ orders: 2 * PAIRS });
+    await loseLog();
+    await eventually(async () => (await hotReceipts()) === 0, { withinMs: PATIENCE_MS });
+    expect(await cli('retention', 'run')).toMatchObject({ exitCode: 0 });
+    const forget = ['retention', 'forget', '--before', '2000-01-01T00:00:00Z'];
+    expect(await cli(...forget)).toMatchObject({ exitCode: 2, err: expect.stringContaining('applied again') });
+    expect(JSON.parse((await cli('retention', 'status')).out)).toMatchObject({
+      snapshots: [{ orders: 2 * PAIRS }, {}],
+    });
+    const audit = await world.rows<{ asked: string }>(
+      `SELECT DISTINCT action || ' ' || split_part(actor, '@', 1) AS asked FROM ledger.audit WHERE details ? 'jobId' ORDER BY 1`,
+    );
+    expect(audit.map(({ asked }) => asked)).toEqual([
+      'dry-run-commands admin',
+      'replay-commands admin',
+      'retention admin',
+      'retention monitor',
+      'snapshot admin',
+    ]);
+  },
+  TEST_MS,
+);
 
 type Funds = { readonly available: string; readonly held: string };
 

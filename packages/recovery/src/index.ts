@@ -9,6 +9,7 @@ export type { Origin, Wanted } from './origin.ts';
 export { chooseOffsets, type ReplayedPartition } from './replay/choose-offsets.ts';
 export { type ReplayPlan, type ReplayResult, replayCommands } from './replay/replay-commands.ts';
 export { archiveReceipts } from './retention/archive-receipts.ts';
+export { findArchivable } from './retention/find-archivable.ts';
 export { forgetReceipts } from './retention/forget-receipts.ts';
 export { retentionStatus } from './retention/retention-status.ts';
 export { type TakenSnapshot, takeSnapshot } from './snapshot/take-snapshot.ts';

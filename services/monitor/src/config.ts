@@ -91,6 +91,12 @@ export const MONITOR_SPEC = {
     max: 600_000,
     fallback: 5_000,
   }),
+  TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS: int({
+    doc: 'pause between two looks for receipts to archive, ms; 0: none is archived unless someone asks for it',
+    min: 0,
+    max: 604_800_000,
+    fallback: 3_600_000,
+  }),
   TRADESTREAM_MONITOR_RETENTION_DAYS: int({
     doc: 'how long figures and resolved alerts are kept, days',
     min: 1,
