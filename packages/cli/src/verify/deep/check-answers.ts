@@ -18,8 +18,6 @@ export type AnswersFindings = {
 };
 
 const SAMPLE = 40;
-/** Among the batches of the end. */
-const BATCHES = 200;
 const REQUEST_MS = 10_000;
 
 /**
@@ -47,19 +45,21 @@ export async function checkAnswers(options: AnswersOptions): Promise<AnswersFind
 
 /** The newest commands that touched an order, with that order, and as many that touched none. */
 async function newestCommands({ session, schemas }: Snapshot) {
-  const events = await loadRows<{ command_id: string; payload: Buffer; schema_id: number }>(
-    session,
-    `SELECT command_id::text, payload, schema_id FROM ledger.events
-     WHERE batch > (SELECT max(batch) FROM ledger.events) - ${BATCHES} ORDER BY batch DESC, index DESC LIMIT ${SAMPLE * 20}`,
-  );
-  const commands = events.map(({ command_id, payload, schema_id }) => {
+  const newest = async (types: string) =>
+    await loadRows<{ command_id: string; payload: Buffer; schema_id: number }>(
+      session,
+      `SELECT command_id::text, payload, schema_id FROM ledger.events
+       WHERE ${types} ORDER BY batch DESC, index DESC LIMIT ${SAMPLE / 2}`,
+    );
+  const events = [
+    ...(await newest(`type IN ('OrderPlaced', 'OrderAmended', 'OrderCancelled', 'TradeExecuted')`)),
+    ...(await newest(`type IN ('FundsDeposited', 'FundsWithdrawn', 'CommandRejected')`)),
+  ];
+  return events.map(({ command_id, payload, schema_id }) => {
     const { event } = decodeEvent(payload, schemas.get(schema_id));
     const orderId = event.type === 'CommandRejected' ? null : (event.orders[0]?.orderId ?? null);
     return { commandId: command_id, orderId };
   });
-  const having = (order: boolean) =>
-    commands.filter(({ orderId }) => (orderId !== null) === order).slice(0, SAMPLE / 2);
-  return [...having(true), ...having(false)];
 }
 
 /** Why the bearer of a token does not see its order; null when it does. */
