@@ -58,6 +58,8 @@ function strike(fault: TimedFault, wiring: Wiring, victims: Victims): void {
       return server.holdStandbys(random.pick([50, 700, 2_000]));
     case 'cancel wait':
       return cancelWaits(wiring, profile.standbyMs);
+    case 'expire events':
+      return expireEvents(wiring);
     case 'cut sessions':
       for (const backend of [...server.backends]) if (random.chance(0.5)) server.terminate(backend);
   }
@@ -82,6 +84,18 @@ function freeze(life: Life, wiring: Wiring): void {
 function expel({ actor, member }: Life, { scheduler }: Wiring, backAfterMs: number): void {
   member?.expel();
   scheduler.after(actor, backAfterMs, 'finds out', () => member?.join());
+}
+
+/**
+ * The topic forgets its oldest events, whoever has yet to read them; the last one stays. Of a topic that
+ * is empty before it was read a projection hears only with the next event.
+ */
+function expireEvents({ admin, log, topics, profile, scheduler }: Wiring): void {
+  const before = new Map<number, number>();
+  for (let partition = 0; partition < profile.partitions; partition += 1) {
+    before.set(partition, scheduler.random.below(Math.max(1, log.endOf(topics.events, partition))));
+  }
+  void admin.deleteRecords(topics.events, before);
 }
 
 /** As soon as a commit waits for the standbys. */

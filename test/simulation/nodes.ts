@@ -25,14 +25,20 @@ const URL = 'postgres://simulation';
 export type Life = {
   readonly actor: Actor;
   member: Member | null;
+  /** Called when its subscription has failed for good: the process is to end. */
+  onEnded: () => void;
   /** Ends it as its composition root does on SIGTERM; resolves when it is gone. */
   stop: () => Promise<void>;
 };
 
+function newLife(actor: Actor): Life {
+  return { actor, member: null, onEnded: () => undefined, stop: async () => undefined };
+}
+
 /** A worker, from its start on; what ends it before its time goes to `fail`. */
 export function startWorker(wiring: Wiring, name: string, fail: (error: Error) => void): Life {
   const actor = new Actor(name);
-  const life: Life = { actor, member: null, stop: async () => undefined };
+  const life = newLife(actor);
   wiring.scheduler.after(actor, 0, 'start', () => {
     runWorker(wiring, life).catch((error: unknown) => fail(errorOf(error)));
   });
@@ -81,6 +87,7 @@ async function runWorker(wiring: Wiring, life: Life): Promise<void> {
     handler: worker,
   });
   life.member = member;
+  member.onEnded = () => life.onEnded();
   worker.attach(member);
   member.join();
   const watching = setInterval(() => worker.watch(), WATCH_MS);
@@ -98,7 +105,7 @@ async function runWorker(wiring: Wiring, life: Life): Promise<void> {
 /** A projector of all views; as above. */
 export function startProjector(wiring: Wiring, name: string, fail: (error: Error) => void): Life {
   const actor = new Actor(name);
-  const life: Life = { actor, member: null, stop: async () => undefined };
+  const life = newLife(actor);
   wiring.scheduler.after(actor, 0, 'start', () => {
     runProjector(wiring, life).catch((error: unknown) => fail(errorOf(error)));
   });
@@ -137,6 +144,7 @@ async function runProjector(wiring: Wiring, life: Life): Promise<void> {
   const projecting = projector.run();
   const member = memberOf(wiring, actor, { group: 'projector-views', topic: wiring.topics.events, handler: projector });
   life.member = member;
+  member.onEnded = () => life.onEnded();
   projector.attach(member);
   member.join();
   await projecting;

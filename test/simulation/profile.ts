@@ -45,6 +45,7 @@ export const TIMED_FAULTS = [
   'hold standbys',
   'cancel wait',
   'cut sessions',
+  'expire events',
 ] as const;
 
 export type TimedFault = (typeof TIMED_FAULTS)[number];

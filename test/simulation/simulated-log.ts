@@ -15,6 +15,8 @@ import {
 } from '@tradestream/messaging';
 import { Actor, type Scheduler } from './scheduler.ts';
 
+export type AppendedRecord = RecordPlace & { readonly key: string | null; readonly value: Buffer | null };
+
 /** What may go wrong on the way to the broker and back. */
 export type LogFaults = {
   readonly losesRequest: () => boolean;
@@ -32,6 +34,10 @@ export class SimulatedLog {
   readonly scheduler: Scheduler;
   readonly log: MessageLog;
   faults: LogFaults | null = null;
+  /** A planted bug: producers answer before the broker has. */
+  isForgetful = false;
+  /** Every record that was appended, also those that have expired. */
+  readonly appended = new Map<string, AppendedRecord[]>();
   readonly #hop: () => number;
   readonly #writer: Promise<Producer>;
   readonly #ends = new Map<string, number>();
@@ -72,11 +78,17 @@ export class SimulatedLog {
     const inner = this.log.openProducer({ clientId: actor.name });
     return {
       send: async (topic, records) => {
+        const answer = this.ask(actor, `produce ${topic} ${records.length}`, async () => {
+          // Copied on arrival: until then the bytes are the sender's not to touch.
+          const arrived = records.map(copied);
+          return this.#appended(topic, arrived, await (await inner).send(topic, arrived));
+        });
+        if (this.isForgetful) {
+          answer.catch(() => undefined);
+          return [];
+        }
         try {
-          return await this.ask(actor, `produce ${topic} ${records.length}`, async () =>
-            // Copied on arrival: until then the bytes are the sender's not to touch.
-            this.#appended(topic, await (await inner).send(topic, records.map(copied))),
-          );
+          return await answer;
         } catch (error) {
           if (error instanceof MessagingError && error.code === 'MSG_UNREACHABLE') {
             throw new MessagingError('MSG_UNDELIVERED', { cause: error });
@@ -90,7 +102,7 @@ export class SimulatedLog {
 
   /** Appends a record at once. */
   append(topic: string, record: OutgoingRecord): void {
-    void this.#writer.then(async (producer) => this.#appended(topic, await producer.send(topic, [record])));
+    void this.#writer.then(async (producer) => this.#appended(topic, [record], await producer.send(topic, [record])));
   }
 
   /** Offset after the last record of a partition. */
@@ -98,8 +110,14 @@ export class SimulatedLog {
     return this.#ends.get(`${topic}/${partition}`) ?? 0;
   }
 
-  #appended(topic: string, places: readonly RecordPlace[]): readonly RecordPlace[] {
-    for (const { partition, offset } of places) this.#ends.set(`${topic}/${partition}`, offset + 1);
+  #appended(topic: string, records: readonly OutgoingRecord[], places: readonly RecordPlace[]): readonly RecordPlace[] {
+    const all = this.appended.get(topic) ?? [];
+    this.appended.set(topic, all);
+    for (const [index, { partition, offset }] of places.entries()) {
+      this.#ends.set(`${topic}/${partition}`, offset + 1);
+      const { key = null, value = null } = records[index] ?? {};
+      all.push({ partition, offset, key: key === null ? null : key.toString(), value });
+    }
     return places;
   }
 
@@ -137,6 +155,7 @@ export class SimulatedLog {
  */
 export class Member implements Subscription {
   readonly ended = new Promise<void>(() => undefined);
+  onEnded: (() => void) | null = null;
   readonly #home: SimulatedLog;
   readonly #actor: Actor;
   readonly #options: SubscribeOptions;
@@ -173,6 +192,9 @@ export class Member implements Subscription {
     this.#tell('join', async () => {
       if (this.#isClosed || this.#inner !== null) return;
       this.#inner = await this.#home.log.subscribe(this.#options, this.#delivering());
+      const { scheduler, actor } = this.#home;
+      // What it was to read next is gone, say: its process ends and starts again.
+      this.#inner.ended.catch(() => scheduler.after(actor, 0, `end ${this.#actor.name}`, () => this.onEnded?.()));
     });
   }
 

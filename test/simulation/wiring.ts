@@ -27,16 +27,16 @@ export type Wiring = {
 export async function openWiring(
   scheduler: Scheduler,
   profile: Profile,
-  change: (statements: Statements) => Statements,
+  change: (statements: Statements, tables: { readonly ledger: LedgerTables; readonly views: ViewTables }) => Statements,
 ): Promise<Wiring> {
   const topics = topicsWithPrefix('');
   const ledger = new LedgerTables();
   const views = new ViewTables();
   const [ofLedger, ofViews] = [ledgerStatements(ledger), viewStatements(views)];
-  const statements = change({
-    named: { ...ofLedger.named, ...ofViews.named },
-    unnamed: [...ofLedger.unnamed, ...ofViews.unnamed],
-  });
+  const statements = change(
+    { named: { ...ofLedger.named, ...ofViews.named }, unnamed: [...ofLedger.unnamed, ...ofViews.unnamed] },
+    { ledger, views },
+  );
   const { random } = scheduler;
   const hop = () => spread(profile.hopMs) * (random.chance(profile.spikes) ? 40 : 1);
   const spread = (ms: number) => ms * (0.5 + random.fraction());

@@ -1,5 +1,5 @@
 import { chooseCommands, type Sending } from './commands.ts';
-import type { Statements } from './database/statement.ts';
+import type { SessionManners } from './database/memory-session.ts';
 import { plantFaults } from './faults.ts';
 import { type Life, startProjector, startWorker } from './nodes.ts';
 import { judge } from './oracle.ts';
@@ -24,9 +24,12 @@ export type SeedReport = {
 
 export type SeedOptions = {
   readonly keepLines?: boolean;
-  /** A planted bug: the database's statements, or the wiring, made wrong. */
-  readonly statements?: (statements: Statements) => Statements;
-  readonly wiring?: (wiring: Wiring) => Wiring;
+  /** A planted bug: statements of the database, connections or producers made wrong. */
+  readonly statements?: Parameters<typeof openWiring>[2];
+  readonly manners?: SessionManners;
+  readonly forgetfulProducer?: boolean;
+  /** Shows what the world is made of before it begins. */
+  readonly onOpened?: (wiring: Wiring) => void;
 };
 
 const LATEST_MS = 400_000;
@@ -45,11 +48,17 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   process.on('unhandledRejection', onUnhandled);
   try {
     const profile = chooseProfile(random);
-    const opened = await openWiring(scheduler, profile, options.statements ?? ((same) => same));
-    const wiring = options.wiring?.(opened) ?? opened;
+    const wiring = await openWiring(scheduler, profile, options.statements ?? ((same) => same));
+    wiring.server.manners = options.manners ?? {};
+    wiring.log.isForgetful = options.forgetfulProducer === true;
+    options.onOpened?.(wiring);
     const world = new World(wiring, failures);
-    await world.run(chooseCommands(random, profile));
-    failures.push(...(await judge(wiring)));
+    try {
+      await world.run(chooseCommands(random, profile));
+      failures.push(...judge(wiring));
+    } catch (error) {
+      failures.push(`the world breaks: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
     const { deadlocks } = wiring.server;
     const { trace, steps, lines } = scheduler;
     return { seed, trace, steps, commands: profile.commands, deadlocks, failures, lines };
@@ -93,6 +102,7 @@ class World {
     };
     const start = kind === 'worker' ? startWorker : startProjector;
     const life = start(this.#wiring, `${kind}-${this.#started}`, fail);
+    life.onEnded = () => this.#kill(life);
     this.#lives[kind].push(life);
   }
 

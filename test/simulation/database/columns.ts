@@ -1,3 +1,5 @@
+import { DatabaseError } from '@tradestream/database';
+
 /** Reads PostgreSQL's binary arrays back: what the columns of a statement say. */
 
 type Value = string | number | bigint | boolean | Buffer | null;
@@ -8,7 +10,7 @@ const NEGATIVE = 0x4000;
 
 /** The elements of a binary array, whatever their type; times as microseconds since 1970. */
 function elements(value: unknown): Value[] {
-  if (!Buffer.isBuffer(value)) throw new TypeError('a column travels as a binary array');
+  if (!Buffer.isBuffer(value)) throw new DatabaseError('22P03');
   if (value.readInt32BE(0) === 0) return [];
   const read = reading(value.readInt32BE(8));
   const count = value.readInt32BE(12);
@@ -38,7 +40,8 @@ const READINGS: Readonly<Record<number, Reading>> = {
 
 function reading(oid: number): Reading {
   const read = READINGS[oid];
-  if (read === undefined) throw new TypeError(`no column of type ${oid} is known`);
+  // Also what memory holds that was used again too early.
+  if (read === undefined) throw new DatabaseError('22P03');
   return read;
 }
 

@@ -2,7 +2,7 @@ import { DatabaseError, type SessionOptions, type Statement } from '@tradestream
 import { Actor, type Scheduler } from '../scheduler.ts';
 import { Backend, type Request, type ServerState } from './backend.ts';
 import { CommitLog } from './commit-log.ts';
-import { MemorySession } from './memory-session.ts';
+import { MemorySession, type SessionManners } from './memory-session.ts';
 import type { RunStatement, Statements } from './statement.ts';
 import { Blocked, Transaction } from './table.ts';
 
@@ -34,6 +34,7 @@ export class MemoryServer implements ServerState {
   /** Deadlocks that the server has broken. */
   deadlocks = 0;
   faults: ServerFaults | null = null;
+  manners: SessionManners = {};
   readonly #statements: Statements;
   readonly #latencies: Latencies;
   readonly #known = new Map<string, RunStatement>();

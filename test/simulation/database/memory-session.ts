@@ -4,6 +4,14 @@ import type { Actor } from '../scheduler.ts';
 import type { Backend, Request } from './backend.ts';
 import type { MemoryServer } from './memory-server.ts';
 
+/** Ways of the driver that a planted bug gives up. */
+export type SessionManners = {
+  readonly commitIsNotAwaited?: boolean;
+  readonly rollbackPasses?: boolean;
+  readonly alonePasses?: boolean;
+  readonly unknownPasses?: boolean;
+};
+
 type Answer = { readonly rows: readonly object[]; readonly command: string; readonly isAlone: boolean };
 
 /** The client's end of a connection, with the manners of the driver's: pipelined, and COMMIT by its answer. */
@@ -39,15 +47,19 @@ export class MemorySession implements Session {
   }
 
   async commit(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const { manners } = this.#server;
     let answer: Answer;
     try {
+      if (manners.commitIsNotAwaited === true) return void this.#ask(null).catch(() => undefined);
       answer = await waitFor(this.#ask(null), { timeoutMs: options.timeoutMs ?? 60_000, stage: 'COMMIT' });
     } catch (error) {
       if (error instanceof RuntimeError) this.#abandon();
+      if (manners.unknownPasses === true) return;
       throw new DatabaseError('DB_COMMIT_UNKNOWN', { cause: error });
     }
-    if (answer.command !== 'COMMIT') throw new DatabaseError('DB_COMMIT_ROLLED_BACK');
-    if (answer.isAlone) throw new DatabaseError('DB_COMMIT_NOT_DURABLE');
+    if (answer.command !== 'COMMIT' && manners.rollbackPasses !== true)
+      throw new DatabaseError('DB_COMMIT_ROLLED_BACK');
+    if (answer.isAlone && manners.alonePasses !== true) throw new DatabaseError('DB_COMMIT_NOT_DURABLE');
   }
 
   async close(): Promise<void> {

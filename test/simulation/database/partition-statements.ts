@@ -102,7 +102,7 @@ function claimAgain(ledger: LedgerTables, tx: Transaction, { values, pid }: Clai
   });
 }
 
-function claimAnswer(row: PartitionRow): object {
+export function claimAnswer(row: PartitionRow): object {
   return {
     partition: row.partition,
     epoch: String(row.epoch),

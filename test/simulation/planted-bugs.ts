@@ -1,0 +1,204 @@
+import { arrays, DatabaseError } from '@tradestream/database';
+import { columns } from './database/columns.ts';
+import { type LedgerTables, pair } from './database/ledger-tables.ts';
+import type { SessionManners } from './database/memory-session.ts';
+import { claimAnswer } from './database/partition-statements.ts';
+import type { RunStatement, Statements } from './database/statement.ts';
+import type { ViewTables } from './database/view-tables.ts';
+import type { SeedOptions } from './world.ts';
+
+type Tables = { readonly ledger: LedgerTables; readonly views: ViewTables };
+type NamedChange = (run: RunStatement, tables: Tables) => RunStatement;
+
+const NO_ROWS: readonly object[] = [];
+const NOTHING: NamedChange = () => () => NO_ROWS;
+
+/** Statements that do less than they should, by the bug that this is. */
+const STATEMENTS: Readonly<Record<string, Readonly<Record<string, NamedChange>>>> = {
+  'the fence is not checked': {
+    move_partitions: (_, { ledger }) => moveUnchecked(ledger),
+    lock_partitions: NOTHING,
+  },
+  'the offset is moved before the batch, in a transaction of its own': {
+    move_partitions:
+      (run, { ledger }) =>
+      (host, tx, values) => {
+        run(host, tx, values);
+        for (const partition of columns.number(values[1])) {
+          const row = ledger.partitions.read(tx, String(partition));
+          if (row !== undefined) ledger.partitions.rows.set(String(partition), row);
+        }
+        return NO_ROWS;
+      },
+  },
+  'command ids are looked up, and not kept unique': {
+    add_receipts:
+      (run, { ledger }) =>
+      (host, tx, values) => {
+        // Whoever has one already is overwritten.
+        for (const id of columns.text(values[0])) {
+          if (ledger.receipts.read(tx, id) !== undefined) ledger.receipts.write(tx, id, undefined);
+        }
+        return run(host, tx, values);
+      },
+  },
+  'balances are written whatever their version': { write_balances: (_, { ledger }) => writeUnchecked(ledger, 'all') },
+  'a refusal rests on a balance that is not compared': {
+    write_balances: (_, { ledger }) => writeUnchecked(ledger, 'read only'),
+  },
+  'a first credit has no row to lock': {
+    add_zero_balances: NOTHING,
+    write_balances: (_, { ledger }) => writeUnchecked(ledger, 'first'),
+  },
+  'orders are written whatever their version': {
+    write_orders:
+      (run, { ledger }) =>
+      (host, tx, values) => {
+        const versions = columns.text(values[0]).map((id) => ledger.orders.read(tx, id)?.version ?? 0);
+        return run(host, tx, values.with(1, arrays.int8(versions)));
+      },
+  },
+  'an order that is taken for absent is not looked for': { expect_absent: NOTHING },
+  'a claim does not wait for a commit in doubt': {
+    'FROM ledger.claim_again(':
+      (_, { ledger }) =>
+      (__, tx, values) =>
+        columns.number(values[1]).flatMap((partition) => {
+          const row = ledger.partitions.rows.get(String(partition));
+          return row === undefined || tx.failed ? [] : [claimAnswer(row)];
+        }),
+  },
+  'the relay reads by the time of events': {
+    load_events: (run) => (host, tx, values) => {
+      const [partition, after, last, count] = values;
+      const before = run(host, tx, [partition, Number(after) - 1, after, 1]).at(0);
+      const time = timeOf(before);
+      return run(host, tx, [partition, after, last, count]).filter((row) => timeOf(row) !== time);
+    },
+  },
+  'what is parked is forgotten': { 'INSERT INTO ledger.parked': NOTHING },
+  'a conflict leaves no trace': { 'INSERT INTO ledger.conflicts': NOTHING },
+  'the position is moved outside of the projection': {
+    move_positions:
+      (run, { views }) =>
+      (host, tx, values) => {
+        run(host, tx, values);
+        const partitions = columns.number(values[2]);
+        for (const [at, projection] of columns.text(values[0]).entries()) {
+          const key = pair(projection, partitions[at] ?? -1);
+          const row = views.positions.read(tx, key);
+          if (row !== undefined) views.positions.rows.set(key, row);
+        }
+        return NO_ROWS;
+      },
+  },
+  'rows of a view are written outside of the transaction': {
+    upsert_trades:
+      (run, { views }) =>
+      (host, tx, values) => {
+        run(host, tx, values);
+        for (const id of columns.text(values[0])) {
+          const row = views.trades.read(tx, id);
+          if (row !== undefined) views.trades.rows.set(id, row);
+        }
+        return NO_ROWS;
+      },
+  },
+  'a position moves whoever was there': {
+    move_positions:
+      (run, { views }) =>
+      (host, tx, values) => {
+        const partitions = columns.number(values[2]);
+        const rows = columns
+          .text(values[0])
+          .map((name, at) => views.positions.read(tx, pair(name, partitions[at] ?? -1)));
+        const seqs = arrays.int8(rows.map((row) => row?.seq ?? 0));
+        return run(host, tx, values.with(3, seqs).with(4, arrays.int8(rows.map((row) => row?.nextOffset ?? 0))));
+      },
+  },
+  'a lower version overwrites a view': {
+    upsert_balances:
+      (run, { views }) =>
+      (host, tx, values) => {
+        const assets = columns.text(values[1]);
+        for (const [at, userId] of columns.text(values[0]).entries()) {
+          views.balances.write(tx, pair(userId, assets[at] ?? ''), undefined);
+        }
+        return run(host, tx, values);
+      },
+  },
+};
+
+/** Connections and producers that say something is done when it is not. */
+const MANNERS: Readonly<Record<string, SessionManners>> = {
+  'acknowledged before COMMIT has answered': { commitIsNotAwaited: true },
+  'COMMIT that answers ROLLBACK passes for done': { rollbackPasses: true },
+  'published before the standbys have it': { alonePasses: true },
+  'an unknown commit passes for done': { unknownPasses: true },
+};
+
+const FORGETFUL_PRODUCER = 'events count as published before the broker has them';
+
+/** Bugs that are planted in what the product works with, by their names; others sit in its sources. */
+export const COLLABORATOR_BUGS: readonly string[] = [
+  ...Object.keys(MANNERS),
+  ...Object.keys(STATEMENTS),
+  FORGETFUL_PRODUCER,
+];
+
+/** How a world with this bug is run. */
+export function plantedBug(name: string): SeedOptions {
+  const changes = STATEMENTS[name];
+  const manners = MANNERS[name];
+  return {
+    ...(changes === undefined
+      ? {}
+      : { statements: (all: Statements, tables: Tables) => changed(all, changes, tables) }),
+    ...(manners === undefined ? {} : { manners }),
+    forgetfulProducer: name === FORGETFUL_PRODUCER,
+  };
+}
+
+function changed(all: Statements, changes: Readonly<Record<string, NamedChange>>, tables: Tables): Statements {
+  const change = (name: string, run: RunStatement) => changes[name]?.(run, tables) ?? run;
+  return {
+    named: Object.fromEntries(Object.entries(all.named).map(([name, run]) => [name, change(name, run)])),
+    unnamed: all.unnamed.map(([text, run]) => [text, change(text, run)]),
+  };
+}
+
+function moveUnchecked(ledger: LedgerTables): RunStatement {
+  return (_, tx, values) => {
+    const [toOffsets, toSeqs] = [columns.number(values[4]), columns.number(values[7])];
+    const hashes = columns.bytes(values[5]);
+    for (const [at, partition] of columns.number(values[1]).entries()) {
+      const row = ledger.partitions.lock(tx, String(partition));
+      if (row === undefined) continue;
+      const moved = { nextOffset: toOffsets[at] ?? 0, eventSeq: toSeqs[at] ?? 0, lastHash: hashes[at] ?? null };
+      ledger.partitions.write(tx, String(partition), { ...row, ...moved });
+    }
+    return NO_ROWS;
+  };
+}
+
+/** Balances with a version that is not compared: of all rows, of those only read, of those that were not there. */
+function writeUnchecked(ledger: LedgerTables, which: 'all' | 'read only' | 'first'): RunStatement {
+  return (_, tx, values) => {
+    const [assets, from, to] = [columns.text(values[1]), columns.number(values[2]), columns.number(values[3])];
+    const [availables, helds] = [columns.amount(values[4]), columns.amount(values[5])];
+    for (const [at, userId] of columns.text(values[0]).entries()) {
+      const asset = assets[at] ?? '';
+      const isUnchecked = which === 'all' || (which === 'first' ? from[at] === 0 : from[at] === to[at]);
+      if (which === 'read only' && isUnchecked) continue;
+      const row = ledger.balances.lock(tx, pair(userId, asset));
+      if (!isUnchecked && row?.version !== from[at]) throw new DatabaseError('TS003');
+      const [available = 0n, held = 0n, version = 0] = [availables[at], helds[at], to[at]];
+      ledger.balances.write(tx, pair(userId, asset), { userId, asset, available, held, version });
+    }
+    return NO_ROWS;
+  };
+}
+
+function timeOf(row: object | undefined): unknown {
+  return row !== undefined && 'occurred_at' in row ? row.occurred_at : null;
+}

@@ -1,0 +1,70 @@
+import type { SourceChange } from './change-sources.ts';
+
+const WORKER = 'services/worker/src';
+const PROJECTOR = 'services/projector/src';
+
+/** Bugs that sit inside the product's own code, by their names. */
+export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> = {
+  'locks taken in no order': [
+    {
+      file: `${WORKER}/write-batch.ts`,
+      find: 'touched.balances.toSorted(byUserAndAsset)',
+      replace: 'touched.balances.toReversed()',
+    },
+  ],
+  'money as floating point numbers': [
+    {
+      file: 'packages/trading/src/amount.ts',
+      find: 'export function floorMultiply18(',
+      replace:
+        'export function floorMultiply18(a: bigint, b: bigint): bigint {\n  return BigInt(Math.floor((Number(a) * Number(b)) / 1e18));\n}\nexport function exactFloorMultiply18(',
+    },
+  ],
+  'another payload under the same id passes for a duplicate': [
+    {
+      file: `${WORKER}/decide-batch.ts`,
+      find: 'first.hash === from.hash',
+      replace: "first.hash !== ''",
+    },
+  ],
+  'later commands of a key overtake a parked one': [
+    { file: `${WORKER}/decide-batch.ts`, find: ' || position.blockedKeys.has(record.key)', replace: '' },
+  ],
+  'a gap is skipped by the projector': [
+    { file: `${PROJECTOR}/position.ts`, find: "event.seq === position.seq + 1 ? 'next' : 'gap'", replace: "'next'" },
+    { file: `${PROJECTOR}/read-lane.ts`, find: ' || read.seq > seq + 1', replace: '' },
+    {
+      file: `${PROJECTOR}/read-lane.ts`,
+      find: ': { error: gap(seq, read), offset, seq: read.seq };',
+      replace: ': { error: gap(seq, read as EventEnvelope), offset, seq: 0 };',
+    },
+  ],
+  'the projector goes on after a commit in doubt': [
+    { file: `${PROJECTOR}/projector.ts`, find: 'this.#mustLoad ||= cause instanceof DatabaseError;', replace: '' },
+  ],
+  'marked as published before it is': [
+    {
+      file: `${WORKER}/publish-events.ts`,
+      find: '    const records = this.#recordsOf(next);\n',
+      replace:
+        '    const records = this.#recordsOf(next);\n    for (const { position, events } of next) position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? 0);\n',
+    },
+  ],
+  'what a failed batch closed is lost sight of': [
+    {
+      file: `${WORKER}/working-state.ts`,
+      find: '    this.#closed = [];\n  }\n\n  forgetAbsences',
+      replace: '  }\n\n  forgetAbsences',
+    },
+  ],
+  'what a failed batch left in memory is kept': [
+    { file: `${WORKER}/apply-batch.ts`, find: '    inFlight.batch.forget();\n', replace: '' },
+  ],
+  'what is parked while others are copied is forgotten': [
+    {
+      file: `${WORKER}/publish-events.ts`,
+      find: 'this.#deadLettersWait ||= mayBeMore;',
+      replace: 'this.#deadLettersWait = mayBeMore;',
+    },
+  ],
+};
