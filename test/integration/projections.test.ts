@@ -133,6 +133,36 @@ test('the version that was replaced catches up and takes its place again, and ca
   expect(refused.error).toContain('KEY_INVALID');
 }, 60_000);
 
+test.for(['primary', 'secondary'] as const)(
+  'a read on the %s that meets a swap is of one version, whole',
+  async (node) => {
+    const headers = { 'x-read-preference': node };
+    const before = await call<Candles>(CANDLES(), { headers });
+    expect(before.body.items.length).toBeGreaterThan(0);
+    const nodes = node === 'primary' ? [ledger.database.url] : Object.values(ledger.database.replicaUrls);
+    const swap = await openSession({ url: ledger.database.url, applicationName: 'swap', connectTimeoutMs: 5_000 });
+    await swap.query({ text: 'BEGIN' });
+    await swap.query({ text: 'LOCK TABLE views.candles IN ACCESS EXCLUSIVE MODE' });
+    await eventually(async () => expect(await countLocks(nodes, 'granted')).toBe(nodes.length), WITHIN);
+    const reading = call<Candles>(CANDLES(), { headers });
+    await eventually(async () => expect(await countLocks(nodes, 'NOT granted')).toBeGreaterThan(0), WITHIN);
+    // Rows that no snapshot taken until now can see.
+    for (const text of [
+      `SELECT views.begin_next('candles', gen_random_uuid())`,
+      'INSERT INTO views_next.candles SELECT * FROM views.candles',
+      `INSERT INTO views.side_positions (projection, version, partition, timeline, seq, next_offset)
+     SELECT projection, next_version, partition, timeline, seq, next_offset
+     FROM views.positions JOIN views.projections USING (projection) WHERE projection = 'candles'`,
+      `SELECT views.index_next('candles')`,
+      `SELECT views.swap_in('candles')`,
+      'COMMIT',
+    ])
+      await swap.query({ text });
+    expect((await reading).body).toEqual(before.body);
+    await swap.close();
+  },
+);
+
 test('the same verbs on the command line, as jobs of the monitor that an operator alone may start', async () => {
   const before = await describeTable('orders');
   expect(before.indexes).toHaveLength(4);
@@ -241,6 +271,21 @@ async function whileHeld<T>(statement: string, work: () => Promise<T>): Promise<
   } finally {
     await session.close();
   }
+}
+
+/** Exclusive locks on the candles that are held, and those of readers that wait, over the nodes. */
+async function countLocks(nodes: readonly string[], state: 'granted' | 'NOT granted'): Promise<number> {
+  let count = 0;
+  for (const url of nodes) {
+    const session = await openSession({ url, applicationName: 'looker', connectTimeoutMs: 5_000 });
+    const { rowCount } = await session.query({
+      text: `SELECT FROM pg_locks WHERE relation = 'views.candles'::regclass AND ${state}
+             AND (mode = 'AccessExclusiveLock') = ${state === 'granted'}`,
+    });
+    await session.close();
+    count += rowCount;
+  }
+  return count;
 }
 
 async function waitsForLock(applicationName: string): Promise<boolean> {
