@@ -135,8 +135,9 @@ async function carryOut(
     return;
   }
   const { result } = await followJob(context, jobId);
-  terminal.object({ jobId, ...result });
-  const failed = Number(result?.['failedAgain'] ?? 0);
+  const { asked, applied, rejected, discarded, failedAgain, failures, ...rest } = result ?? {};
+  terminal.object({ jobId, asked, ...rest, applied, rejected, discarded, failedAgain, failures });
+  const failed = Number(failedAgain ?? 0);
   if (failed > 0) throw new CliFailure(`${failed} of them failed again`);
 }
 
