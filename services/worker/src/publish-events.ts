@@ -43,6 +43,8 @@ const RECENT_SENDS = 3;
 const NO_FRAMES = Buffer.alloc(0);
 /** An idle owner marks what it has published after this pause; a busy one's next batch carries it. */
 const MARK_PAUSE_MS = 200;
+/** Longest wait for the database after `stop`. */
+const GIVE_UP_MS = 1_500;
 
 /**
  * Publishes the events of owned partitions, in (partition, seq) order, one batch outstanding. Only
@@ -62,6 +64,7 @@ export class EventRelay {
   readonly #broken = new WeakSet<Position>();
   #deadLettersWait = true;
   #pauseMs = 0;
+  #givingUp: NodeJS.Timeout | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -101,12 +104,15 @@ export class EventRelay {
       }
     }
     await this.#markPublished().catch(() => undefined); // the next owner publishes again what was not marked
+    clearTimeout(this.#givingUp);
     await this.#session?.close();
   }
 
+  /** Ends `run`. An answer of the database that does not come by then is given up: nothing of worth hangs on it. */
   stop(): void {
     this.#stopping.abort();
     this.notify(false);
+    this.#givingUp = setTimeout(() => void this.#session?.close(), GIVE_UP_MS);
   }
 
   async #publishOnce(): Promise<number> {
