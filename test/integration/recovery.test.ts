@@ -17,6 +17,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
 import { eventually } from '../support/eventually.ts';
 import type { LedgerWorld, Sent } from '../support/ledger-world.ts';
+import { fingerprintOf, loseLog, skipToEnd } from '../support/lost-records.ts';
 import { MONITOR_TOKENS } from '../support/monitor-process.ts';
 import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
 import {
@@ -61,7 +62,7 @@ afterAll(async () => {
 test(
   'records read again change nothing, whoever dies on the way; those that never had an outcome get it and are counted',
   async () => {
-    const before = await fingerprint();
+    const before = await fingerprintOf(world);
     await world.stopWorkers();
     const ended = { worker: null as ChildProcess | null };
     const all = await replay({ kind: 'offset', offset: 0 }, async (done, total) => {
@@ -76,7 +77,7 @@ test(
     });
     expect(ended.worker?.signalCode).toBe('SIGKILL');
     expect(all).toMatchObject({ records: OLD, new: 0 });
-    expect(await fingerprint()).toEqual(before);
+    expect(await fingerprintOf(world)).toEqual(before);
 
     await world.stopWorkers();
     const lost = numbers(3).map((n) =>
@@ -84,7 +85,7 @@ test(
     );
     const sentAtMs = Date.now();
     await world.send(lost);
-    await skipToEnd();
+    await skipToEnd(world);
     startWorker();
     const found = await replay({ kind: 'time', timeMs: sentAtMs });
     expect(found).toMatchObject({ records: 3, new: 3, applied: 3, rejected: 0, parked: 0, conflicts: 0 });
@@ -106,7 +107,7 @@ test(
     const deposit = sent({ type: 'DepositFunds', userId: 'kept', asset: 'USD', amount: amount('5') });
     await apply([deposit]);
     const first = await receiptOf(deposit);
-    await loseLog();
+    await loseLog(world);
     const there = await hotReceipts();
     await restartWorker();
     // The worker meets the receipt on its way: its insert waits, and finds it gone.
@@ -119,6 +120,11 @@ test(
     expect(await hotReceipts()).toBe(0);
     expect(there).toBeGreaterThan(OLD);
     expect(moved).toBe(there);
+    const { commandId } = deposit;
+    await expect(replay({ kind: 'command', commandId })).rejects.toMatchObject({ code: 'REPLAY_NOT_ON_LOG' });
+    await expect(replay({ kind: 'offset', offset: 0 }, undefined, [99])).rejects.toMatchObject({
+      code: 'REPLAY_NO_PARTITION',
+    });
 
     await restartWorker();
     const other = { ...deposit, command: { ...deposit.command, amount: amount('6') } as TradeCommand };
@@ -169,8 +175,9 @@ test(
       keep: 1,
     });
     const trades = numbers(TRADES).map(tradeOf);
-    await apply(trades);
-    const before = await fingerprint();
+    await apply(trades.slice(0, TRADES / 2));
+    await apply(trades.slice(TRADES / 2));
+    const before = await fingerprintOf(world);
 
     const first = { origin: { kind: 'command', commandId: trades[0]?.commandId ?? '' }, partitions: null } as const;
     const run = newCommandId();
@@ -201,7 +208,16 @@ test(
     });
     const asApplied = await dryRun(newCommandId(), first, roundUp);
     expect(asApplied.differences).toEqual({ events: 0, orders: 0, balances: 0 });
-    expect(await fingerprint()).toEqual(before);
+
+    const later = { ...first, origin: { ...first.origin, commandId: trades[TRADES / 2]?.commandId ?? '' } };
+    const stopped = newCommandId();
+    const stop = dryRun(stopped, later, decide, () => Promise.reject(new Error('the process ends here')));
+    await expect(stop).rejects.toThrow('ends here');
+    const resumed = await dryRun(stopped, later);
+    expect(resumed).toEqual(await dryRun(newCommandId(), later));
+    expect(resumed.folded).toBeGreaterThan(0);
+    expect(resumed.differences.events).toBeGreaterThan(0);
+    expect(await fingerprintOf(world)).toEqual(before);
   },
   TEST_MS,
 );
@@ -239,13 +255,13 @@ test(
     const listed = await cli('replay', 'differences', jobId);
     expect(listed.out.trim().split('\n')).toHaveLength(2 * ROUNDED);
 
-    const before = await fingerprint();
+    const before = await fingerprintOf(world);
     const done = await cli('replay', 'commands', '--from-offset', '0', '--yes', '--why', 'a drill by hand');
     expect(JSON.parse(done.out)).toMatchObject({ new: 0, records: expect.any(Number) });
-    expect(await fingerprint()).toEqual(before);
+    expect(await fingerprintOf(world)).toEqual(before);
 
     expect(JSON.parse((await cli('retention', 'snapshot')).out)).toMatchObject({ orders: 2 * PAIRS });
-    await loseLog();
+    await loseLog(world);
     await eventually(async () => (await hotReceipts()) === 0, { withinMs: PATIENCE_MS });
     expect(await cli('retention', 'run')).toMatchObject({ exitCode: 0 });
     const forget = ['retention', 'forget', '--before', '2000-01-01T00:00:00Z'];
@@ -263,6 +279,9 @@ test(
       'retention monitor',
       'snapshot admin',
     ]);
+
+    await world.rows('DELETE FROM ledger.events WHERE partition = 0 AND seq = 5');
+    await expect(dryRun(newCommandId(), { batch: 0 })).rejects.toMatchObject({ code: 'HISTORY_GAP' });
   },
   TEST_MS,
 );
@@ -276,10 +295,11 @@ function source() {
 async function replay(
   origin: Parameters<typeof replayCommands>[0]['wanted']['origin'],
   onProgress: (done: number, total: number) => Promise<void> = async () => undefined,
+  partitions: readonly number[] | null = null,
 ) {
   return await replayCommands({
     ...source(),
-    wanted: { origin, partitions: null },
+    wanted: { origin, partitions },
     actor: 'ada',
     why: 'a drill',
     signal,
@@ -289,7 +309,7 @@ async function replay(
   });
 }
 
-async function dryRun(run: string, origin: DryRunOrigin, rules = decide) {
+async function dryRun(run: string, origin: DryRunOrigin, rules = decide, onProgress = async () => undefined) {
   const { topic } = source();
   return await dryRunCommands({
     session,
@@ -298,7 +318,7 @@ async function dryRun(run: string, origin: DryRunOrigin, rules = decide) {
     origin,
     decide: rules,
     signal,
-    onProgress: async () => undefined,
+    onProgress,
   });
 }
 
@@ -328,37 +348,6 @@ async function restartWorker(overrides: Readonly<Record<string, string>> = {}): 
 async function apply(commands: readonly Sent[]): Promise<void> {
   await world.send(commands);
   await world.applied(PATIENCE_MS);
-}
-
-/** What a replay or a dry run must leave as it is. */
-async function fingerprint() {
-  const digest = (table: string, row: string, order: string) =>
-    `(SELECT md5(string_agg(${row}, ',' ORDER BY ${order})) FROM ledger.${table} AS t) AS ${table}`;
-  return await world.rows(
-    `SELECT ${digest('receipts', 't::text', 'command_id')}, ${digest('events', 't::text', 'partition, seq')},
-            ${digest('balances', 't::text', 'user_id, asset')}, ${digest('orders', 't::text', 'order_id')},
-            ${digest('partitions', 'next_offset::text || event_seq', 'partition')}`,
-  );
-}
-
-/** As if a worker had taken them and lost them. */
-async function skipToEnd(): Promise<void> {
-  for (const { partition, end } of await world.admin.ranges(world.topics.commands)) {
-    await world.rows(
-      'UPDATE ledger.partitions SET next_offset = $3, last_hash = NULL WHERE topic = $1 AND partition = $2',
-      [world.topics.commands, partition, end],
-    );
-  }
-}
-
-async function loseLog(): Promise<void> {
-  const ranges = await world.admin.ranges(world.topics.commands);
-  const ends = new Map(ranges.map(({ partition, end }) => [partition, end]));
-  await world.admin.deleteRecords(world.topics.commands, ends);
-  await eventually(
-    async () => (await world.admin.ranges(world.topics.commands)).every(({ start, end }) => start === end),
-    { withinMs: PATIENCE_MS },
-  );
 }
 
 async function waitingForLocks(): Promise<number> {
