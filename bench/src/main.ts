@@ -8,6 +8,7 @@ import { runB0 } from './scenarios/b0.ts';
 import { runB1 } from './scenarios/b1.ts';
 import { runB2 } from './scenarios/b2.ts';
 import { runB3 } from './scenarios/b3.ts';
+import { runB7 } from './scenarios/b7.ts';
 import type { Report, Scenario } from './scenarios/scenario.ts';
 import { runToolkit } from './scenarios/toolkit.ts';
 import { TOPOLOGIES } from './scenarios/topology.ts';
@@ -17,6 +18,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   B1: runB1,
   B2: runB2,
   B3: runB3,
+  B7: runB7,
   toolkit: runToolkit,
 };
 

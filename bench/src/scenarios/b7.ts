@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { Scope, sleep } from '@tradestream/runtime';
+import { BASELINE_LOAD, Load } from '../load.ts';
+import { cpuMicros, type ProcessNumbers, perCommand, resetRssMax, rssBytesMax } from '../measure/process-figures.ts';
+import { settleTables } from '../measure/settle-tables.ts';
+import { SeededRandom } from '../random.ts';
+import { measureLatencies } from '../rig/open-loop.ts';
+import { Rig } from '../rig/rig.ts';
+import type { Report, ScenarioOptions } from './scenario.ts';
+import { openTopology } from './topology.ts';
+
+const LOAD = { ...BASELINE_LOAD, users: 20_000 };
+const PROJECTIONS = ['balances', 'candles', 'fills', 'orders', 'trades'] as const;
+/** The commands that go on while a projection is rebuilt: about half of what this pipeline does. */
+const TRAFFIC = { perSecond: 2_000, warmUpMs: 4_000, durationMs: 16_000 } as const;
+const POLL_MS = 50;
+const PATIENCE_MS = 180_000;
+const SEED = 7;
+
+type Result = {
+  readonly events: number;
+  readonly seconds: number;
+  readonly eventsPerSecond: number;
+  readonly live: { readonly count: number } | null;
+};
+type Rebuilt = Result & { readonly projection: string; readonly cpuMicrosPerEvent: ProcessNumbers };
+
+/** Rebuilding each projection from its first event, and one of them while commands come in. */
+export async function runB7(options: ScenarioOptions): Promise<Report> {
+  const { note, log, commandCount } = options;
+  note('starting the stack');
+  await using scope = new Scope();
+  const stack = scope.use(await openTopology(options.topologies[0] ?? 'default', log));
+  const rig = scope.use(await Rig.open({ ...options, stack, label: 'bench_rebuild' }));
+  const load = new Load(LOAD);
+  note(`applying ${commandCount} commands of ${LOAD.users} users`);
+  await rig.publish(load.setup());
+  await rig.publish(load.commands(commandCount));
+  await rig.reached('projected');
+  await settleTables(rig.session);
+  resetRssMax(rig.pids);
+  const rebuilt: Rebuilt[] = [];
+  for (const projection of PROJECTIONS) {
+    note(`rebuilding ${projection}`);
+    const before = cpuMicros(rig.pids);
+    const result = await rebuild(rig, projection);
+    rebuilt.push({ projection, ...result, cpuMicrosPerEvent: perCommand(before, cpuMicros(rig.pids), result.events) });
+  }
+  const memory = rssBytesMax(rig.pids);
+  const endless = load.endless();
+  const random = new SeededRandom(SEED);
+  const traffic = { ...TRAFFIC, rate: TRAFFIC.perSecond, commands: endless, random };
+  note(`${TRAFFIC.perSecond} commands/s alone`);
+  const alone = await measureLatencies(rig, traffic);
+  note(`${TRAFFIC.perSecond} commands/s while orders are rebuilt`);
+  const beginning = sleep(TRAFFIC.warmUpMs).then(async () => await rebuild(rig, 'orders'));
+  const [beside, underTraffic] = await Promise.all([measureLatencies(rig, traffic), beginning]);
+  return {
+    json: { scenario: 'B7', commands: commandCount, rebuilt, underTraffic, alone, beside, rssBytesMax: memory },
+    rows: [
+      ...rebuilt.map(
+        ({ projection, eventsPerSecond, events, seconds }) =>
+          [
+            projection,
+            `${eventsPerSecond} events/s loaded; ${events} events, verified and swapped in ${seconds} s`,
+          ] as const,
+      ),
+      ['orders under traffic', `${underTraffic.eventsPerSecond} events/s loaded, swapped in ${underTraffic.seconds} s`],
+      ['  applied p99, ms', `${beside.appliedMs.p99}; without a rebuild ${alone.appliedMs.p99}`],
+      ['  visible p99, ms', `${beside.visibleMs.p99}; without a rebuild ${alone.visibleMs.p99}`],
+    ],
+  };
+}
+
+async function rebuild(rig: Rig, projection: string): Promise<Result> {
+  const id = randomUUID();
+  await rig.session.query({
+    text: `SELECT views.ask($1, 'rebuild', $2, NULL, 'bench', 'measured')`,
+    values: [id, projection],
+  });
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += POLL_MS) {
+    const { rows } = await rig.session.query<{ state: string; error: string | null; result: Result | null }>({
+      text: 'SELECT state, error, result FROM views.requests WHERE id = $1',
+      values: [id],
+    });
+    const [row] = rows;
+    if (row?.state === 'failed') throw new Error(`rebuilding ${projection} failed: ${row.error}`);
+    if (row?.state === 'done' && row.result !== null) return row.result;
+    await sleep(POLL_MS);
+  }
+  throw new Error(`rebuilding ${projection} took longer than ${PATIENCE_MS} ms`);
+}
