@@ -13,9 +13,9 @@ let report: CampaignReport;
 
 beforeAll(async () => {
   rig = await openRig('campaign');
-}, 120_000);
+}, 400_000);
 afterAll(async () => {
-  await rig[Symbol.asyncDispose]();
+  await rig?.[Symbol.asyncDispose]();
 }, 60_000);
 
 test('under faults of every kind no acknowledged command is lost or done twice', async () => {

@@ -4,8 +4,11 @@ import { eventually } from '../../support/eventually.ts';
 import { HttpDoor } from '../../support/http-door.ts';
 import { openLedgerWorld } from '../../support/ledger-world.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
-import { ANSWER_MS, Rig, WORKERS } from './rig.ts';
+import { Rig, WORKERS } from './rig.ts';
 import { openWay } from './ways.ts';
+
+/** On a machine with much else to do. */
+const OPEN_MS = 180_000;
 
 /** Starts the stack, the installation on it, and waits until it applies. */
 export async function openRig(label: string): Promise<Rig> {
@@ -44,13 +47,18 @@ export async function openRig(label: string): Promise<Rig> {
       scope,
     });
     const whole = rig;
-    await eventually(async () => (await fetch(`${whole.gatewayUrl}/readyz`)).ok, { withinMs: ANSWER_MS });
-    await eventually(() => whole.workers.every((worker) => whole.hasClaimed(worker)), { withinMs: ANSWER_MS });
+    scope.defer('services', async () => await whole.endServices());
+    await eventually(async () => await isReady(whole), { withinMs: OPEN_MS });
+    await eventually(() => whole.workers.every((worker) => whole.hasClaimed(worker)), { withinMs: OPEN_MS });
     return whole;
   } catch (error) {
     await scope.close();
     throw error;
   }
+}
+
+async function isReady({ gatewayUrl }: Rig): Promise<boolean> {
+  return (await fetch(`${gatewayUrl}/readyz`, { signal: AbortSignal.timeout(5_000) })).ok;
 }
 
 /** Whatever the environment names belongs to others. */

@@ -14,7 +14,10 @@ import type { Way } from './ways.ts';
 /** The shortest that a service takes. */
 export const SESSION_TIMEOUT_MS = 6_000;
 export const WORKERS = 2;
-export const ANSWER_MS = 60_000;
+/** Services that end by themselves are started again, as long as that may help. */
+const RESTART_MS = 1_000;
+const STARTS_MAX = 20;
+const ANSWER_MS = 60_000;
 
 const WORKER: Readonly<Record<string, string>> = {
   TRADESTREAM_WORKER_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
@@ -53,6 +56,7 @@ export class Rig implements AsyncDisposable {
   #gateway: ChildProcess;
   #session: Session | null = null;
   #isClosing = false;
+  #startsLeft = STARTS_MAX;
 
   constructor(parts: {
     readonly stack: Stack;
@@ -260,11 +264,14 @@ export class Rig implements AsyncDisposable {
     return readFileSync(join(this.stack.logFolder ?? '', `${node}.log`), 'utf8').split(text).length - 1;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** At once: nothing that they could still do counts, and the ways that they would take are about to go. */
+  async endServices(): Promise<void> {
     this.#isClosing = true;
     await this.#session?.close();
-    // Nothing that they could still do counts, and the ways that they would take are about to go.
     for (const child of [...this.#workers, ...this.#guests, this.#projector, this.#gateway]) child.kill('SIGKILL');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.#scope.close();
   }
 
@@ -280,7 +287,8 @@ export class Rig implements AsyncDisposable {
     child.once('exit', (code, signal) => {
       if (signal === 'SIGKILL' || this.#isClosing) return;
       this.#ended.push(`a ${name} ended by itself with ${code ?? signal}; its log is in ${this.world.logFolder}`);
-      startAgain();
+      this.#startsLeft -= 1;
+      if (this.#startsLeft > 0) setTimeout(startAgain, RESTART_MS).unref();
     });
   }
 
