@@ -73,7 +73,7 @@ describe('a start that stays', () => {
 
     // Nothing was wrong for longer than it takes to start a service again.
     const alerts = await fetch(`${folder.endpoints().monitorUrl}/v1/alerts`);
-    expect(await alerts.json()).toEqual({ items: [] });
+    expect(await alerts.json()).toMatchObject({ items: [] });
 
     const all = Object.values(folder.endpoints().pids);
     await using down = folder.launch('down');

@@ -284,7 +284,8 @@ export const RULES: readonly Rule[] = [
     metric: 'tradestream_canary_up',
     is: 'below',
     value: 1,
-    ...AT_ONCE,
+    // The cause has a name of its own, if it has one, by then.
+    ...SOON,
     summary: 'A command of the canary did not come back in time',
     runbook: 'pipeline-stopped',
     inhibitedBy: [

@@ -1,5 +1,5 @@
 import type { LogAdmin, LogReader } from '@tradestream/messaging';
-import { type Closeable, errorOf, type Logger, Scope } from '@tradestream/runtime';
+import { type Closeable, errorOf, type Logger, Scope, waitFor } from '@tradestream/runtime';
 import type { MonitorConfig } from '../config.ts';
 import { LagBook } from '../lag/lag-book.ts';
 import { LogSampler } from '../lag/sample-log.ts';
@@ -63,16 +63,11 @@ function openDatabase({ config, watch, links, log }: SamplersOptions, scope: Sco
       sample: async () => {
         const link = links.watcher(watch.replication.primaryName ?? 'primary');
         if (link === null) return null;
-        const [positions, pipeline] = await Promise.all([
-          samplePositions(link, watch.topics),
-          samplePipeline(link, watch.topics.commands),
-        ]);
-        return { positions, pipeline };
+        return await samplePipeline(link, watch.topics.commands);
       },
       onReading: ({ value, atMs }) => {
         if (value === null) return;
-        watch.positions = value.positions;
-        watch.pipelineBook.take({ value: value.pipeline, atMs });
+        watch.pipelineBook.take({ value, atMs });
         watch.source('database');
       },
       onFailure: (error) => {
@@ -83,7 +78,7 @@ function openDatabase({ config, watch, links, log }: SamplersOptions, scope: Sco
   );
 }
 
-function openLog({ config, watch, admin, reader, log }: SamplersOptions, scope: Scope): void {
+function openLog({ config, watch, links, admin, reader, log }: SamplersOptions, scope: Scope): void {
   const logSampler = new LogSampler(admin, reader);
   const lagBook = new LagBook({
     windowSamples: config.TRADESTREAM_MONITOR_WINDOW_SAMPLES,
@@ -95,6 +90,8 @@ function openLog({ config, watch, admin, reader, log }: SamplersOptions, scope: 
       intervalMs: config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS,
       sample: async (signal) => {
         if (watch.clusterName === '') watch.clusterName = await admin.clusterId();
+        // Just before the ends of the log: what is applied between the two would seem to wait.
+        await refreshPositions({ config, watch, links }, signal);
         return await logSampler.sample(watch.positions, signal);
       },
       onReading: (reading) => watch.takeLag(lagBook.take(reading), reading.atMs),
@@ -104,6 +101,21 @@ function openLog({ config, watch, admin, reader, log }: SamplersOptions, scope: 
       },
     }),
   );
+}
+
+/** A primary that is slow or away does not hold up the reading of the log: the last positions stand for a while. */
+async function refreshPositions(
+  { config, watch, links }: Pick<SamplersOptions, 'config' | 'watch' | 'links'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const link = links.watcher(watch.replication.primaryName ?? 'primary');
+  if (link === null) return;
+  const timeoutMs = config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS / 2;
+  try {
+    watch.positions = await waitFor(samplePositions(link, watch.topics), { timeoutMs, signal, stage: 'ask positions' });
+  } catch {
+    // That the primary does not answer is known, and told, by its own readings.
+  }
 }
 
 function openOuter({ config, watch, log }: SamplersOptions, scope: Scope): void {
