@@ -105,8 +105,8 @@ export class DatabaseManager implements Observed, Closeable {
    * answered: the SQLSTATE, DB_CONNECTION_FAILED, DB_CONNECTION_LOST, DB_POOL_TIMEOUT, DB_PRIMARY_UNKNOWN;
    * {RuntimeError} RT_ABORTED
    */
-  async snapshot(statements: readonly Statement[], options: SnapshotOptions = {}): Promise<Snapshot> {
-    return await this.#snapshots.read(statements, options);
+  snapshot(statements: readonly Statement[], options: SnapshotOptions = {}): Promise<Snapshot> {
+    return this.#snapshots.read(statements, options);
   }
 
   /** @throws {DatabaseError} as `getConnection` */

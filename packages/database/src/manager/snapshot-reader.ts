@@ -51,20 +51,22 @@ export class SnapshotReader {
   }
 
   async read(statements: readonly Statement[], options: SnapshotOptions): Promise<Snapshot> {
+    const cluster = this.#cluster;
     const startedMs = performance.now();
-    const timeoutMs = options.timeoutMs ?? this.#cluster.nodes[0]?.pool.config.acquireTimeout ?? 0;
+    const timeoutMs = options.timeoutMs ?? cluster.nodes[0]?.pool.config.acquireTimeout ?? 0;
     const preferredMs = Math.min(options.preferredMs ?? PREFERRED_MS, timeoutMs);
     const preference = options.readPreference ?? this.#preference;
     const elapsedMs = () => performance.now() - startedMs;
+    if (!cluster.hasLooked) await cluster.readers(preference, timeoutMs);
     for (;;) {
-      const { preferred, others } = await this.#cluster.freshReaders(preference, timeoutMs);
+      const preferred = cluster.preferredReaders(preference);
       const isEarly = preferred.length > 0 && elapsedMs() < preferredMs;
-      const asked = isEarly ? preferred : [...preferred, ...others];
+      const asked = isEarly ? preferred : [...preferred, ...cluster.otherReaders(preference, preferred)];
       const { snapshot, failure } = await askInTurn(asked, statements, options);
       if (snapshot !== null) return snapshot;
       if (elapsedMs() + PAUSE_MS > timeoutMs && !isEarly) {
         // Who is primary may become known at the last moment; else this says why nobody is.
-        if (asked.length === 0) await this.#cluster.primary(1);
+        if (asked.length === 0) await cluster.primary(1);
         throw failure ?? new DatabaseError('DB_NOT_FRESH', { context: { waitedMs: Math.round(elapsedMs()) } });
       }
       await sleep(PAUSE_MS, options.signal);
@@ -96,8 +98,8 @@ async function askInTurn(
   return { snapshot: null, failure: isBehind ? null : failure };
 }
 
-async function readAt(node: ClusterNode, statements: readonly Statement[]): Promise<readonly QueryResult<object>[]> {
+function readAt(node: ClusterNode, statements: readonly Statement[]): Promise<readonly QueryResult<object>[]> {
   const { down, flights } = node;
   // One that is down is asked when nobody else answers: it has a moment.
-  return await flights.fly(statements, down.aborted ? { timeoutMs: DOWN_MS } : { signal: down });
+  return flights.fly(statements, down.aborted ? { timeoutMs: DOWN_MS } : { signal: down });
 }

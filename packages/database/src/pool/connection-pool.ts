@@ -72,6 +72,11 @@ export class ConnectionPool implements Closeable {
     return { active: total - idle, idle, opening, total, waiting: this.#queue.size };
   }
 
+  /** Callers who have a connection or wait for one. */
+  get load(): number {
+    return this.#all.size - this.#idle.length + this.#queue.size;
+  }
+
   /** Whether who asks now need not wait for another's, or has others before him. */
   get hasRoom(): boolean {
     return this.#idle.length > 0 || this.#queue.size > 0 || this.#all.size + this.#opener.count < this.config.maxSize;

@@ -15,21 +15,21 @@ export type ReadCandidate = {
  * Where to read, best first; the primary is always the last resort. `secondary` takes the replica with the
  * least in flight, `nearest` the node, the primary too, whose answer is to be expected first. Equals take turns by chance.
  */
-export function chooseReaders(
-  candidates: readonly ReadCandidate[],
+export function chooseReaders<Candidate extends ReadCandidate>(
+  candidates: readonly Candidate[],
   preference: ReadPreference,
   random: () => number,
-): readonly string[] {
-  const primary = candidates.filter((candidate) => candidate.isPrimary).map((candidate) => candidate.name);
-  if (preference === 'primary') return primary;
-  const usable = candidates.filter(
-    (candidate) => candidate.healthy && (preference === 'nearest' || !candidate.isPrimary),
-  );
-  const cost = (candidate: ReadCandidate) =>
-    preference === 'nearest' ? candidate.latencyMs * (candidate.inFlight + 1) : candidate.inFlight;
-  const ranked = usable
-    .map((candidate) => ({ name: candidate.name, cost: cost(candidate), chance: random() }))
-    .toSorted((one, other) => one.cost - other.cost || one.chance - other.chance)
-    .map((candidate) => candidate.name);
-  return [...ranked, ...primary.filter((name) => !ranked.includes(name))];
+): readonly Candidate[] {
+  const primary = candidates.find((candidate) => candidate.isPrimary);
+  const isNearest = preference === 'nearest';
+  const ranked: { readonly candidate: Candidate; readonly cost: number; readonly chance: number }[] = [];
+  for (const candidate of candidates) {
+    if (preference === 'primary' || !candidate.healthy || (candidate.isPrimary && !isNearest)) continue;
+    const { inFlight, latencyMs } = candidate;
+    ranked.push({ candidate, cost: isNearest ? latencyMs * (inFlight + 1) : inFlight, chance: random() });
+  }
+  ranked.sort((one, other) => one.cost - other.cost || one.chance - other.chance);
+  const chosen = ranked.map(({ candidate }) => candidate);
+  if (primary !== undefined && !chosen.includes(primary)) chosen.push(primary);
+  return chosen;
 }

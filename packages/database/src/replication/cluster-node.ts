@@ -36,6 +36,7 @@ export class ClusterNode {
   readonly pool: ConnectionPool;
   readonly flights: FlightDeck;
   readonly probe: NodeProbe;
+  isPrimary = false;
   reading: NodeReading | null = null;
   failure: DatabaseError | null = null;
   quarantine: QuarantineReason | null = null;
@@ -59,8 +60,12 @@ export class ClusterNode {
 
   /** Statements, or flights of them, that were sent or wait to be. */
   get inFlight(): number {
-    const { active, waiting } = this.pool.counts;
-    return active + waiting + this.flights.extra;
+    return this.pool.load + this.flights.extra;
+  }
+
+  /** Reachable, of this cluster, within its lag bound. */
+  get healthy(): boolean {
+    return this.quarantine === null && this.reading !== null && !this.lag.lagging;
   }
 
   get name(): string {
@@ -96,7 +101,7 @@ export class ClusterNode {
       name: this.name,
       role: isPrimary ? 'primary' : this.reading?.inRecovery === true ? 'replica' : 'unknown',
       state,
-      healthy: state === 'up',
+      healthy: this.healthy,
       reason: this.quarantine ?? this.failure?.code ?? null,
       syncState: isPrimary ? null : this.syncState,
       lagBytes: this.lagBytes,

@@ -3,7 +3,7 @@ import type { NodeAddress } from '../database-config.ts';
 import { DatabaseError } from '../errors.ts';
 import type { ResolvedPool } from '../pool/pool-config.ts';
 import type { PoolListener } from '../pool/pool-events.ts';
-import { chooseReaders, type ReadCandidate, type ReadPreference } from './choose-readers.ts';
+import { chooseReaders, type ReadPreference } from './choose-readers.ts';
 import { ClusterNode, type NodeStatus } from './cluster-node.ts';
 import { type ClusterMemory, electPrimary, NOTHING_KNOWN } from './elect-primary.ts';
 import { LagClock } from './lag-clock.ts';
@@ -108,31 +108,26 @@ export class Cluster implements Closeable {
 
   /** Nodes to read at, best first; waits for the first look at them. */
   async readers(preference: ReadPreference, timeoutMs: number): Promise<readonly ClusterNode[]> {
-    if (this.#done === 0) await this.#nextLook(timeoutMs);
-    const names = chooseReaders(
-      this.nodes.map((node) => this.#candidate(node)),
-      preference,
-      Math.random,
-    );
-    return names.flatMap((name) => this.nodes.find((node) => node.name === name) ?? []);
+    if (!this.hasLooked) await this.#nextLook(timeoutMs);
+    return chooseReaders(this.nodes, preference, Math.random);
   }
 
-  /**
-   * The same for a reader who sees by the answer itself whether it is fresh: first those that the preference
-   * names and that are fit; then the primary, and those that lag or are down, which may answer all the same.
-   */
-  async freshReaders(
-    preference: ReadPreference,
-    timeoutMs: number,
-  ): Promise<{ readonly preferred: readonly ClusterNode[]; readonly others: readonly ClusterNode[] }> {
-    const readers = await this.readers(preference, timeoutMs);
-    const primary = this.#primary;
-    const preferred = readers.filter((node) =>
-      node === primary ? preference === 'nearest' : preference !== 'primary',
-    );
-    const rest = this.nodes.filter((node) => node !== primary && node.quarantine === null && !preferred.includes(node));
-    const last = preference === 'primary' ? [] : rest;
-    return { preferred, others: [...(primary === null || preferred.includes(primary) ? [] : [primary]), ...last] };
+  get hasLooked(): boolean {
+    return this.#done > 0;
+  }
+
+  /** For a reader who sees by the answer itself whether it is fresh: those that the preference names and that are fit. */
+  preferredReaders(preference: ReadPreference): readonly ClusterNode[] {
+    if (preference === 'primary') return [];
+    const readers = chooseReaders(this.nodes, preference, Math.random);
+    return preference === 'nearest' ? readers : readers.filter((node) => !node.isPrimary);
+  }
+
+  /** The primary, and those that lag or are down, which may answer such a reader all the same. */
+  otherReaders(preference: ReadPreference, preferred: readonly ClusterNode[]): readonly ClusterNode[] {
+    const left = this.nodes.filter((node) => !preferred.includes(node));
+    const last = preference === 'primary' ? [] : left.filter((node) => !node.isPrimary && node.quarantine === null);
+    return [...left.filter((node) => node.isPrimary), ...last];
   }
 
   /**
@@ -221,6 +216,7 @@ export class Cluster implements Closeable {
     this.#memory = memory;
     this.#primary = this.nodes.find((node) => node.name === primary) ?? null;
     for (const node of this.nodes) {
+      node.isPrimary = node === this.#primary;
       node.quarantine = quarantined.get(node.name) ?? null;
       this.#fence(node, former);
     }
@@ -260,16 +256,6 @@ export class Cluster implements Closeable {
       const seen = primary?.standbys.find(({ name }) => name === reading.clusterName || name === node.name);
       node.syncState = seen?.syncState ?? null;
     }
-  }
-
-  #candidate(node: ClusterNode): ReadCandidate {
-    return {
-      name: node.name,
-      isPrimary: node === this.#primary,
-      healthy: node.status(this.primaryName).healthy,
-      inFlight: node.inFlight,
-      latencyMs: node.latencyMs,
-    };
   }
 
   async #nextLook(timeoutMs: number): Promise<void> {
