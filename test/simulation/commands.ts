@@ -31,13 +31,11 @@ class CommandMaker {
   readonly #profile: Profile;
   readonly #placed: Placed[] = [];
   readonly #sent: { readonly commandId: string; readonly command: TradeCommand }[] = [];
-  readonly #isCursed: boolean;
   #trades = 0;
 
   constructor(random: Random, profile: Profile) {
     this.#random = random;
     this.#profile = profile;
-    this.#isCursed = random.chance(0.15);
   }
 
   sendings(): readonly Sending[] {
@@ -80,7 +78,7 @@ class CommandMaker {
   }
 
   #deposit(): TradeCommand {
-    const userId = this.#isCursed && this.#random.chance(0.3) ? CURSED_USER : this.#random.pick(USERS);
+    const userId = this.#profile.cursed && this.#random.chance(0.3) ? CURSED_USER : this.#random.pick(USERS);
     return { type: 'DepositFunds', userId, asset: this.#random.pick(ASSETS), amount: this.#amount(200) };
   }
 

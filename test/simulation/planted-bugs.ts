@@ -2,9 +2,9 @@ import { arrays, DatabaseError } from '@tradestream/database';
 import { columns } from './database/columns.ts';
 import { type LedgerTables, pair } from './database/ledger-tables.ts';
 import type { SessionManners } from './database/memory-session.ts';
-import { claimAnswer } from './database/partition-statements.ts';
 import type { RunStatement, Statements } from './database/statement.ts';
 import type { ViewTables } from './database/view-tables.ts';
+import type { Profile } from './profile.ts';
 import type { SeedOptions } from './world.ts';
 
 type Tables = { readonly ledger: LedgerTables; readonly views: ViewTables };
@@ -49,24 +49,6 @@ const STATEMENTS: Readonly<Record<string, Readonly<Record<string, NamedChange>>>
   'a first credit has no row to lock': {
     add_zero_balances: NOTHING,
     write_balances: (_, { ledger }) => writeUnchecked(ledger, 'first'),
-  },
-  'orders are written whatever their version': {
-    write_orders:
-      (run, { ledger }) =>
-      (host, tx, values) => {
-        const versions = columns.text(values[0]).map((id) => ledger.orders.read(tx, id)?.version ?? 0);
-        return run(host, tx, values.with(1, arrays.int8(versions)));
-      },
-  },
-  'an order that is taken for absent is not looked for': { expect_absent: NOTHING },
-  'a claim does not wait for a commit in doubt': {
-    'FROM ledger.claim_again(':
-      (_, { ledger }) =>
-      (__, tx, values) =>
-        columns.number(values[1]).flatMap((partition) => {
-          const row = ledger.partitions.rows.get(String(partition));
-          return row === undefined || tx.failed ? [] : [claimAnswer(row)];
-        }),
   },
   'the relay reads by the time of events': {
     load_events: (run) => (host, tx, values) => {
@@ -146,6 +128,34 @@ export const COLLABORATOR_BUGS: readonly string[] = [
   FORGETFUL_PRODUCER,
 ];
 
+/** Bugs that show only where something seldom goes wrong: their worlds have more of it. */
+const HARD_WORLDS: Readonly<Record<string, (profile: Profile) => Profile>> = {
+  'published before the standbys have it': (profile) => ({
+    ...profile,
+    timed: [0.2, 0.5, 0.8].flatMap((part) => [
+      { atMs: profile.spanMs * part, fault: 'cancel wait' as const },
+      { atMs: profile.spanMs * part + profile.standbyMs * 3.5, fault: 'promote standby' as const },
+    ]),
+  }),
+  'rows of a view are written outside of the transaction': cutOften,
+  'the projector goes on after a commit in doubt': cutOften,
+  'what a failed batch closed is lost sight of': cutOften,
+  'what a failed batch left in memory is kept': cutOften,
+  'later commands of a key overtake a parked one': (profile) => ({ ...profile, cursed: true }),
+  'what is parked while others are copied is forgotten': (profile) => ({ ...profile, cursed: true }),
+  'a position moves whoever was there': (profile) => ({
+    ...profile,
+    timed: [0.1, 0.3, 0.5, 0.7, 0.9].map((part) => ({
+      atMs: profile.spanMs * part,
+      fault: 'expel projector' as const,
+    })),
+  }),
+};
+
+function cutOften(profile: Profile): Profile {
+  return { ...profile, healedAtMs: profile.spanMs * 4, chances: { ...profile.chances, cutBeforeCommit: 0.15 } };
+}
+
 /** How a world with this bug is run. */
 export function plantedBug(name: string): SeedOptions {
   const changes = STATEMENTS[name];
@@ -156,6 +166,7 @@ export function plantedBug(name: string): SeedOptions {
       : { statements: (all: Statements, tables: Tables) => changed(all, changes, tables) }),
     ...(manners === undefined ? {} : { manners }),
     forgetfulProducer: name === FORGETFUL_PRODUCER,
+    ...(HARD_WORLDS[name] === undefined ? {} : { profile: HARD_WORLDS[name] }),
   };
 }
 

@@ -4,6 +4,8 @@ import type { Random } from './random.ts';
 export type Profile = {
   readonly partitions: number;
   readonly commands: number;
+  /** Whether there are commands that always fail. */
+  readonly cursed: boolean;
   /** The commands are sent over this time. */
   readonly spanMs: number;
   /** Nothing goes wrong from here on: whatever was begun must come to its end. */
@@ -63,6 +65,7 @@ export function chooseProfile(random: Random): Profile {
   return {
     partitions: random.pick([2, 3]),
     commands: random.between(12, 26),
+    cursed: random.chance(0.15),
     spanMs,
     healedAtMs,
     batchCommandsMax: random.pick([1, 3, 8, 50]),

@@ -3,7 +3,7 @@ import type { SessionManners } from './database/memory-session.ts';
 import { plantFaults } from './faults.ts';
 import { type Life, startProjector, startWorker } from './nodes.ts';
 import { judge } from './oracle.ts';
-import { chooseProfile } from './profile.ts';
+import { chooseProfile, type Profile } from './profile.ts';
 import { Random } from './random.ts';
 import { Actor, Scheduler } from './scheduler.ts';
 import { timeFrom } from './virtual-time.ts';
@@ -28,6 +28,8 @@ export type SeedOptions = {
   readonly statements?: Parameters<typeof openWiring>[2];
   readonly manners?: SessionManners;
   readonly forgetfulProducer?: boolean;
+  /** Makes the world harder than its seed would. */
+  readonly profile?: (profile: Profile) => Profile;
   /** Shows what the world is made of before it begins. */
   readonly onOpened?: (wiring: Wiring) => void;
 };
@@ -47,7 +49,8 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   const onUnhandled = (error: unknown) => failures.push(`a rejection that nobody handles: ${String(error)}`);
   process.on('unhandledRejection', onUnhandled);
   try {
-    const profile = chooseProfile(random);
+    const chosen = chooseProfile(random);
+    const profile = options.profile?.(chosen) ?? chosen;
     const wiring = await openWiring(scheduler, profile, options.statements ?? ((same) => same));
     wiring.server.manners = options.manners ?? {};
     wiring.log.isForgetful = options.forgetfulProducer === true;

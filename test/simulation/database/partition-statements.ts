@@ -102,7 +102,7 @@ function claimAgain(ledger: LedgerTables, tx: Transaction, { values, pid }: Clai
   });
 }
 
-export function claimAnswer(row: PartitionRow): object {
+function claimAnswer(row: PartitionRow): object {
   return {
     partition: row.partition,
     epoch: String(row.epoch),
