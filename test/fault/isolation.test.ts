@@ -29,7 +29,15 @@ test.skipIf(adya === null)(
     const gateway = await world.startGateway();
     await ready(gateway);
     const nodes = { primary: ledger.database.url, ...ledger.database.replicaUrls };
-    const report = await runIsolation({ world: ledger, gatewayUrl: gateway.url, nodes, adya, groups: 2, seed: 1 });
+    const report = await runIsolation({
+      world: ledger,
+      rows: async (text, values) => await ledger.rows(text, values),
+      gatewayUrl: gateway.url,
+      nodes,
+      adya,
+      groups: 2,
+      seed: 1,
+    });
     expect(report.histories.map(({ of, broken }) => ({ of, broken }))).toEqual(
       Object.keys(nodes).map((of) => ({ of, broken: null })),
     );

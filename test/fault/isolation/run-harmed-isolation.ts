@@ -49,6 +49,7 @@ export async function runHarmedIsolation(
     const nodes = { primary: databaseUrl, ...replicaUrls };
     const report = await runIsolation({
       world: rig.world,
+      rows: async (text, values) => await rig.rows(text, values),
       gatewayUrl: rig.gatewayUrl,
       nodes,
       adya,

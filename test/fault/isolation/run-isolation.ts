@@ -12,7 +12,9 @@ import { type Group, type GroupTrade, keyOf, keysOf, makeGroup, tradesIn } from 
 import { History, type Key } from './history.ts';
 
 export type IsolationOptions = {
-  readonly world: LedgerWorld;
+  readonly world: Pick<LedgerWorld, 'send'>;
+  /** Asks the present primary, also one that comes and goes. */
+  readonly rows: LedgerWorld['rows'];
   readonly gatewayUrl: string;
   /** Nodes to be read: name to URL. */
   readonly nodes: Readonly<Record<string, string>>;
@@ -46,15 +48,15 @@ const APPLIED_MS = 60_000;
  * what they saw is held against the level that is promised for the node.
  */
 export async function runIsolation(options: IsolationOptions): Promise<IsolationReport> {
-  const { nodes, groups, seed, adya, world } = options;
+  const { nodes, groups, seed, adya } = options;
   const random = new SeededRandom(seed);
   const histories = new Map(Object.keys(nodes).map((node) => [node, new History()]));
   const ranks = new Map<string, number>();
   let trades = 0;
   for (let number = 1; number <= groups; number += 1) {
     const group = makeGroup(seed * 1_000 + number, random);
-    await applied(world, [...group.setup], APPLIED_MS);
-    await applied(world, [...group.orders], APPLIED_MS);
+    await applied(options, group.setup);
+    await applied(options, group.orders);
     await runGroup({ ...options, histories, ranks, number }, group);
     trades += group.trades.length;
   }
@@ -171,18 +173,18 @@ function shift(run: GroupRun, trades: ReadonlySet<number>): ReadonlySet<number> 
 }
 
 /** Sends commands and waits until each is applied, so that what comes next may rest on them. */
-async function applied(world: LedgerWorld, commands: readonly Sent['command'][], withinMs: number): Promise<void> {
+async function applied({ world, rows }: IsolationOptions, commands: readonly Sent['command'][]): Promise<void> {
   const sent = commands.map((command) => ({ commandId: newCommandId(), command }));
   await world.send(sent);
   const ids = sent.map(({ commandId }) => commandId);
   await eventually(
     async () => {
-      const [row] = await world.rows<{ applied: number }>(
+      const [row] = await rows<{ applied: number }>(
         `SELECT count(*)::int AS applied FROM ledger.receipts WHERE command_id = ANY ($1::uuid[]) AND outcome = 'applied'`,
         [ids],
       );
       if (row?.applied !== ids.length) throw new Error(`${row?.applied} of ${ids.length} commands are applied`);
     },
-    { withinMs },
+    { withinMs: APPLIED_MS },
   );
 }
