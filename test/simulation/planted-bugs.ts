@@ -141,6 +141,7 @@ const HARD_WORLDS: Readonly<Record<string, (profile: Profile) => Profile>> = {
   'the projector goes on after a commit in doubt': cutOften,
   'what a failed batch closed is lost sight of': cutOften,
   'what a failed batch left in memory is kept': cutOften,
+  'locks taken in no order': (profile) => ({ ...profile, pauses: 0.3 }),
   'later commands of a key overtake a parked one': (profile) => ({ ...profile, cursed: true }),
   'what is parked while others are copied is forgotten': (profile) => ({ ...profile, cursed: true }),
   'a position moves whoever was there': (profile) => ({

@@ -9,7 +9,8 @@ export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> 
     {
       file: `${WORKER}/write-batch.ts`,
       find: 'touched.balances.toSorted(byUserAndAsset)',
-      replace: 'touched.balances.toReversed()',
+      replace:
+        'touched.balances.toSorted((a, b) => (Math.random() < 0.5 ? byUserAndAsset(a, b) : byUserAndAsset(b, a)))',
     },
   ],
   'money as floating point numbers': [

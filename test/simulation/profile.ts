@@ -18,6 +18,8 @@ export type Profile = {
   readonly pieceMax: number;
   readonly hopMs: number;
   readonly standbyMs: number;
+  /** Chance that a statement pauses with a lock it has just taken. */
+  readonly pauses: number;
   /** Chance that a message takes many times its time. */
   readonly spikes: number;
   readonly sessionTimeoutMs: number;
@@ -76,6 +78,7 @@ export function chooseProfile(random: Random): Profile {
     pieceMax: random.pick([1, 4, 50]),
     hopMs: random.pick([0.2, 1, 4]),
     standbyMs: random.pick([0.5, 4, 25]),
+    pauses: random.pick([0, 0, 0.05]),
     spikes: random.pick([0, 0.01, 0.1]),
     sessionTimeoutMs: random.pick([60, 300]),
     chances: {

@@ -43,7 +43,7 @@ export async function openWiring(
   const server = new MemoryServer({
     scheduler,
     statements,
-    latencies: { hop, standby: () => spread(profile.standbyMs) },
+    latencies: { pauses: () => random.chance(profile.pauses), hop, standby: () => spread(profile.standbyMs) },
   });
   const log = new SimulatedLog({ scheduler, hop, epochMs: EPOCH_MS });
   const admin = await log.log.openAdmin();

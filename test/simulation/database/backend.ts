@@ -31,7 +31,7 @@ export class Backend implements StatementHost {
   /** Of a statement outside of any transaction, while it waits. */
   single: Transaction | null = null;
   /** What holds the first statement of the queue up: a lock, or the standbys. */
-  waitsFor: Transaction | 'standbys' | null = null;
+  waitsFor: Transaction | 'standbys' | 'its turn' | null = null;
   lockTimer: Task | null = null;
   lastBatch = 0;
   isGone = false;

@@ -4,10 +4,15 @@ import { Backend, type Request, type ServerState } from './backend.ts';
 import { CommitLog } from './commit-log.ts';
 import { MemorySession, type SessionManners } from './memory-session.ts';
 import type { RunStatement, Statements } from './statement.ts';
-import { Blocked, Transaction } from './table.ts';
+import { Blocked, Paused, Transaction } from './table.ts';
 
 /** Milliseconds, drawn anew each time: of a message one way, and until the standbys have what was written. */
-export type Latencies = { readonly hop: () => number; readonly standby: () => number };
+/** How long messages take, and how often a statement pauses at a lock. */
+export type Latencies = {
+  readonly pauses: () => boolean;
+  readonly hop: () => number;
+  readonly standby: () => number;
+};
 
 /** What may go wrong with a connection; a connection that one of them answers true for is cut there. */
 export type ServerFaults = {
@@ -177,22 +182,25 @@ export class MemoryServer implements ServerState {
   #execute(backend: Backend, { statement }: Request, answers: Answers): void {
     if (statement === null) return this.#commit(backend, answers);
     if (statement.text === 'BEGIN') {
-      backend.tx = new Transaction(backend.pid);
+      backend.tx = this.#begin(backend);
       return this.#answer(backend, answers, { rows: [], command: 'BEGIN', isAlone: false });
     }
     if (statement.text === 'ROLLBACK') {
       this.#rollBack(backend);
       return this.#answer(backend, answers, { rows: [], command: 'ROLLBACK', isAlone: false });
     }
-    const tx = backend.tx ?? backend.single ?? new Transaction(backend.pid);
+    const tx = backend.tx ?? backend.single ?? this.#begin(backend);
     try {
       if (tx.failed) throw new DatabaseError(ABORTED);
       const rows = this.#handlerOf(statement)(backend, tx, statement.values ?? []);
+      tx.keep();
       this.scheduler.note(`${backend.pid} ${statement.name ?? statement.text.trimStart().slice(0, 40)} ${rows.length}`);
       if (tx === backend.tx) this.#answer(backend, answers, { rows, command: 'SELECT', isAlone: false });
       else this.#finish(backend, answers, { tx, rows, command: 'SELECT' });
     } catch (error) {
+      tx.takeBack();
       if (error instanceof Blocked) this.#block(backend, { tx, by: error.by, answers });
+      else if (error instanceof Paused) this.#pause(backend, tx);
       else if (error instanceof DatabaseError) this.#refuse(backend, { tx, error, answers });
       else throw error;
     }
@@ -241,7 +249,7 @@ export class MemoryServer implements ServerState {
       backend.single = null;
       this.#answer(backend, answered, { rows, command, isAlone });
     };
-    if (!tx.wrote) {
+    if (!tx.hasWritten) {
       this.#end(tx, true);
       return over(answers, false);
     }
@@ -312,6 +320,22 @@ export class MemoryServer implements ServerState {
       const late: Answers = [];
       this.#refuse(backend, { tx, error: new DatabaseError('55P03'), answers: late });
       this.#send(backend, late);
+      this.#pump(backend);
+    });
+  }
+
+  #begin(backend: Backend): Transaction {
+    const tx = new Transaction(backend.pid);
+    tx.pauses = this.#latencies.pauses;
+    return tx;
+  }
+
+  #pause(backend: Backend, tx: Transaction): void {
+    if (tx !== backend.tx) backend.single = tx;
+    backend.waitsFor = 'its turn';
+    this.scheduler.after(this.actor, this.hop(), `turn of ${backend.pid}`, () => {
+      if (backend.waitsFor !== 'its turn' || backend.isGone) return;
+      this.#unblock(backend);
       this.#pump(backend);
     });
   }

@@ -9,6 +9,9 @@ export class Blocked {
   }
 }
 
+/** Thrown through a statement that lets others go first with a lock it has just taken; it then runs again. */
+export class Paused {}
+
 interface Holding {
   settle(key: string, committed: boolean, undo: (() => void)[]): void;
 }
@@ -18,11 +21,30 @@ export class Transaction {
   readonly pid: number;
   /** A statement has failed: COMMIT answers ROLLBACK. */
   failed = false;
-  wrote = false;
+  hasWritten = false;
+  /** Whether to pause at a lock that was just taken. */
+  pauses: () => boolean = () => false;
   readonly #held: [Holding, string][] = [];
+  #written: (() => void)[] = [];
 
   constructor(pid: number) {
     this.pid = pid;
+  }
+
+  /** The statement is done: what it wrote stays until the end of the transaction. */
+  keep(): void {
+    this.#written = [];
+  }
+
+  /** The statement will run again: what it wrote is taken back, its locks are held. */
+  takeBack(): void {
+    for (const undo of this.#written.toReversed()) undo();
+    this.#written = [];
+  }
+
+  wrote(undo: () => void): void {
+    this.hasWritten = true;
+    this.#written.push(undo);
   }
 
   hold(table: Holding, key: string): void {
@@ -67,9 +89,10 @@ export class Table<Row> implements Holding {
 
   write(tx: Transaction, key: string, row: Row | undefined): void {
     const held = this.#lock(tx, key);
+    const before = { row: held.row, written: held.written };
+    tx.wrote(() => Object.assign(held, before));
     held.row = row;
     held.written = true;
-    tx.wrote = true;
   }
 
   /** False when the key is there; waits for whoever may be about to make it. */
@@ -109,6 +132,7 @@ export class Table<Row> implements Holding {
     const made: Held<Row> = { by: tx, row: this.rows.get(key), written: false };
     this.#held.set(key, made);
     tx.hold(this, key);
+    if (tx.pauses()) throw new Paused();
     return made;
   }
 }
