@@ -17,7 +17,7 @@ export function plantFaults(wiring: Wiring, victims: Victims): void {
   const { chances, healedAtMs } = profile;
   const may = (chance: number) => scheduler.nowMs < healedAtMs && random.chance(chance);
   server.faults = {
-    cutsBefore: (_, statement) => may(statement === 'COMMIT' ? chances.cutBeforeCommit : chances.cutBeforeStatement),
+    cutsBefore: (statement) => may(statement === 'COMMIT' ? chances.cutBeforeCommit : chances.cutBeforeStatement),
     losesAnswers: () => may(chances.loseAnswers),
   };
   log.faults = { losesRequest: () => may(chances.loseRequest), losesAnswer: () => may(chances.loseAnswer) };
@@ -61,7 +61,7 @@ function strike(fault: TimedFault, wiring: Wiring, victims: Victims): void {
     case 'expire events':
       return expireEvents(wiring);
     case 'cut sessions':
-      for (const backend of [...server.backends]) if (random.chance(0.5)) server.terminate(backend);
+      for (const backend of server.backends) if (random.chance(0.5)) server.terminate(backend);
   }
 }
 

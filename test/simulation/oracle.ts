@@ -1,6 +1,6 @@
 import { decodeCommand, decodeEvent, payloadDigest, readFrame } from '@tradestream/contracts';
 import { checkCommand, commandKey, type EventEnvelope, type TradeCommand } from '@tradestream/trading';
-import { holdOf, type ModelCommand, statusOf, TradingModel } from '../property/trading-model.ts';
+import { holdOf, statusOf, TradingModel } from '../property/trading-model.ts';
 import type { EventRow, ReceiptRow } from './database/ledger-tables.ts';
 import type { AppendedRecord } from './simulated-log.ts';
 import { viewContradictions } from './view-oracle.ts';
@@ -120,7 +120,7 @@ function history({ ledger }: Wiring, commands: readonly Command[]): readonly str
   for (const receipt of decided) {
     const command = byPlace.get(`${receipt.partition}/${receipt.offset}`)?.command;
     if (command === undefined) continue;
-    const expected = model.run(command as unknown as ModelCommand); // the model takes plain fields
+    const expected = model.run(command);
     const outcome = receipt.outcome === 'applied' ? 'applied' : (receipt.reason ?? '');
     const mayDiffer = [expected, outcome].every((each) => each === 'UNKNOWN_ORDER' || each === 'SYMBOL_MISMATCH');
     if (outcome !== expected && !mayDiffer) {

@@ -1,7 +1,7 @@
 import { arrays, DatabaseError } from '@tradestream/database';
 import { columns } from './database/columns.ts';
+import type { SessionManners } from './database/ends.ts';
 import { type LedgerTables, pair } from './database/ledger-tables.ts';
-import type { SessionManners } from './database/memory-session.ts';
 import type { RunStatement, Statements } from './database/statement.ts';
 import type { ViewTables } from './database/view-tables.ts';
 import type { Profile } from './profile.ts';
@@ -138,8 +138,6 @@ const HARD_WORLDS: Readonly<Record<string, (profile: Profile) => Profile>> = {
     ]),
   }),
   'rows of a view are written outside of the transaction': cutOften,
-  'the projector goes on after a commit in doubt': cutOften,
-  'what a failed batch closed is lost sight of': cutOften,
   'what a failed batch left in memory is kept': cutOften,
   'locks taken in no order': (profile) => ({ ...profile, pauses: 0.3 }),
   'later commands of a key overtake a parked one': (profile) => ({ ...profile, cursed: true }),

@@ -40,22 +40,12 @@ export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> 
       replace: ': { error: gap(seq, read as EventEnvelope), offset, seq: 0 };',
     },
   ],
-  'the projector goes on after a commit in doubt': [
-    { file: `${PROJECTOR}/projector.ts`, find: 'this.#mustLoad ||= cause instanceof DatabaseError;', replace: '' },
-  ],
   'marked as published before it is': [
     {
       file: `${WORKER}/publish-events.ts`,
       find: '    const records = this.#recordsOf(next);\n',
       replace:
         '    const records = this.#recordsOf(next);\n    for (const { position, events } of next) position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? 0);\n',
-    },
-  ],
-  'what a failed batch closed is lost sight of': [
-    {
-      file: `${WORKER}/working-state.ts`,
-      find: '    this.#closed = [];\n  }\n\n  forgetAbsences',
-      replace: '  }\n\n  forgetAbsences',
     },
   ],
   'what a failed batch left in memory is kept': [

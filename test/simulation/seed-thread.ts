@@ -2,7 +2,7 @@ import { registerHooks } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { changeSources } from './change-sources.ts';
 import { PLANTED_SOURCES } from './planted-sources.ts';
-import type { FailedSeed, SeedsReport, Stretch } from './run-seeds.ts';
+import type { FailedSeed, SeedsReport, Stretch } from './seed-report.ts';
 import { installVirtualTime } from './virtual-time.ts';
 
 // One thread of worlds: asked for a stretch of seeds, it tells what became of them.

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { SeedsReport, Stretch } from './run-seeds.ts';
+import type { SeedsReport, Stretch } from './seed-report.ts';
 
 /** A world's garbage dies young: room for it saves a fifth of the time. */
 const YOUNG_MB = 96;

@@ -6,7 +6,7 @@ const SEEDS = 20_000;
 const SAME_SEEDS = 100;
 const BUGS_MIN = 20;
 /** Worlds that may pass before a planted bug must have shown. */
-const BUG_SEEDS_MAX = 600;
+const BUG_SEEDS_MAX = 1_500;
 /** On a machine with other work to do. */
 const TIMEOUT_MS = 600_000;
 

@@ -18,16 +18,33 @@ function storedLines(views: ViewTables): ViewLines {
   const amounts = (...values: bigint[]) => values.map(formatAmount).join(' ');
   return {
     trades: lines(views.trades.rows, (row) => [
-      ...[row.orderId, row.userId, row.symbol, row.side],
-      ...[amounts(row.price, row.quantity, row.cost), row.timestamp],
+      row.orderId,
+      row.userId,
+      row.symbol,
+      row.side,
+      amounts(row.price, row.quantity, row.cost),
+      row.timestamp,
     ]),
     fills: lines(views.fills.rows, (row) => [
-      ...[row.tradeId, row.orderId, row.userId, row.symbol, row.side],
-      ...[amounts(row.price, row.quantity, row.cost), row.timestamp],
+      row.tradeId,
+      row.orderId,
+      row.userId,
+      row.symbol,
+      row.side,
+      amounts(row.price, row.quantity, row.cost),
+      row.timestamp,
     ]),
     orders: lines(views.orders.rows, (row) => [
-      ...[row.orderId, row.userId, row.symbol, row.side, amounts(row.price, row.quantity, row.filled, row.hold)],
-      ...[row.status, row.placedAt, row.updatedAt, row.version, row.firstVersion],
+      row.orderId,
+      row.userId,
+      row.symbol,
+      row.side,
+      amounts(row.price, row.quantity, row.filled, row.hold),
+      row.status,
+      row.placedAt,
+      row.updatedAt,
+      row.version,
+      row.firstVersion,
     ]),
     balances: lines(views.balances.rows, (row) => [
       row.userId,
@@ -36,8 +53,10 @@ function storedLines(views: ViewTables): ViewLines {
       row.version,
     ]),
     candles: lines(views.candles.rows, (row) => [
-      ...[row.symbol, row.minute],
-      ...[amounts(row.open, row.high, row.low, row.close, row.volume, row.quoteVolume), row.count],
+      row.symbol,
+      row.minute,
+      amounts(row.open, row.high, row.low, row.close, row.volume, row.quoteVolume),
+      row.count,
     ]),
   };
 }

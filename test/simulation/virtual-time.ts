@@ -1,4 +1,5 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import type * as timersPromises from 'node:timers/promises';
 import type { Scheduler, Task } from './scheduler.ts';
 
 /** When the simulated world began: the timestamps of its records are near real ones. */
@@ -55,14 +56,14 @@ function repeat(scheduler: Scheduler, run: () => void, ms: number): Task {
 
 function installPromisedTimers(): void {
   const require = createRequire(import.meta.url);
-  const promised: { setTimeout: typeof import('node:timers/promises').setTimeout } = require('node:timers/promises');
+  const promised: { setTimeout: typeof timersPromises.setTimeout } = require('node:timers/promises');
   const real = promised.setTimeout;
   promised.setTimeout = async (ms, value, options) => {
     const scheduler = active;
     if (scheduler === null) return await real(ms, value, options);
     return await new Promise((resolve, reject) => {
       const signal = options?.signal;
-      const refuse = () => reject(signal?.reason ?? new Error('aborted'));
+      const refuse = () => reject(new Error('aborted', { cause: signal?.reason }));
       if (signal?.aborted === true) return refuse();
       const onAbort = () => {
         scheduler.cancel(task);

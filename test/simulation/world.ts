@@ -1,5 +1,5 @@
 import { chooseCommands, type Sending } from './commands.ts';
-import type { SessionManners } from './database/memory-session.ts';
+import type { SessionManners } from './database/ends.ts';
 import { plantFaults } from './faults.ts';
 import { type Life, startProjector, startWorker } from './nodes.ts';
 import { judge } from './oracle.ts';

@@ -1,15 +1,8 @@
-import type { SessionOptions, Statement } from '@tradestream/database';
+import type { SessionOptions } from '@tradestream/database';
 import type { Task } from '../scheduler.ts';
-import type { MemorySession } from './memory-session.ts';
+import type { ClientEnd, Request } from './ends.ts';
 import type { StatementHost } from './statement.ts';
 import type { Transaction } from './table.ts';
-
-/** A statement on its way, or COMMIT where there is none; answered by exactly one of the two. */
-export type Request = {
-  readonly statement: Statement | null;
-  readonly answer: (rows: readonly object[], command: string, isAlone: boolean) => void;
-  readonly fail: (error: Error) => void;
-};
 
 /** What all sessions of a server share. */
 export interface ServerState {
@@ -22,7 +15,7 @@ export interface ServerState {
 export class Backend implements StatementHost {
   readonly pid: number;
   readonly applicationName: string;
-  readonly session: MemorySession;
+  readonly session: ClientEnd;
   /** Its commits wait for no standby. */
   readonly isLocal: boolean;
   readonly queue: Request[] = [];
@@ -37,7 +30,7 @@ export class Backend implements StatementHost {
   isGone = false;
   readonly #server: ServerState;
 
-  constructor(server: ServerState, session: MemorySession, options: SessionOptions) {
+  constructor(server: ServerState, session: ClientEnd, options: SessionOptions) {
     this.#server = server;
     this.session = session;
     this.pid = session.backendPid;

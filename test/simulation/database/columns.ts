@@ -14,12 +14,12 @@ function elements(value: unknown): Value[] {
   if (value.readInt32BE(0) === 0) return [];
   const read = reading(value.readInt32BE(8));
   const count = value.readInt32BE(12);
-  const values = new Array<Value>(count);
+  const values: Value[] = [];
   let at = 20;
   for (let index = 0; index < count; index += 1) {
     const length = value.readInt32BE(at);
     at += 4;
-    values[index] = length < 0 ? null : read(value, at, length);
+    values.push(length < 0 ? null : read(value, at, length));
     at += Math.max(0, length);
   }
   return values;

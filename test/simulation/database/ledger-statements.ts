@@ -8,7 +8,8 @@ import type { Transaction } from './table.ts';
 const AMOUNT_LIMIT = 10n ** 38n;
 const NO_ROWS: readonly object[] = [];
 
-/** A user whose balances the server refuses, as it would a value out of range: such a command always fails. */
+/** A balance that the server refuses, as it would a value out of range: such a command always fails. */
+const CURSED_ASSET = 'ETH';
 export const CURSED_USER = 'cursed';
 
 /** What the worker's SQL says, on tables in memory. */
@@ -125,7 +126,7 @@ function writeBalances(ledger: LedgerTables, tx: Transaction, values: readonly u
   const [availables, helds] = [columns.amount(values[4]), columns.amount(values[5])];
   for (const [at, userId] of columns.text(values[0]).entries()) {
     const asset = assets[at] ?? '';
-    if (userId === CURSED_USER) throw new DatabaseError('22003');
+    if (userId === CURSED_USER && asset === CURSED_ASSET) throw new DatabaseError('22003');
     const row = ledger.balances.lock(tx, pair(userId, asset));
     if (row === undefined || row.version !== from[at]) throw new DatabaseError('TS003');
     const [available = 0n, held = 0n] = [availables[at], helds[at]];

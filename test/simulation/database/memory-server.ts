@@ -1,24 +1,18 @@
-import { DatabaseError, type SessionOptions, type Statement } from '@tradestream/database';
+import { DatabaseError, type SessionOptions } from '@tradestream/database';
 import { Actor, type Scheduler } from '../scheduler.ts';
-import { Backend, type Request, type ServerState } from './backend.ts';
+import { Backend, type ServerState } from './backend.ts';
 import { CommitLog } from './commit-log.ts';
-import { MemorySession, type SessionManners } from './memory-session.ts';
-import type { RunStatement, Statements } from './statement.ts';
+import {
+  type Latencies,
+  nameOf,
+  type Request,
+  type ServerEnd,
+  type ServerFaults,
+  type SessionManners,
+} from './ends.ts';
+import { MemorySession } from './memory-session.ts';
+import { StatementBook, type Statements } from './statement.ts';
 import { Blocked, Paused, Transaction } from './table.ts';
-
-/** Milliseconds, drawn anew each time: of a message one way, and until the standbys have what was written. */
-/** How long messages take, and how often a statement pauses at a lock. */
-export type Latencies = {
-  readonly pauses: () => boolean;
-  readonly hop: () => number;
-  readonly standby: () => number;
-};
-
-/** What may go wrong with a connection; a connection that one of them answers true for is cut there. */
-export type ServerFaults = {
-  readonly cutsBefore: (backend: Backend, statement: string) => boolean;
-  readonly losesAnswers: (backend: Backend) => boolean;
-};
 
 type Answers = (() => void)[];
 
@@ -31,7 +25,7 @@ const ABORTED = '25P02';
  * the standbys have it; until then its locks are held and nobody sees it, and what becomes of it when
  * the server ends is open.
  */
-export class MemoryServer implements ServerState {
+export class MemoryServer implements ServerState, ServerEnd {
   readonly actor = new Actor('server');
   readonly scheduler: Scheduler;
   readonly backends = new Set<Backend>();
@@ -40,9 +34,8 @@ export class MemoryServer implements ServerState {
   deadlocks = 0;
   faults: ServerFaults | null = null;
   manners: SessionManners = {};
-  readonly #statements: Statements;
+  readonly #statements: StatementBook;
   readonly #latencies: Latencies;
-  readonly #known = new Map<string, RunStatement>();
   readonly #commits = new CommitLog();
   #pid = 0;
   #batch = 0;
@@ -55,7 +48,7 @@ export class MemoryServer implements ServerState {
     readonly latencies: Latencies;
   }) {
     this.scheduler = options.scheduler;
-    this.#statements = options.statements;
+    this.#statements = new StatementBook(options.statements);
     this.#latencies = options.latencies;
   }
 
@@ -80,7 +73,10 @@ export class MemoryServer implements ServerState {
           this.#pid += 1;
           const session = new MemorySession(this, { actor, pid: this.#pid });
           const backend = new Backend(this, session, options);
-          session.attach(backend);
+          session.attach({
+            receive: (packet) => this.#receive(backend, packet),
+            hangUp: () => this.hangUp(backend),
+          });
           this.backends.add(backend);
           this.scheduler.after(actor, this.hop(), 'connected', () => resolve(session));
         });
@@ -88,7 +84,7 @@ export class MemoryServer implements ServerState {
   }
 
   /** Takes statements in, in the order in which they were sent. */
-  receive(backend: Backend, packet: readonly Request[]): void {
+  #receive(backend: Backend, packet: readonly Request[]): void {
     if (backend.isGone) return;
     backend.queue.push(...packet);
     this.#pump(backend);
@@ -149,7 +145,7 @@ export class MemoryServer implements ServerState {
 
   #goDown(downMs: number): void {
     this.#isUp = false;
-    for (const backend of [...this.backends]) this.terminate(backend);
+    for (const backend of this.backends) this.terminate(backend);
     this.scheduler.after(this.actor, downMs, 'up', () => {
       this.#isUp = true;
       this.#awaitStandbys();
@@ -168,7 +164,7 @@ export class MemoryServer implements ServerState {
       const [request] = backend.queue;
       if (request === undefined) break;
       const name = nameOf(request);
-      if (this.faults?.cutsBefore(backend, name) === true) {
+      if (this.faults?.cutsBefore(name) === true) {
         this.scheduler.note(`cut before ${name}`);
         return this.terminate(backend);
       }
@@ -192,7 +188,7 @@ export class MemoryServer implements ServerState {
     const tx = backend.tx ?? backend.single ?? this.#begin(backend);
     try {
       if (tx.failed) throw new DatabaseError(ABORTED);
-      const rows = this.#handlerOf(statement)(backend, tx, statement.values ?? []);
+      const rows = this.#statements.find(statement)(backend, tx, statement.values ?? []);
       tx.keep();
       this.scheduler.note(`${backend.pid} ${statement.name ?? statement.text.trimStart().slice(0, 40)} ${rows.length}`);
       if (tx === backend.tx) this.#answer(backend, answers, { rows, command: 'SELECT', isAlone: false });
@@ -377,7 +373,7 @@ export class MemoryServer implements ServerState {
 
   #send(backend: Backend, answers: Answers): void {
     if (answers.length === 0 || backend.isGone) return;
-    if (this.faults?.losesAnswers(backend) === true) {
+    if (this.faults?.losesAnswers() === true) {
       this.scheduler.note('answers lost');
       return this.terminate(backend);
     }
@@ -392,20 +388,4 @@ export class MemoryServer implements ServerState {
       if (backend.tx === tx && backend.queue.length === 0 && backend.waitsFor === null) this.terminate(backend);
     });
   }
-
-  #handlerOf({ name, text }: Statement): RunStatement {
-    const known = this.#known.get(name ?? text);
-    if (known !== undefined) return known;
-    const { named, unnamed } = this.#statements;
-    const found = name === undefined ? unnamed.find(([piece]) => text.includes(piece))?.[1] : named[name];
-    if (found === undefined) {
-      throw new Error(`the simulation's database has no such statement, see *-statements.ts beside it: ${text}`);
-    }
-    this.#known.set(name ?? text, found);
-    return found;
-  }
-}
-
-function nameOf({ statement }: Request): string {
-  return statement === null ? 'COMMIT' : (statement.name ?? statement.text.trimStart().slice(0, 40));
 }

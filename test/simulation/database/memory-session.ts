@@ -1,33 +1,24 @@
 import { DatabaseError, type Rows, type Session, type Statement } from '@tradestream/database';
 import { RuntimeError, waitFor } from '@tradestream/runtime';
 import type { Actor } from '../scheduler.ts';
-import type { Backend, Request } from './backend.ts';
-import type { MemoryServer } from './memory-server.ts';
-
-/** Ways of the driver that a planted bug gives up. */
-export type SessionManners = {
-  readonly commitIsNotAwaited?: boolean;
-  readonly rollbackPasses?: boolean;
-  readonly alonePasses?: boolean;
-  readonly unknownPasses?: boolean;
-};
+import type { ClientEnd, Request, ServerEnd, SessionLink } from './ends.ts';
 
 type Answer = { readonly rows: readonly object[]; readonly command: string; readonly isAlone: boolean };
 
 /** The client's end of a connection, with the manners of the driver's: pipelined, and COMMIT by its answer. */
-export class MemorySession implements Session {
+export class MemorySession implements Session, ClientEnd {
   readonly backendPid: number;
   readonly actor: Actor;
-  readonly #server: MemoryServer;
+  readonly #server: ServerEnd;
   readonly #closing = new AbortController();
   readonly #outstanding = new Set<(error: Error) => void>();
-  #backend: Backend | null = null;
+  #link: SessionLink | null = null;
   #packet: Request[] = [];
   #packetStep = -1;
   #sentUntilMs = 0;
   #heardUntilMs = 0;
 
-  constructor(server: MemoryServer, options: { readonly actor: Actor; readonly pid: number }) {
+  constructor(server: ServerEnd, options: { readonly actor: Actor; readonly pid: number }) {
     this.#server = server;
     this.actor = options.actor;
     this.backendPid = options.pid;
@@ -37,8 +28,8 @@ export class MemorySession implements Session {
     return this.#closing.signal;
   }
 
-  attach(backend: Backend): void {
-    this.#backend = backend;
+  attach(link: SessionLink): void {
+    this.#link = link;
   }
 
   async query<Row extends object>(statement: Statement): Promise<Rows<Row>> {
@@ -109,26 +100,26 @@ export class MemorySession implements Session {
     const packet = [request];
     this.#packet = packet;
     this.#packetStep = scheduler.steps;
-    this.#later(`packet ${this.backendPid}`, (backend) => this.#server.receive(backend, packet));
+    this.#later(`packet ${this.backendPid}`, (link) => link.receive(packet));
   }
 
-  #later(label: string, run: (backend: Backend) => void): void {
+  #later(label: string, run: (link: SessionLink) => void): void {
     const { scheduler } = this.#server;
     this.#sentUntilMs = Math.max(this.#sentUntilMs, scheduler.nowMs + this.#server.hop());
     scheduler.after(this.#server.actor, this.#sentUntilMs - scheduler.nowMs, label, () => {
-      if (this.#backend !== null) run(this.#backend);
+      if (this.#link !== null) run(this.#link);
     });
   }
 
   #abandon(): void {
     if (this.closed.aborted) return;
     this.#lose();
-    this.#later(`hang up ${this.backendPid}`, (backend) => this.#server.hangUp(backend));
+    this.#later(`hang up ${this.backendPid}`, (link) => link.hangUp());
   }
 
   #lose(): void {
     if (this.closed.aborted) return;
     this.#closing.abort(new DatabaseError('DB_CONNECTION_LOST'));
-    for (const fail of [...this.#outstanding]) fail(new DatabaseError('DB_CONNECTION_LOST'));
+    for (const fail of this.#outstanding) fail(new DatabaseError('DB_CONNECTION_LOST'));
   }
 }

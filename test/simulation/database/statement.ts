@@ -1,3 +1,4 @@
+import type { Statement } from '@tradestream/database';
 import type { Transaction } from './table.ts';
 
 /** What a statement may see of the server that runs it. */
@@ -19,3 +20,25 @@ export type Statements = {
   readonly named: Readonly<Record<string, RunStatement>>;
   readonly unnamed: readonly (readonly [text: string, run: RunStatement])[];
 };
+
+/** Finds what a statement runs. */
+export class StatementBook {
+  readonly #statements: Statements;
+  readonly #known = new Map<string, RunStatement>();
+
+  constructor(statements: Statements) {
+    this.#statements = statements;
+  }
+
+  find({ name, text }: Statement): RunStatement {
+    const known = this.#known.get(name ?? text);
+    if (known !== undefined) return known;
+    const { named, unnamed } = this.#statements;
+    const found = name === undefined ? unnamed.find(([piece]) => text.includes(piece))?.[1] : named[name];
+    if (found === undefined) {
+      throw new Error(`the simulation's database has no such statement, see *-statements.ts beside it: ${text}`);
+    }
+    this.#known.set(name ?? text, found);
+    return found;
+  }
+}

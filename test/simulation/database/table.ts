@@ -1,16 +1,20 @@
 import { DatabaseError } from '@tradestream/database';
 
 /** Thrown through a statement that has to wait for another transaction's end; it then runs again. */
-export class Blocked {
+export class Blocked extends Error {
+  override readonly name = 'Blocked';
   readonly by: Transaction;
 
   constructor(by: Transaction) {
+    super(`held by ${by.pid}`);
     this.by = by;
   }
 }
 
 /** Thrown through a statement that lets others go first with a lock it has just taken; it then runs again. */
-export class Paused {}
+export class Paused extends Error {
+  override readonly name = 'Paused';
+}
 
 interface Holding {
   settle(key: string, committed: boolean, undo: (() => void)[]): void;
