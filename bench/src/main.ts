@@ -9,6 +9,7 @@ import { runB1 } from './scenarios/b1.ts';
 import { runB2 } from './scenarios/b2.ts';
 import { runB3 } from './scenarios/b3.ts';
 import { runB7 } from './scenarios/b7.ts';
+import { runB11 } from './scenarios/b11.ts';
 import type { Report, Scenario } from './scenarios/scenario.ts';
 import { runToolkit } from './scenarios/toolkit.ts';
 import { TOPOLOGIES } from './scenarios/topology.ts';
@@ -19,6 +20,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   B2: runB2,
   B3: runB3,
   B7: runB7,
+  B11: runB11,
   toolkit: runToolkit,
 };
 

@@ -33,6 +33,11 @@ export function rssBytesMax(processes: ProcessIds): ProcessNumbers {
   });
 }
 
+/** Resident size of a process now, bytes. */
+export function rssBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readOrEmpty(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+}
+
 /** Each figure's growth per command. */
 export function perCommand(before: ProcessNumbers, after: ProcessNumbers, commandCount: number): ProcessNumbers {
   return Object.fromEntries(

@@ -23,6 +23,8 @@ export type RigOptions = {
   readonly services: readonly ServiceName[];
   readonly logFolder: string;
   readonly profileFolder: string | null;
+  /** Of the services, over those of an installation; each takes those with its own prefix. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly log: Logger;
 };
 
@@ -73,7 +75,7 @@ export class Rig implements Closeable {
     try {
       const database = scope.use(await createScratchDatabase(stack.endpoints, label));
       const { endpoints } = database;
-      for (const schema of ['ledger', 'views']) {
+      for (const schema of ['ledger', 'views', 'monitor']) {
         await migrate({ url: database.url, folder: join('schemas', 'sql', schema), schema, log });
       }
       const prefix = `${database.name}-`;

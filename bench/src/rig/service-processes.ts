@@ -20,6 +20,7 @@ export type ServiceOptions = {
   readonly logFolder: string;
   /** Where a CPU profile of the worker is written; null for none. */
   readonly profileFolder: string | null;
+  readonly settings?: Readonly<Record<string, string>>;
 };
 
 const DRAIN_MS = 20_000;
@@ -29,19 +30,22 @@ const SESSION_TIMEOUT_MS = 120_000;
 /** One service as a process of its own, as an installation starts it. */
 export class ServiceProcess implements Closeable {
   readonly name: string;
+  /** In the folder of the logs. */
+  readonly logFile: string;
   readonly #child: ChildProcess;
   #closing: Promise<void> | null = null;
 
   constructor(options: ServiceOptions) {
     const { service, logFolder, profileFolder } = options;
     this.name = service;
+    this.logFile = `${options.prefix}${service}.log`;
     const profiling =
       profileFolder === null || service !== 'worker' ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
     this.#child = spawn(process.execPath, [...FRUGAL_NODE.flags, ...profiling, `services/${service}/src/main.ts`], {
       env: environmentOf(options),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    this.#child.stderr?.pipe(createWriteStream(join(logFolder, `${options.prefix}${service}.log`), { mode: 0o600 }));
+    this.#child.stderr?.pipe(createWriteStream(join(logFolder, this.logFile), { mode: 0o600 }));
   }
 
   get pid(): number {
@@ -98,5 +102,6 @@ function environmentOf(options: ServiceOptions): NodeJS.ProcessEnv {
     env[`${own}OPERATOR_TOKEN`] = tokens.operator;
     env[`${own}ADMIN_TOKEN`] = tokens.admin;
   }
+  for (const [name, value] of Object.entries(options.settings ?? {})) if (name.startsWith(own)) env[name] = value;
   return env;
 }
