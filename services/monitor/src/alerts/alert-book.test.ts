@@ -54,9 +54,9 @@ class Process {
     this.book.evaluate(figures, nowMs);
   }
 
-  /** The receiver answers to all that it was told so far. */
-  takes(receiver: 'a' | 'b'): void {
-    for (const alerts of this.#taken[receiver].splice(0)) this.book.delivered(receiver, alerts);
+  /** The receiver answers to the first so many that it was told so far. */
+  takes(receiver: 'a' | 'b', count = Number.POSITIVE_INFINITY): void {
+    for (const alerts of this.#taken[receiver].splice(0, count)) this.book.delivered(receiver, alerts);
   }
 }
 
@@ -83,9 +83,9 @@ test('that it fired is taken after it has ended: it stays ended', () => {
   const first = new Process();
   first.nodes({ x: 0 }, 0);
   first.nodes({ x: 1 }, 1_000);
-  first.takes('a');
+  first.takes('a', 1);
   expect(first.stored).toMatchObject([
-    { alert: { state: 'resolved' }, due: ['a', 'b'], toldFiring: ['a'], toldResolved: ['a'] },
+    { alert: { state: 'resolved' }, due: ['a', 'b'], toldFiring: ['a'], toldResolved: [] },
   ]);
 });
 
