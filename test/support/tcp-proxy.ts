@@ -5,7 +5,7 @@ export type ProxyMode = 'pass' | 'drop' | 'refuse';
 
 /** `greeting` is a client's first write, in which PostgreSQL's say their name. */
 export type ProxyConnection = { readonly greeting: Buffer };
-type Pair = { readonly client: Socket; readonly server: Socket; connection: ProxyConnection | null };
+type Pair = { readonly client: Socket; readonly server: Socket; connection: ProxyConnection | null; isCut: boolean };
 
 /**
  * Called with the bytes of one write of a client, before they are passed on. `cut-before` ends both
@@ -92,12 +92,12 @@ export class TcpProxy implements AsyncDisposable {
       return;
     }
     const server = connect(this.target.port, this.target.host);
-    const pair: Pair = { client, server, connection: null };
+    const pair: Pair = { client, server, connection: null, isCut: false };
     this.#pairs.add(pair);
     const toServer = new LateWriter((bytes) => this.#fromClient(pair, bytes));
     const toClient = new LateWriter((bytes) => {
       if (this.mode === 'drop') this.#dropped += 1;
-      else client.write(this.rewrite(bytes));
+      else if (!client.destroyed) client.write(this.rewrite(bytes));
     });
     client.on('data', (bytes) => toServer.push(bytes, this.latencyMs));
     server.on('data', (bytes) => toClient.push(bytes, this.latencyMs));
@@ -109,6 +109,8 @@ export class TcpProxy implements AsyncDisposable {
       one.on('close', () => {
         // A network that drops packets drops the one that says goodbye, too.
         if (this.mode === 'drop') return;
+        // What was passed on must arrive: a reset could overtake it.
+        if (one === client && pair.isCut) return;
         other.destroy();
         this.#pairs.delete(pair);
       });
@@ -130,6 +132,7 @@ export class TcpProxy implements AsyncDisposable {
         pair.server.destroy();
         return;
       case 'cut-after':
+        pair.isCut = true;
         pair.client.resetAndDestroy();
         // `end` sends what was written before it says goodbye.
         pair.server.end(bytes);
