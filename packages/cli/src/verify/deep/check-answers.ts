@@ -31,8 +31,8 @@ export async function checkAnswers(options: AnswersOptions): Promise<AnswersFind
   const unseen: string[] = [];
   let orders = 0;
   for (const { commandId, orderId } of rows) {
-    const first = await ask(options, `/v1/receipts/${commandId}`);
-    const second = await ask(options, `/v1/receipts/${commandId}`);
+    const first = await receiptOf(options, commandId);
+    const second = await receiptOf(options, commandId);
     if (withoutToken(first.body) !== withoutToken(second.body))
       unlike.push(`the receipt of ${commandId} is answered in two ways`);
     if (orderId === null || first.token === null) continue;
@@ -72,6 +72,13 @@ async function sees(options: AnswersOptions, orderId: string, token: string): Pr
   const after = await ask(options, path, before.token ?? token);
   if (after.status !== 200 || updatedAt(after.body) >= updatedAt(before.body)) return null;
   return `order ${orderId} is older on ${after.servedBy} than it was on ${before.servedBy} in the same session`;
+}
+
+/** @throws {Error} for any answer but the receipt: it is in the ledger, so the gateway cannot be asked now */
+async function receiptOf(options: AnswersOptions, commandId: string) {
+  const answer = await ask(options, `/v1/receipts/${commandId}`);
+  if (answer.status !== 200) throw new Error(`it answered ${answer.status}: ${answer.body}`);
+  return answer;
 }
 
 async function ask({ gateway, signal }: AnswersOptions, path: string, token?: string) {
