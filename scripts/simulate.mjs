@@ -1,6 +1,6 @@
 import { ensureInstalled, runNode } from './project.mjs';
 
-// Worlds in memory, by their seeds: see docs/operations/simulation.md.
+// Worlds in memory, by their seeds: see docs/simulation.md.
 
 await ensureInstalled();
 process.exitCode = await runNode(['test/simulation/main.ts', ...process.argv.slice(2)]);

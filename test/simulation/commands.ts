@@ -19,6 +19,8 @@ const USERS = ['ann', 'bob', 'ann', 'bob', 'cy'] as const;
 const ASSETS = ['USD', 'BTC', 'ETH'] as const;
 const SYMBOLS = ['BTC-USD', 'BTC-USD', 'ETH-BTC'] as const;
 const WEALTH = TRADERS.flatMap((userId) => ASSETS.map((asset) => ({ userId, asset })));
+/** Placed again and again, under whatever symbol. */
+export const RACED_ORDER = 'twice';
 const EXECUTED_AT = 1_767_225_600_000_000;
 
 /** What writers send in one world: commands that hit each other's state, some twice, some that are none. */
@@ -90,7 +92,7 @@ class CommandMaker {
   #placement(): TradeCommand {
     const random = this.#random;
     const placed = {
-      orderId: random.chance(0.06) ? 'twice' : `o${this.#placed.length}`,
+      orderId: random.chance(0.06) ? RACED_ORDER : `o${this.#placed.length}`,
       userId: random.pick(USERS),
       symbol: random.pick(SYMBOLS),
       isBuy: random.chance(0.5),
