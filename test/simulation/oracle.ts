@@ -124,7 +124,13 @@ function history({ ledger }: Wiring, commands: readonly Command[]): readonly str
     const expected = model.run(command);
     const outcome = receipt.outcome === 'applied' ? 'applied' : (receipt.reason ?? '');
     // Of an order id that races under two symbols a refusal may name another reason: it changes nothing.
-    const isRaced = 'orderId' in command ? command.orderId === RACED_ORDER : 'buyOrderId' in command;
+    const named =
+      'buyOrderId' in command
+        ? [command.buyOrderId, command.sellOrderId]
+        : 'orderId' in command
+          ? [command.orderId]
+          : [];
+    const isRaced = named.includes(RACED_ORDER);
     const mayDiffer = isRaced && expected !== 'applied' && outcome !== 'applied';
     if (outcome !== expected && !mayDiffer) {
       failures.push(
