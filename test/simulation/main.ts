@@ -8,15 +8,17 @@ const USAGE = 'usage: npm run simulate -- [--seeds N] [--from N] | --seed N\n';
 const { values } = parseArgs({
   options: { seeds: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' } },
 });
-const [seed, from, count] = [values.seed, values.from ?? '1', values.seeds ?? '20000'].map(Number);
+const [seed = 0, from = 1, count = 20_000] = [values.seed ?? '0', values.from ?? '1', values.seeds ?? '20000'].map(
+  Number,
+);
 
-if ([seed ?? 0, from, count].some((number) => Number.isNaN(number) || Number(number) < 0)) {
+if (![seed, from, count].every((number) => Number.isSafeInteger(number) && number >= 0)) {
   process.stderr.write(USAGE);
   process.exitCode = 2;
-} else if (values.seed !== undefined && seed !== undefined) {
+} else if (values.seed !== undefined) {
   await showOne(seed);
 } else {
-  await runMany(from ?? 1, count ?? 0);
+  await runMany(from, count);
 }
 
 async function showOne(seedShown: number): Promise<void> {
