@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** Left for the log of the database when its disk begins to be small. */
 const LEFT_MEGABYTES = 40;
@@ -17,6 +18,8 @@ export function moveToSmallDisk(folder: string): void {
   chmodSync(folder, 0o700);
   execFileSync('cp', ['-a', `${aside}/.`, folder]);
   rmSync(aside, { recursive: true });
+  // Of a server that has ended, and that nobody may have waited for yet.
+  rmSync(join(folder, 'postmaster.pid'), { force: true });
 }
 
 export function shrinkDisk(folder: string): void {
