@@ -2,7 +2,7 @@ import { type DatabaseError, openSession, type Session } from '@tradestream/data
 import { createLogger, Readiness } from '@tradestream/runtime';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { ViewLink } from '../../services/projector/src/view-link.ts';
-import { LedgerLink } from '../../services/worker/src/ledger-link.ts';
+import { LedgerLink } from '../../services/worker/src/ownership/ledger-link.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 

@@ -3,7 +3,7 @@ import { newCommandId } from '@tradestream/contracts';
 import { openSession, type Session } from '@tradestream/database';
 import { UNIT } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { SESSION_SETTINGS } from '../../services/worker/src/ledger-link.ts';
+import { SESSION_SETTINGS } from '../../services/worker/src/ownership/ledger-link.ts';
 import { failBatches } from '../support/database-faults.ts';
 import { eventually } from '../support/eventually.ts';
 import { Launched } from '../support/launched.ts';

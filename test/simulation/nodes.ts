@@ -8,7 +8,7 @@ import { VIEWS } from '../../services/projector/src/views/all-views.ts';
 import { assembleWorker } from '../../services/worker/src/assemble-worker.ts';
 import { WORKER_SPEC, type WorkerConfig } from '../../services/worker/src/config.ts';
 import { APPLICATION_NAME } from '../../services/worker/src/connections.ts';
-import { LedgerLink } from '../../services/worker/src/ledger-link.ts';
+import { LedgerLink } from '../../services/worker/src/ownership/ledger-link.ts';
 import { EVENT_SCHEMA_ID } from './commands.ts';
 import type { Profile } from './profile.ts';
 import { Actor } from './scheduler.ts';

@@ -7,7 +7,7 @@ const PROJECTOR = 'services/projector/src';
 export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> = {
   'locks taken in no order': [
     {
-      file: `${WORKER}/write-batch.ts`,
+      file: `${WORKER}/apply/write-batch.ts`,
       find: 'touched.balances.toSorted(byUserAndAsset)',
       replace:
         'touched.balances.toSorted((a, b) => (Math.random() < 0.5 ? byUserAndAsset(a, b) : byUserAndAsset(b, a)))',
@@ -23,13 +23,13 @@ export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> 
   ],
   'another payload under the same id passes for a duplicate': [
     {
-      file: `${WORKER}/decide-batch.ts`,
+      file: `${WORKER}/apply/decide-batch.ts`,
       find: 'first.hash === from.hash',
       replace: "first.hash !== ''",
     },
   ],
   'later commands of a key overtake a parked one': [
-    { file: `${WORKER}/decide-batch.ts`, find: ' || position.blockedKeys.has(record.key)', replace: '' },
+    { file: `${WORKER}/apply/decide-batch.ts`, find: ' || position.blockedKeys.has(record.key)', replace: '' },
   ],
   'a gap is skipped by the projector': [
     { file: `${PROJECTOR}/position.ts`, find: "event.seq === position.seq + 1 ? 'next' : 'gap'", replace: "'next'" },
@@ -42,18 +42,18 @@ export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> 
   ],
   'marked as published before it is': [
     {
-      file: `${WORKER}/publish-events.ts`,
+      file: `${WORKER}/relay/publish-events.ts`,
       find: '    const records = this.#recordsOf(next);\n',
       replace:
         '    const records = this.#recordsOf(next);\n    for (const { position, events } of next) position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? 0);\n',
     },
   ],
   'what a failed batch left in memory is kept': [
-    { file: `${WORKER}/apply-batch.ts`, find: '    inFlight.batch.forget();\n', replace: '' },
+    { file: `${WORKER}/apply/apply-batch.ts`, find: '    inFlight.batch.forget();\n', replace: '' },
   ],
   'what is parked while others are copied is forgotten': [
     {
-      file: `${WORKER}/publish-events.ts`,
+      file: `${WORKER}/relay/publish-events.ts`,
       find: 'this.#deadLettersWait ||= mayBeMore;',
       replace: 'this.#deadLettersWait = mayBeMore;',
     },

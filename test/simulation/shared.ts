@@ -4,7 +4,7 @@ import type { Session } from '@tradestream/database';
 import { createLogger, type Metrics } from '@tradestream/runtime';
 import { EventReader } from '../../services/projector/src/event-reader.ts';
 import { ProjectorMetrics } from '../../services/projector/src/projector-metrics.ts';
-import { SchemaBook } from '../../services/worker/src/schema-book.ts';
+import { SchemaBook } from '../../services/worker/src/intake/schema-book.ts';
 import { WorkerMetrics } from '../../services/worker/src/worker-metrics.ts';
 import { COMMAND_SCHEMA_ID, EVENT_SCHEMA_ID } from './commands.ts';
 

@@ -1,21 +1,21 @@
 import type { LogRecord } from '@tradestream/messaging';
 import type { Logger, Readiness } from '@tradestream/runtime';
-import { type ApplyOptions, BatchApplier } from './apply-batch.ts';
-import { ColumnPool } from './column-pool.ts';
+import { type ApplyOptions, BatchApplier } from './apply/apply-batch.ts';
+import { ColumnPool } from './apply/column-pool.ts';
+import type { Batch, Workbench } from './apply/prepare-batch.ts';
 import type { WorkerConfig } from './config.ts';
 import { APPLICATION_NAME, type Connections } from './connections.ts';
-import { GenerationMap } from './generation-map.ts';
-import { Intake } from './intake.ts';
-import { Ownership } from './ownership.ts';
+import { Intake } from './intake/intake.ts';
+import { QueueCap } from './intake/queue-cap.ts';
+import type { SchemaBook } from './intake/schema-book.ts';
+import { Ownership } from './ownership/ownership.ts';
 import { Pauses } from './pauses.ts';
-import type { Batch, Workbench } from './prepare-batch.ts';
-import { EventRelay } from './publish-events.ts';
-import { QueueCap } from './queue-cap.ts';
-import { ParkedReleaser } from './release-parked.ts';
-import type { SchemaBook } from './schema-book.ts';
+import { EventRelay } from './relay/publish-events.ts';
+import { ParkedReleaser } from './release/release-parked.ts';
+import { GenerationMap } from './state/generation-map.ts';
+import { WorkingState } from './state/working-state.ts';
 import { Worker } from './worker.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
-import { WorkingState } from './working-state.ts';
 
 /** In each of two generations: enough for a producer that sends again at once; the index knows them all. */
 const RECEIPTS_KEPT = 20_000;

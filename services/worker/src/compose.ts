@@ -3,8 +3,8 @@ import { type Closeable, errorOf, openHttp, Scope, type ServiceContext } from '@
 import { assembleWorker } from './assemble-worker.ts';
 import type { WorkerConfig } from './config.ts';
 import { type Connections, closeSoon, openConnections } from './connections.ts';
-import { OffsetCourtesy } from './offset-courtesy.ts';
-import { SchemaBook } from './schema-book.ts';
+import { SchemaBook } from './intake/schema-book.ts';
+import { OffsetCourtesy } from './ownership/offset-courtesy.ts';
 import { WorkerMetrics } from './worker-metrics.ts';
 
 /** What was fetched lives until its last record is applied: small answers are let go of sooner. */

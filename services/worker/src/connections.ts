@@ -4,7 +4,7 @@ import type { DatabaseUsage } from '@tradestream/database';
 import { type LogAdmin, type LogReader, type MessageLog, openKafka, type Producer } from '@tradestream/messaging';
 import { errorOf, type Logger, type Readiness, RuntimeError, retry, type Scope, waitFor } from '@tradestream/runtime';
 import type { WorkerConfig } from './config.ts';
-import { LedgerLink } from './ledger-link.ts';
+import { LedgerLink } from './ownership/ledger-link.ts';
 
 /** How the session of every worker is named on the server: a claim ends only sessions of this name. */
 export const APPLICATION_NAME = 'tradestream-worker';

@@ -1,6 +1,6 @@
 import type { Metrics } from '@tradestream/runtime';
-import type { Position, Positions } from './position.ts';
-import type { BatchCounts } from './write-batch.ts';
+import type { BatchCounts } from './apply/write-batch.ts';
+import type { Position, Positions } from './ownership/position.ts';
 
 /** The figures of one worker. Updated a batch at a time, never a command at a time. */
 export class WorkerMetrics {

@@ -1,15 +1,15 @@
 import { DatabaseError } from '@tradestream/database';
 import type { RecordBatch, Subscription, SubscriptionHandler } from '@tradestream/messaging';
 import { AppError, errorOf, type Logger, type Readiness, waitFor } from '@tradestream/runtime';
-import { type BatchApplier, BatchFailure, isStale } from './apply-batch.ts';
-import { CommandDefect } from './decide-batch.ts';
-import { explainRetry, markSingle } from './failure-records.ts';
-import type { Intake } from './intake.ts';
-import type { LedgerLink } from './ledger-link.ts';
-import type { Ownership } from './ownership.ts';
+import { type BatchApplier, BatchFailure, isStale } from './apply/apply-batch.ts';
+import { CommandDefect } from './apply/decide-batch.ts';
+import { explainRetry, markSingle } from './apply/failure-records.ts';
+import { decodeRecords, placeOf, type Workbench } from './apply/prepare-batch.ts';
+import type { Intake } from './intake/intake.ts';
+import type { LedgerLink } from './ownership/ledger-link.ts';
+import type { Ownership } from './ownership/ownership.ts';
 import type { Pauses } from './pauses.ts';
-import { decodeRecords, placeOf, type Workbench } from './prepare-batch.ts';
-import type { ParkedReleaser } from './release-parked.ts';
+import type { ParkedReleaser } from './release/release-parked.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
 
 export type WorkerOptions = {

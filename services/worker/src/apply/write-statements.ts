@@ -1,10 +1,10 @@
 import type { EventPack, JoinedEvents } from '@tradestream/contracts';
 import { arrays, type Statement } from '@tradestream/database';
 import type { Order } from '@tradestream/trading';
+import { headerOf, TIMESTAMP_MS } from '../intake/decode-record.ts';
+import type { PublishedEvent } from '../relay/recent-events.ts';
+import type { BalanceTouched, OrderTouched } from '../state/working-state.ts';
 import type { Decided, NewConflict, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
-import { headerOf, TIMESTAMP_MS } from './decode-record.ts';
-import type { PublishedEvent } from './recent-events.ts';
-import type { BalanceTouched, OrderTouched } from './working-state.ts';
 
 const TRACEPARENT_MAX = 128;
 

@@ -3,13 +3,13 @@ import { arrays, type Session } from '@tradestream/database';
 import type { OutgoingRecord, Producer } from '@tradestream/messaging';
 import { AppError, errorOf, type Logger, nextPauseMs, type Readiness, sleep } from '@tradestream/runtime';
 import type { EventType } from '@tradestream/trading';
+import type { WrittenEvents } from '../apply/write-batch.ts';
+import { WorkerError } from '../errors.ts';
+import type { LedgerLink } from '../ownership/ledger-link.ts';
+import type { Position, Positions } from '../ownership/position.ts';
+import type { WorkerMetrics } from '../worker-metrics.ts';
 import { copyDeadLetters } from './copy-dead-letters.ts';
-import { WorkerError } from './errors.ts';
-import type { LedgerLink } from './ledger-link.ts';
-import type { Position, Positions } from './position.ts';
 import { type PublishedEvent, RecentEvents } from './recent-events.ts';
-import type { WorkerMetrics } from './worker-metrics.ts';
-import type { WrittenEvents } from './write-batch.ts';
 
 export type RelayOptions = {
   readonly link: LedgerLink;

@@ -1,7 +1,7 @@
 import { arrays, type Rows, type Session } from '@tradestream/database';
 import { type Logger, RuntimeError, waitFor } from '@tradestream/runtime';
-import { BEHIND_PARKED } from './decide-batch.ts';
-import { WorkerError } from './errors.ts';
+import { BEHIND_PARKED } from '../apply/decide-batch.ts';
+import { WorkerError } from '../errors.ts';
 import type { Position } from './position.ts';
 
 export type ClaimOptions = {

@@ -1,6 +1,6 @@
 import type { TradeCommand } from '@tradestream/trading';
 import { expect, test } from 'vitest';
-import type { DecodedRecord } from './decode-record.ts';
+import type { DecodedRecord } from '../intake/decode-record.ts';
 import type { Intent, ParkedRow, ReleaseQueues } from './parked-rows.ts';
 import { planRelease, type ReleasePlan } from './plan-release.ts';
 

@@ -1,8 +1,6 @@
 import type { Session } from '@tradestream/database';
 import type { LogRecord } from '@tradestream/messaging';
 import { invariant } from '@tradestream/runtime';
-import type { ColumnPool } from './column-pool.ts';
-import { type Decided, decideBatch, type KnownReceipt, type ReceiptBook } from './decide-batch.ts';
 import {
   type DecodedCommand,
   type DecodedRecord,
@@ -10,12 +8,14 @@ import {
   type PoisonRecord,
   recordHash,
   schemaIdOf,
-} from './decode-record.ts';
-import type { GenerationMap } from './generation-map.ts';
+} from '../intake/decode-record.ts';
+import type { SchemaBook } from '../intake/schema-book.ts';
+import { type Position, type Positions, revertPosition } from '../ownership/position.ts';
+import type { GenerationMap } from '../state/generation-map.ts';
+import type { TouchedByBatch, WorkingState } from '../state/working-state.ts';
+import type { ColumnPool } from './column-pool.ts';
+import { type Decided, decideBatch, type KnownReceipt, type ReceiptBook } from './decide-batch.ts';
 import { loadBalances, loadOrders } from './load-state.ts';
-import { type Position, type Positions, revertPosition } from './position.ts';
-import type { SchemaBook } from './schema-book.ts';
-import type { TouchedByBatch, WorkingState } from './working-state.ts';
 import { planWrite, type WritePlan } from './write-batch.ts';
 import type { PartitionMove } from './write-statements.ts';
 

@@ -1,6 +1,6 @@
 import type { LogAdmin, LogReader, LogRecord } from '@tradestream/messaging';
-import { recordHash } from './decode-record.ts';
-import { WorkerError } from './errors.ts';
+import { WorkerError } from '../errors.ts';
+import { recordHash } from '../intake/decode-record.ts';
 import type { Position } from './position.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { EventPack } from '@tradestream/contracts';
 import { errorOf } from '@tradestream/runtime';
 import { type Decision, decide, evolve, type TradeEvent } from '@tradestream/trading';
-import type { DecodedCommand, DecodedRecord, PoisonRecord } from './decode-record.ts';
-import type { Positions } from './position.ts';
-import type { WorkingState } from './working-state.ts';
+import type { DecodedCommand, DecodedRecord, PoisonRecord } from '../intake/decode-record.ts';
+import type { Positions } from '../ownership/position.ts';
+import type { WorkingState } from '../state/working-state.ts';
 
 /** A receipt as far as a later record of the same command id needs it. */
 export type KnownReceipt = {

@@ -1,8 +1,8 @@
 import type { LogRecord } from '@tradestream/messaging';
 import type { Logger, Readiness } from '@tradestream/runtime';
+import type { Workbench } from '../apply/prepare-batch.ts';
 import type { DecodedRecord } from './decode-record.ts';
 import type { Intake } from './intake.ts';
-import type { Workbench } from './prepare-batch.ts';
 
 export type QueueCapOptions = {
   readonly bench: Workbench;

@@ -1,8 +1,15 @@
-import { CommandDefect, type Decided, Draft, decideOne, type NewReceipt, type ReceiptBook } from './decide-batch.ts';
+import {
+  CommandDefect,
+  type Decided,
+  Draft,
+  decideOne,
+  type NewReceipt,
+  type ReceiptBook,
+} from '../apply/decide-batch.ts';
+import type { Positions } from '../ownership/position.ts';
+import type { WorkingState } from '../state/working-state.ts';
 import type { ParkedRow } from './parked-rows.ts';
 import type { Release, ReleasePlan } from './plan-release.ts';
-import type { Positions } from './position.ts';
-import type { WorkingState } from './working-state.ts';
 
 /** What a parked record becomes. */
 export type Settlement = {

@@ -1,15 +1,15 @@
 import { DatabaseError } from '@tradestream/database';
 import type { LogAdmin, LogReader } from '@tradestream/messaging';
 import { AppError, errorOf, type Logger, type Readiness, waitFor } from '@tradestream/runtime';
+import { placeOf, revertPositions, type Workbench } from '../apply/prepare-batch.ts';
+import type { Intake } from '../intake/intake.ts';
+import type { QueueCap } from '../intake/queue-cap.ts';
+import type { Pauses } from '../pauses.ts';
+import type { WorkerMetrics } from '../worker-metrics.ts';
 import { checkLog } from './check-log.ts';
 import { askEpochs, type ClaimOptions, claimAgain, claimPartitions, releasePartitions } from './claim-partitions.ts';
-import type { Intake } from './intake.ts';
 import type { LedgerLink } from './ledger-link.ts';
-import type { Pauses } from './pauses.ts';
 import type { Position } from './position.ts';
-import { placeOf, revertPositions, type Workbench } from './prepare-batch.ts';
-import type { QueueCap } from './queue-cap.ts';
-import type { WorkerMetrics } from './worker-metrics.ts';
 
 export type OwnershipOptions = {
   readonly bench: Workbench;

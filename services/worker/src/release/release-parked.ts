@@ -1,19 +1,19 @@
 import type { Session } from '@tradestream/database';
 import { errorOf } from '@tradestream/runtime';
-import { BatchFailure } from './apply-batch.ts';
-import { CommandDefect, type KnownReceipt } from './decide-batch.ts';
+import { BatchFailure } from '../apply/apply-batch.ts';
+import { CommandDefect, type KnownReceipt } from '../apply/decide-batch.ts';
+import { loadBalances, loadNamed, loadReceipts } from '../apply/load-state.ts';
+import { type Batch, learnSchemas, revertPositions, type Workbench } from '../apply/prepare-batch.ts';
+import { planWrite, type WrittenEvents, writeBatch } from '../apply/write-batch.ts';
+import { lockPartitions } from '../apply/write-statements.ts';
+import { type DecodedRecord, decodeRecord, schemaIdOf } from '../intake/decode-record.ts';
+import type { QueueCap } from '../intake/queue-cap.ts';
+import type { LedgerLink } from '../ownership/ledger-link.ts';
+import { type Position, revertPosition } from '../ownership/position.ts';
 import { type DecidedRelease, decideReleased } from './decide-released.ts';
-import { type DecodedRecord, decodeRecord, schemaIdOf } from './decode-record.ts';
-import type { LedgerLink } from './ledger-link.ts';
-import { loadBalances, loadNamed, loadReceipts } from './load-state.ts';
 import { intentsWait, loadQueues, markTries, type ParkedRow, type ReleaseQueues } from './parked-rows.ts';
 import { planRelease, type Release, type ReleasePlan, TRIES_TOGETHER_MAX } from './plan-release.ts';
-import { type Position, revertPosition } from './position.ts';
-import { type Batch, learnSchemas, revertPositions, type Workbench } from './prepare-batch.ts';
-import type { QueueCap } from './queue-cap.ts';
 import { settleRelease } from './release-statements.ts';
-import { planWrite, type WrittenEvents, writeBatch } from './write-batch.ts';
-import { lockPartitions } from './write-statements.ts';
 
 export type ReleaserOptions = {
   readonly bench: Workbench;

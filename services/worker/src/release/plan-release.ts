@@ -1,5 +1,5 @@
-import { BEHIND_PARKED } from './decide-batch.ts';
-import type { DecodedCommand, DecodedRecord } from './decode-record.ts';
+import { BEHIND_PARKED } from '../apply/decide-batch.ts';
+import type { DecodedCommand, DecodedRecord } from '../intake/decode-record.ts';
 import { type KeyPlace, type ParkedRow, queueName, type ReleaseQueues } from './parked-rows.ts';
 
 /** A parked record that is decided now. `failure`: it failed alone, and is parked as the command that it turned out to be. */

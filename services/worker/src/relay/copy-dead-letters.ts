@@ -2,7 +2,7 @@ import { deadLetterHeaders } from '@tradestream/contracts';
 import { arrays, type Session } from '@tradestream/database';
 import { MessagingError, type OutgoingRecord, type Producer } from '@tradestream/messaging';
 import type { Logger } from '@tradestream/runtime';
-import { headersOf } from './parked-rows.ts';
+import { headersOf } from '../release/parked-rows.ts';
 
 type ParkedRow = {
   id: string;

@@ -1,8 +1,8 @@
 import { arrays, DatabaseError, type Session } from '@tradestream/database';
 import { errorOf, type Logger } from '@tradestream/runtime';
+import type { LedgerLink } from '../ownership/ledger-link.ts';
+import type { Position } from '../ownership/position.ts';
 import type { BatchFailure } from './apply-batch.ts';
-import type { LedgerLink } from './ledger-link.ts';
-import type { Position } from './position.ts';
 import { decodeRecords, type Workbench } from './prepare-batch.ts';
 
 /** Command ids kept with one explanation. */

@@ -1,8 +1,9 @@
 import { DatabaseError } from '@tradestream/database';
 import type { LogRecord } from '@tradestream/messaging';
 import { errorOf } from '@tradestream/runtime';
-import type { Intake } from './intake.ts';
-import type { LedgerLink } from './ledger-link.ts';
+import type { Intake } from '../intake/intake.ts';
+import type { QueueCap, Taken } from '../intake/queue-cap.ts';
+import type { LedgerLink } from '../ownership/ledger-link.ts';
 import { loadBalances, loadLocked } from './load-state.ts';
 import {
   type Batch,
@@ -13,7 +14,6 @@ import {
   revertPositions,
   type Workbench,
 } from './prepare-batch.ts';
-import type { QueueCap, Taken } from './queue-cap.ts';
 import { type WrittenEvents, writeBatch } from './write-batch.ts';
 import { lockPartitions } from './write-statements.ts';
 

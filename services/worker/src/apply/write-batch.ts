@@ -8,9 +8,9 @@ import {
 } from '@tradestream/database';
 import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
+import type { MovedReceipt } from '../release/decide-released.ts';
+import type { BalanceTouched, OrderTouched, TouchedByBatch } from '../state/working-state.ts';
 import type { Decided, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
-import type { MovedReceipt } from './decide-released.ts';
-import type { BalanceTouched, OrderTouched, TouchedByBatch } from './working-state.ts';
 import {
   addConflicts,
   addEvents,
