@@ -125,7 +125,7 @@ describe('opening', () => {
       signal: stop.signal,
     });
     stop.abort();
-    expect(await failureOf(opening)).toMatchObject({ code: 'RT_ABORTED' });
+    await expect(opening).rejects.toMatchObject({ code: 'RT_ABORTED' });
     silent.close();
   });
 
