@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BIN = join(ROOT, 'node_modules', '.bin');
+/** Sources are stripped of their types and compiled once, not at each start of each process. */
+const COMPILED = join(ROOT, 'node_modules', '.cache', 'compiled');
 
 /** Installs the locked dependencies unless what is installed is as new as the lockfile. */
 export async function ensureInstalled() {
@@ -40,7 +42,8 @@ export function runTool(name, args, options = {}) {
 }
 
 function run(command, args, options) {
-  const env = { ...process.env, PATH: `${BIN}:${process.env.PATH}`, ...options.env };
+  const path = `${BIN}:${process.env.PATH}`;
+  const env = { NODE_COMPILE_CACHE: COMPILED, ...process.env, PATH: path, ...options.env };
   const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', ...options, env });
   // A terminal sends Ctrl-C to the whole group, the child too; other signals come to this process alone.
   const onInterrupt = () => process.stdin.isTTY || child.kill('SIGINT');

@@ -2,6 +2,7 @@
 // Runs the command line on Node 24, which `npm install` puts beside it, whatever the system has.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,10 +10,13 @@ const NODE_MAJOR = 24;
 const here = dirname(fileURLToPath(import.meta.url));
 const main = join(here, '..', 'src', 'main.ts');
 
+const node = findNode(here);
+
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) {
+  // Types are stripped once, not at each start; where nothing may be written it starts all the same.
+  if (node !== null) nodeModule.enableCompileCache(join(dirname(node), '..', '.cache', 'compiled'));
   await import(main);
 } else {
-  const node = findNode(here);
   if (node === null) {
     process.stderr.write(`tradestream needs Node ${NODE_MAJOR}; run \`npm install\`, which brings it\n`);
     process.exit(1);
