@@ -5,10 +5,10 @@ import { AlertBook } from '../alerts/alert-book.ts';
 import { AlertStore } from '../alerts/alert-store.ts';
 import { DeadLetterStore } from '../deadletters/dead-letter-store.ts';
 import { History } from '../history/history.ts';
-import { JobBook } from '../jobs/job-book.ts';
+import { JobBook, type JobRow } from '../jobs/job-book.ts';
 import { EventStream } from '../stream/event-stream.ts';
 import { authorizeBy, ROLES, type Role, requireRoles } from './access.ts';
-import { addRoutes } from './add-routes.ts';
+import { addRoutes, type RoutesOptions } from './add-routes.ts';
 
 const TOKENS = { reader: 'r'.repeat(32), operator: 'o'.repeat(32), admin: 'a'.repeat(32) } as const;
 /** Every route with the least role that may use it. A route that is not here fails the test. */
@@ -67,7 +67,10 @@ const MATRIX: Readonly<Record<string, Role>> = {
 };
 const REFUSED = new Set([401, 403]);
 
-function serverOn(host: string): { readonly app: FastifyInstance; readonly routes: readonly string[] } {
+function serverOn(
+  host: string,
+  jobs: Partial<Pick<RoutesOptions, 'jobs' | 'book'>> = {},
+): { readonly app: FastifyInstance; readonly routes: readonly string[] } {
   const log = createLogger({ service: 'access', level: 'silent' });
   const { app } = openHttp({
     host,
@@ -102,6 +105,7 @@ function serverOn(host: string): { readonly app: FastifyInstance; readonly route
     topics: topicsWithPrefix(''),
     primary: nowhere,
     replica: nowhere,
+    ...jobs,
   });
   return { app, routes };
 }
@@ -146,6 +150,46 @@ describe('who may use which route', () => {
     expect(await statusOf(open.app, route, {})).toBe(401);
     for (const role of ROLES)
       expect(await isRefused(open.app, route, bearer(role))).toBe(ROLES.indexOf(role) < ROLES.indexOf(least));
+  });
+
+  test('what an admin has begun an operator may stop, and not take up again', async () => {
+    const job: JobRow = {
+      id: '00000000-0000-4000-8000-000000000001',
+      kind: 'forget-receipts',
+      state: 'cancelled',
+      parameters: {},
+      done: 0,
+      total: null,
+      checkpoint: null,
+      result: null,
+      error: null,
+      actor: 'admin@127.0.0.1',
+      why: 'erasure',
+      runs: 1,
+      cancelRequested: true,
+      createdAt: new Date(0),
+      startedAt: null,
+      updatedAt: new Date(0),
+      finishedAt: null,
+    };
+    const asked: string[] = [];
+    const answer = (verb: string) => async () => {
+      asked.push(verb);
+      return job;
+    };
+    const { app } = serverOn('127.0.0.1', {
+      jobs: {
+        submit: () => Promise.reject(new Error('not asked here')),
+        cancel: answer('cancel'),
+        resume: answer('resume'),
+      },
+      book: { one: async () => job, list: async () => [] },
+    });
+    const moved = (verb: string, role: Role) => statusOf(app, `POST /v1/jobs/${job.id}/${verb}`, bearer(role));
+    expect(await moved('resume', 'operator')).toBe(403);
+    expect(await moved('cancel', 'operator')).toBe(200);
+    expect(asked).toEqual(['cancel']);
+    expect(await moved('resume', 'admin')).toBe(200);
   });
 
   test('the stream is refused beyond loopback without a token', async () => {

@@ -48,8 +48,14 @@ export function authorizeBy(options: AccessOptions): (request: FastifyRequest) =
     if (granted === null) throw unauthorized();
     if (needed !== null && ROLES.indexOf(granted) >= ROLES.indexOf(needed)) return;
     if (route === '') return; // no such route: the answer is 404
-    throw new HttpProblem({ status: 403, code: 'FORBIDDEN', title: `this needs the role ${needed ?? 'of no one'}` });
+    throw forbidden(needed);
   };
+}
+
+/** For what only a look at the thing itself tells: refuses a request of a lower role than this. */
+export function requireRole(request: FastifyRequest, needed: Role): void {
+  const granted = roleGranted.get(request);
+  if (granted === undefined || ROLES.indexOf(granted) < ROLES.indexOf(needed)) throw forbidden(needed);
 }
 
 /** Default deny: a route that does not name its role ends the start of the service. */
@@ -83,6 +89,10 @@ function requireOwnOrigin(request: FastifyRequest): void {
   const { origin, host } = request.headers;
   if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return;
   throw new HttpProblem({ status: 403, code: 'ORIGIN_REFUSED', title: 'changes come from pages of this server only' });
+}
+
+function forbidden(needed: Role | null): HttpProblem {
+  return new HttpProblem({ status: 403, code: 'FORBIDDEN', title: `this needs the role ${needed ?? 'of no one'}` });
 }
 
 function unauthorized(): HttpProblem {

@@ -1,6 +1,8 @@
 import { normaliseUuid, type Topics } from '@tradestream/contracts';
 import { type FastifyInstance, HttpProblem } from '@tradestream/runtime';
+import { MonitorError } from '../errors.ts';
 import type { NodeLink } from '../sources/node-link.ts';
+import { answering } from './parameters.ts';
 
 export type CommandRoutesOptions = {
   readonly primary: () => NodeLink | null;
@@ -39,8 +41,11 @@ export function addCommandRoutes(app: FastifyInstance, options: CommandRoutesOpt
     const commandId = normaliseUuid(params.id);
     if (commandId === null)
       throw new HttpProblem({ status: 400, code: 'INVALID_PARAMETER', title: 'id: a command id is a UUID' });
-    const rows = await primary()?.query<Found>({ text: COMMAND, values: [commandId, topics.commands] });
-    const found = rows?.[0];
+    const [found] = await answering(async () => {
+      const link = primary();
+      if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
+      return await link.query<Found>({ text: COMMAND, values: [commandId, topics.commands] });
+    });
     if (found === undefined || (found.receipt === null && found.parked === null)) {
       throw new HttpProblem({ status: 404, code: 'COMMAND_NOT_FOUND', title: `nothing is known of ${commandId}` });
     }
@@ -49,7 +54,7 @@ export function addCommandRoutes(app: FastifyInstance, options: CommandRoutesOpt
     const views =
       receipt === null || receipt.seq === null || node === null
         ? []
-        : await node.query({ text: VIEWS, values: [receipt.partition, receipt.seq] });
+        : await answering(() => node.query({ text: VIEWS, values: [receipt.partition, receipt.seq] }));
     return { commandId, ...found, views, servedBy: node?.name ?? '' };
   });
 }

@@ -1,11 +1,13 @@
 import type { JobRecordAnswer } from '@tradestream/contracts';
 import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
 import type { Asking, JobBook, JobRow, JobState } from '../jobs/job-book.ts';
+import { KINDS_OF_ADMINS } from '../jobs/job-kind.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import { actorOf } from './access.ts';
+import { actorOf, requireRole } from './access.ts';
 import { answering, isRecord, isText, isUuid, limitOf, refused, requireKnown, whyOf } from './parameters.ts';
 
-export type JobRoutesOptions = { readonly jobs: Pick<Jobs, 'cancel' | 'resume'>; readonly book: JobBook };
+export type JobRoutesOptions = { readonly jobs: Pick<Jobs, 'cancel' | 'resume'>; readonly book: Book };
+type Book = Pick<JobBook, 'list' | 'one'>;
 
 type Query = { Querystring: Record<string, unknown> };
 type ById = { Params: { id: string } };
@@ -38,13 +40,18 @@ export function addJobRoutes(app: FastifyInstance, { jobs, book }: JobRoutesOpti
   app.post<ById>('/v1/jobs/:id/cancel', OPERATOR, async (request) =>
     answerOf(await moved(book, request, (asking) => jobs.cancel(asking))),
   );
-  app.post<ById>('/v1/jobs/:id/resume', OPERATOR, async (request) =>
-    answerOf(await moved(book, request, (asking) => jobs.resume(asking))),
-  );
+  app.post<ById>('/v1/jobs/:id/resume', OPERATOR, async (request) => {
+    const resume = async (asking: Asking) => {
+      // An operator may stop what an admin has begun, and not begin it again.
+      if (KINDS_OF_ADMINS.has((await book.one(asking.id))?.kind ?? '')) requireRole(request, 'admin');
+      return await jobs.resume(asking);
+    };
+    return answerOf(await moved(book, request, resume));
+  });
 }
 
 async function moved(
-  book: JobBook,
+  book: Book,
   request: FastifyRequest<ById>,
   move: (asking: Asking) => Promise<JobRow | null>,
 ): Promise<JobRow> {

@@ -18,6 +18,9 @@ export const JOB_KINDS = [
 ] as const;
 export type JobKindName = (typeof JOB_KINDS)[number];
 
+/** Asked for by an admin, and by nobody else taken up again. */
+export const KINDS_OF_ADMINS: ReadonlySet<string> = new Set<JobKindName>(['forget-receipts']);
+
 /** One run of a job. The same job may run again after a crash, from its last checkpoint. */
 export interface JobRun {
   readonly id: string;

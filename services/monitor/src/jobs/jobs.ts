@@ -22,6 +22,7 @@ export class Jobs implements Closeable {
   readonly #options: JobsOptions;
   readonly #sweeper: NodeJS.Timeout;
   #sweeping: Promise<void> | null = null;
+  #isClosing = false;
   /** Told to the timer at a sweep, and still not run at the next. */
   #told: ReadonlySet<string> = new Set();
 
@@ -53,7 +54,7 @@ export class Jobs implements Closeable {
 
   /** Looks for unfinished jobs that nobody runs. One sweep at a time; never throws. */
   sweep(): void {
-    if (this.#options.runner.isFull) return;
+    if (this.#isClosing || this.#options.runner.isFull) return;
     this.#sweeping ??= this.#sweep()
       .catch((error: unknown) => this.#options.log.debug({ error: errorOf(error) }, 'jobs_not_swept'))
       .finally(() => {
@@ -62,6 +63,7 @@ export class Jobs implements Closeable {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true; // a run that ends now makes room for nothing
     clearInterval(this.#sweeper);
     await this.#sweeping;
     await this.#options.timer.close();

@@ -1,0 +1,20 @@
+import { describe, expect, test } from 'vitest';
+import { timeOf } from './parameters.ts';
+
+describe('a time', () => {
+  test.each([
+    ['2026-11-25T08:00:00Z', 1_795_593_600_000],
+    ['2026-11-25T10:00:00+02:00', 1_795_593_600_000],
+    ['1795593600', 1_795_593_600_000],
+    ['1795593600.5', 1_795_593_600_500],
+  ])('%s is read', (text, timeMs) => {
+    expect(timeOf('from', text)).toBe(timeMs);
+  });
+
+  test.each(['', 'yesterday 1', '1 week ago', '25.11.2026', '2026-13-01', '10000-01-01', '-1', 1_795_593_600, null])(
+    '%s is refused',
+    (given) => {
+      expect(() => timeOf('from', given)).toThrow(expect.objectContaining({ code: 'INVALID_PARAMETER' }));
+    },
+  );
+});
