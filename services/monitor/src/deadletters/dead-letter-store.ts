@@ -1,5 +1,6 @@
 import type { DeadLetterAnswer, DeadLetterDetailAnswer } from '@tradestream/contracts';
-import { MonitorError } from '../errors.ts';
+import { invariant } from '@tradestream/runtime';
+import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { conditionOf, type DeadLetterFilter } from './dead-letter-filter.ts';
 
@@ -127,7 +128,7 @@ export class DeadLetterStore {
            GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${GROUPS_MAX}) AS k), '[]') AS "byKey"`,
       values,
     );
-    if (counted === undefined) throw new Error('an aggregate answers with one row');
+    invariant(counted !== undefined, 'an aggregate answers with one row');
     const byKey = counted.byKey.map(({ key, count }) => ({
       key: keyText(key === null ? null : Buffer.from(key, 'hex')),
       count,
@@ -148,9 +149,7 @@ export class DeadLetterStore {
   }
 
   async #ask<Row extends object>(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    const link = this.#link();
-    if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
-    return await link.query<Row>({ text, values });
+    return await askPrimary<Row>(this.#link, { text, values });
   }
 }
 

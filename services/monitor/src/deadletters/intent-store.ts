@@ -1,4 +1,5 @@
-import { MonitorError } from '../errors.ts';
+import { invariant } from '@tradestream/runtime';
+import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { conditionOf, type DeadLetterFilter } from './dead-letter-filter.ts';
 
@@ -79,7 +80,7 @@ export class IntentStore {
        FROM picked`,
       [jobId, verb, actor, why, editedValue, portion.after, portion.last, portion.limit, ...values],
     );
-    if (written === undefined) throw new Error('an aggregate answers with one row');
+    invariant(written !== undefined, 'an aggregate answers with one row');
     return written;
   }
 
@@ -98,13 +99,11 @@ export class IntentStore {
        FROM mine`,
       [jobId],
     );
-    if (found === undefined) throw new Error('an aggregate answers with one row');
+    invariant(found !== undefined, 'an aggregate answers with one row');
     return found;
   }
 
   async #query<Row extends object>(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    const link = this.#link();
-    if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
-    return await link.query<Row>({ text, values });
+    return await askPrimary<Row>(this.#link, { text, values });
   }
 }

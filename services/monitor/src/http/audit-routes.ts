@@ -1,6 +1,6 @@
 import type { AuditAnswer } from '@tradestream/contracts';
 import type { FastifyInstance } from '@tradestream/runtime';
-import { MonitorError } from '../errors.ts';
+import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { answering, isText, limitOf, refused, requireKnown } from './parameters.ts';
 
@@ -23,11 +23,8 @@ export function addAuditRoutes(app: FastifyInstance, { operator }: AuditRoutesOp
     if (cursor !== undefined && !(isText(cursor) && /^[1-9]\d{0,17}$/.test(cursor)))
       throw refused('cursor', 'the nextCursor of the page before');
     const [action, actor, jobId] = ['action', 'actor', 'jobId'].map((field) => textOf(field, query[field]));
-    const rows = await answering(async () => {
-      const link = operator();
-      if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
-      return await link.query<AuditAnswer>({ text: AUDIT, values: [cursor ?? null, action, actor, jobId, limit + 1] });
-    });
+    const values = [cursor ?? null, action, actor, jobId, limit + 1];
+    const rows = await answering(() => askPrimary<AuditAnswer>(operator, { text: AUDIT, values }));
     const items = rows.slice(0, limit);
     return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
   });

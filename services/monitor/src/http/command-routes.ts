@@ -1,6 +1,6 @@
 import { normaliseUuid, type Topics } from '@tradestream/contracts';
 import { type FastifyInstance, HttpProblem } from '@tradestream/runtime';
-import { MonitorError } from '../errors.ts';
+import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { answering } from './parameters.ts';
 
@@ -41,11 +41,9 @@ export function addCommandRoutes(app: FastifyInstance, options: CommandRoutesOpt
     const commandId = normaliseUuid(params.id);
     if (commandId === null)
       throw new HttpProblem({ status: 400, code: 'INVALID_PARAMETER', title: 'id: a command id is a UUID' });
-    const [found] = await answering(async () => {
-      const link = primary();
-      if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
-      return await link.query<Found>({ text: COMMAND, values: [commandId, topics.commands] });
-    });
+    const [found] = await answering(() =>
+      askPrimary<Found>(primary, { text: COMMAND, values: [commandId, topics.commands] }),
+    );
     if (found === undefined || (found.receipt === null && found.parked === null)) {
       throw new HttpProblem({ status: 404, code: 'COMMAND_NOT_FOUND', title: `nothing is known of ${commandId}` });
     }

@@ -1,11 +1,11 @@
 import type { JobAnswer, ProjectionAnswer } from '@tradestream/contracts';
 import { DatabaseError } from '@tradestream/database';
 import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
-import { MonitorError } from '../errors.ts';
 import type { JobKindName } from '../jobs/job-kind.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { ProjectionParameters, ProjectionVerb } from '../projections/projection-kinds.ts';
 import { listProjections } from '../projections/request-statements.ts';
+import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { actorOf } from './access.ts';
 import { answering, isRecord, refused, requireKnown, whyOf } from './parameters.ts';
@@ -51,9 +51,7 @@ export function addProjectionRoutes(app: FastifyInstance, options: ProjectionRou
 
 async function load({ operator, topics }: ProjectionRoutesOptions): Promise<readonly ProjectionAnswer[]> {
   return await answering(async () => {
-    const link = operator();
-    if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
-    const rows = await link.query<Row>(listProjections(topics.commands)).catch(refuseElsewhere);
+    const rows = await askPrimary<Row>(operator, listProjections(topics.commands)).catch(refuseElsewhere);
     return rows.map((row) => ({ ...row, swappedAt: row.swappedAt?.toISOString() ?? null }));
   });
 }

@@ -9,10 +9,10 @@ import {
   retentionStatus,
 } from '@tradestream/recovery';
 import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
-import { MonitorError } from '../errors.ts';
 import type { JobKindName, JsonObject } from '../jobs/job-kind.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { ORIGIN_FIELDS, originOf } from '../recovery/recovery-parameters.ts';
+import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { actorOf } from './access.ts';
 import { answering, isRecord, isUuid, limitOf, refused, requireKnown, timeOf, whyOf } from './parameters.ts';
@@ -98,11 +98,7 @@ function bodyOf(request: FastifyRequest, known: readonly string[]): Readonly<Rec
 }
 
 function ask(operator: RecoveryRoutesOptions['operator']): Ask {
-  return async (statement) => {
-    const link = operator();
-    if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
-    return await link.query(statement);
-  };
+  return async (statement) => await askPrimary(operator, statement);
 }
 
 async function refusing<T>(work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { MonitorError } from '../errors.ts';
+import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import type { JobKindName, JsonObject } from './job-kind.ts';
 import { CANCEL, CLAIM, CREATE, DUE, FINISH, LIST, ONE, PROGRESS, RELEASE, RESUME } from './job-statements.ts';
@@ -125,8 +125,6 @@ export class JobBook {
   }
 
   async #ask<Row extends object>(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    const link = this.#link();
-    if (link === null) throw new MonitorError('PRIMARY_UNKNOWN');
-    return await link.query<Row>({ text, values });
+    return await askPrimary<Row>(this.#link, { text, values });
   }
 }

@@ -1,6 +1,7 @@
 import { sleep } from '@tradestream/runtime';
 import { MonitorError } from '../errors.ts';
 import type { JobKind, JobKindName, JobRun, JsonObject } from '../jobs/job-kind.ts';
+import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { askForRequest, cancelRequest, loadRequest } from './request-statements.ts';
 
@@ -25,19 +26,15 @@ export function projectionKinds(link: () => NodeLink | null): readonly JobKind[]
 }
 
 async function follow(run: JobRun, link: () => NodeLink | null): Promise<JsonObject> {
-  const primary = () => {
-    const node = link();
-    if (node === null) throw new MonitorError('PRIMARY_UNKNOWN');
-    return node;
-  };
   const { verb, projection, key } = run.parameters as ProjectionParameters; // written by our own routes
-  const [asked] = await primary().query<{ readonly id: string }>(
+  const [asked] = await askPrimary<{ readonly id: string }>(
+    link,
     askForRequest({ id: run.id, verb, projection, key, actor: run.actor, why: run.why }),
   );
   const id = asked?.id ?? run.id;
   try {
     for (;;) {
-      const [request] = await primary().query<FollowedRequest>(loadRequest(id));
+      const [request] = await askPrimary<FollowedRequest>(link, loadRequest(id));
       if (request === undefined) throw new MonitorError('PROJECTION_REQUEST_FAILED', { detail: 'it is not there' });
       const { state, phase, done, total, error, result } = request;
       await run.progress(done, total, { request: id, phase: phase ?? state });
@@ -48,7 +45,7 @@ async function follow(run: JobRun, link: () => NodeLink | null): Promise<JsonObj
       await sleep(POLL_MS, run.signal);
     }
   } catch (error) {
-    if (id === run.id && isCancelled(run.signal)) await primary().query(cancelRequest(id));
+    if (id === run.id && isCancelled(run.signal)) await askPrimary(link, cancelRequest(id));
     throw error;
   }
 }

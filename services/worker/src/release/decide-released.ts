@@ -1,3 +1,4 @@
+import { invariant } from '@tradestream/runtime';
 import {
   CommandDefect,
   type Decided,
@@ -116,7 +117,7 @@ function settleRelease(
     return { ...asItWas, status: 'parked', reason, message: failure, commandId, blocksKey: true, answer: failure };
   }
   const position = positions.get(from.record.partition);
-  if (position === undefined) throw new Error('a release is of partitions that are owned');
+  invariant(position !== undefined, 'a release is of partitions that are owned');
   try {
     position.seq += 1;
     draft.settle(from, decideOne(from, state), position.seq);
