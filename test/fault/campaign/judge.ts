@@ -27,9 +27,9 @@ const WITHIN = { withinMs: 90_000, everyMs: 250 } as const;
 const NAMED_MAX = 3;
 
 /**
- * Holds a seed against its own commands, by nothing that the product has computed: each acknowledged
- * id has one receipt and one event; the commands decided once each, in the order of the receipts, give
- * every outcome and every balance; the views show the same.
+ * Holds a seed against its own commands as they were sent: each acknowledged id has one receipt and one
+ * event; the commands decided once each by the product's rules, in the order of the receipts, give every
+ * outcome and every balance; the views show the same.
  */
 export async function judgeSeed(rig: Rig, load: SeedLoad): Promise<SeedVerdict> {
   const ids = [...load.payloads.keys()];

@@ -48,21 +48,21 @@ export class StoredSnapshotCheck {
       return;
     for (const balance of event.balances) {
       const stored = this.#balances.get(balanceKey(balance.userId, balance.asset));
-      const isThere = this.#meet(stored, balance, ({ value }) => {
+      const wrong = this.#meet(stored, balance, ({ value }) => {
         const fits = value.available === balance.available && value.held === balance.held;
         return fits ? null : `is ${textOf(value)}, event ${partition}/${seq} gives ${textOf(balance)}`;
       });
       expectHolds(
         'state',
-        isThere === null,
-        () => `snapshot ${this.#head?.id}: ${balance.userId} ${balance.asset} ${isThere}`,
+        wrong === null,
+        () => `snapshot ${this.#head?.id}: ${balance.userId} ${balance.asset} ${wrong}`,
       );
     }
     for (const order of event.orders) {
-      const isThere = this.#meet(this.#orders.get(order.orderId), order, ({ value }) =>
+      const wrong = this.#meet(this.#orders.get(order.orderId), order, ({ value }) =>
         sameOrder(value, order) ? null : differenceOf(value, order),
       );
-      expectHolds('state', isThere === null, () => `snapshot ${this.#head?.id}: order ${order.orderId} ${isThere}`);
+      expectHolds('state', wrong === null, () => `snapshot ${this.#head?.id}: order ${order.orderId} ${wrong}`);
     }
   }
 

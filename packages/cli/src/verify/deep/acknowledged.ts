@@ -105,7 +105,7 @@ async function compareWithLog(options: AcknowledgedOptions, entries: readonly En
       if (offset !== null) told.set(offset, commandId);
     const next = snapshot.partitions.get(partition)?.nextOffset ?? 0;
     expired += [...told.keys()].filter((offset) => offset < start).length;
-    const from = Math.min(next, ...told.keys());
+    const from = [...told.keys()].reduce((first, offset) => Math.min(first, offset), next);
     for await (const records of reader.read({ topic, partition, from: Math.max(start, from), to: end, signal })) {
       for (const record of records) {
         const wanted = told.get(record.offset);
