@@ -1,6 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
-const CAMPAIGN = 'test/fault/campaign.test.ts';
+/** They start what they need themselves, and take minutes. */
+const PROOF = ['test/fault/campaign.test.ts', 'test/fault/monitor-faults.test.ts', 'test/simulation/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -16,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, CAMPAIGN],
+          exclude: [...configDefaults.exclude, ...PROOF],
           globalSetup: ['test/support/global-setup.ts'],
           // The stack, the services and the tests share the machine: one file at a time measures them fairly.
           fileParallelism: false,
@@ -24,8 +25,9 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      // On a stack of its own, which it harms; `npm test` runs it beside the others, for it mostly waits.
-      { test: { name: 'campaign', include: [CAMPAIGN] } },
+      {
+        test: { name: 'proof', include: PROOF, fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 },
+      },
     ],
   },
 });

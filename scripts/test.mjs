@@ -11,7 +11,7 @@ const SHARE = ['--project', 'unit', '--project', 'integration'];
 const FIRST = ['first half', [...SHARE, '--shard=1/2']];
 const BESIDE = [
   ['second half', [...SHARE, '--shard=2/2']],
-  ['campaign', ['--project', 'campaign']],
+  ['proof', ['--project', 'proof']],
 ];
 
 await ensureInstalled();
