@@ -113,14 +113,18 @@ async function runClaim(options: ClaimOptions, text: string, values: readonly un
   }
 }
 
-/** Ends what blocks the claim: only sessions of our own role and application, such as a frozen worker's. */
+/**
+ * Ends what blocks the claim: only sessions of our own role and application, such as a frozen worker's. They
+ * are chosen first: as one condition among others the function that ends may be asked before these, of everybody.
+ */
 async function endBlockers(options: ClaimOptions): Promise<void> {
   const control = await options.openControl();
   try {
     const { rows } = await control.query<{ pid: number }>({
-      text: `SELECT pid FROM pg_stat_activity
-             WHERE pid = ANY (pg_blocking_pids($1)) AND usename = current_user AND application_name = $2
-               AND pg_terminate_backend(pid)`,
+      text: `WITH blocking AS MATERIALIZED (
+               SELECT pid FROM pg_stat_activity
+               WHERE pid = ANY (pg_blocking_pids($1)) AND usename = current_user AND application_name = $2)
+             SELECT pid FROM blocking WHERE pg_terminate_backend(pid)`,
       values: [options.session.backendPid, options.applicationName],
     });
     options.log.warn({ ended: rows.map((row) => row.pid) }, 'claim_blockers_ended');
