@@ -59,6 +59,11 @@ export class Scheduler {
     return this.#lines ?? [];
   }
 
+  /** When the next task is due, if it is not put off; infinite when there is none. */
+  get nextAtMs(): number {
+    return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
   after(actor: Actor, delayMs: number, label: string, run: () => void): Task {
     this.#order += 1;
     const task: Task = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#order, actor, label, run };

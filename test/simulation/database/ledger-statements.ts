@@ -52,6 +52,8 @@ function writing(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
         columns.number(values[6]),
         columns.numberOrNull(values[7]),
       ];
+      // The sequence has no current value in a session that took none.
+      if (ids.length > 0 && host.lastBatch === 0) throw new DatabaseError('55000');
       for (const [at, commandId] of ids.entries()) {
         ledger.receipts.insert(tx, commandId, {
           commandId,
@@ -72,7 +74,7 @@ function writing(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
       const [prices, quantities, filleds, holds] = values.slice(5, 9).map(columns.amount);
       const versions = columns.number(values[9]);
       for (const [at, orderId] of (ids ?? []).entries()) {
-        ledger.orders.insert(tx, orderId, {
+        const row: OrderRow = {
           orderId,
           userId: users?.[at] ?? '',
           symbol: symbols?.[at] ?? '',
@@ -83,7 +85,9 @@ function writing(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
           filled: filleds?.[at] ?? 0n,
           hold: holds?.[at] ?? 0n,
           version: versions[at] ?? 0,
-        });
+        };
+        checkOrder(row);
+        ledger.orders.insert(tx, orderId, row);
       }
       return NO_ROWS;
     },
@@ -102,40 +106,60 @@ function writeOrders(ledger: LedgerTables, tx: Transaction, values: readonly unk
   const [from, to] = [columns.number(values[1]), columns.number(values[2])];
   const [prices, quantities, filleds, holds] = values.slice(3, 7).map(columns.amount);
   const statuses = plainArray(values[7]);
-  for (const [at, orderId] of columns.text(values[0]).entries()) {
-    const row = ledger.orders.lock(tx, orderId);
-    if (row === undefined || row.version !== from[at]) throw new DatabaseError('TS003');
-    const quantity = quantities?.[at] ?? 0n;
-    const filled = filleds?.[at] ?? 0n;
-    if (filled < 0n || filled > quantity) throw new DatabaseError('23514', { context: { table: 'orders' } });
-    ledger.orders.write(tx, orderId, {
+  const ids = columns.text(values[0]);
+  let written = 0;
+  for (const [at, orderId] of ids.entries()) {
+    const row = ledger.orders.lockWhere(tx, orderId, ({ version }) => version === from[at]);
+    if (row === undefined) continue;
+    written += 1;
+    const changed: OrderRow = {
       ...row,
       price: prices?.[at] ?? 0n,
-      quantity,
-      filled,
+      quantity: quantities?.[at] ?? 0n,
+      filled: filleds?.[at] ?? 0n,
       hold: holds?.[at] ?? 0n,
       status: statuses[at] as OrderRow['status'],
       version: to[at] ?? 0,
-    });
+    };
+    checkOrder(changed);
+    ledger.orders.write(tx, orderId, changed);
   }
+  if (written < ids.length) throw new DatabaseError('TS003');
   return NO_ROWS;
 }
 
 function writeBalances(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
   const [assets, from, to] = [columns.text(values[1]), columns.number(values[2]), columns.number(values[3])];
   const [availables, helds] = [columns.amount(values[4]), columns.amount(values[5])];
-  for (const [at, userId] of columns.text(values[0]).entries()) {
+  const users = columns.text(values[0]);
+  let written = 0;
+  for (const [at, userId] of users.entries()) {
     const asset = assets[at] ?? '';
     if (userId === CURSED_USER && asset === CURSED_ASSET) throw new DatabaseError('22003');
-    const row = ledger.balances.lock(tx, pair(userId, asset));
-    if (row === undefined || row.version !== from[at]) throw new DatabaseError('TS003');
+    const row = ledger.balances.lockWhere(tx, pair(userId, asset), ({ version }) => version === from[at]);
+    if (row === undefined) continue;
+    written += 1;
     const [available = 0n, held = 0n] = [availables[at], helds[at]];
+    checkRange(available, held);
     if (available < 0n || held < 0n || available + held >= AMOUNT_LIMIT) {
       throw new DatabaseError('23514', { context: { table: 'balances' } });
     }
     ledger.balances.write(tx, pair(userId, asset), { userId, asset, available, held, version: to[at] ?? 0 });
   }
+  if (written < users.length) throw new DatabaseError('TS003');
   return NO_ROWS;
+}
+
+function checkOrder({ price, quantity, filled, hold }: OrderRow): void {
+  checkRange(price, quantity, filled, hold);
+  if (price <= 0n || quantity <= 0n || filled < 0n || filled > quantity || hold < 0n) {
+    throw new DatabaseError('23514', { context: { table: 'orders' } });
+  }
+}
+
+/** What NUMERIC(38, 18) holds. */
+function checkRange(...amounts: readonly bigint[]): void {
+  if (amounts.some((amount) => amount >= AMOUNT_LIMIT || amount <= -AMOUNT_LIMIT)) throw new DatabaseError('22003');
 }
 
 function addEvents(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {

@@ -177,8 +177,8 @@ export class MemoryServer implements ServerState, ServerEnd {
   /** Runs the first request of the queue; it stays there when it has to wait. */
   #execute(backend: Backend, { statement }: Request, answers: Answers): void {
     if (statement === null) return this.#commit(backend, answers);
-    if (statement.text === 'BEGIN') {
-      backend.tx = this.#begin(backend);
+    if (statement.text === 'BEGIN' && backend.tx?.failed !== true) {
+      backend.tx ??= this.#begin(backend);
       return this.#answer(backend, answers, { rows: [], command: 'BEGIN', isAlone: false });
     }
     if (statement.text === 'ROLLBACK') {

@@ -13,11 +13,15 @@ export function partitionStatements(ledger: LedgerTables): Statements {
       move_partitions: (_, tx, values) => movePartitions(ledger, tx, values),
       lock_partitions: (_, tx, [, partitions, epochs, offsets]) => {
         const [owned, froms] = [columns.number(epochs), columns.number(offsets)];
-        for (const [at, partition] of columns.number(partitions).entries()) {
-          const row = ledger.partitions.lock(tx, String(partition));
-          if (row?.epoch !== owned[at]) throw new DatabaseError('TS001');
-          if (row?.nextOffset !== froms[at]) throw new DatabaseError('TS002');
-        }
+        const wanted = columns.number(partitions);
+        const locked = wanted.map((partition, at) =>
+          ledger.partitions.lockWhere(
+            tx,
+            String(partition),
+            (row) => row.epoch === owned[at] && row.nextOffset === froms[at],
+          ),
+        );
+        if (locked.includes(undefined)) refuseMove(ledger, tx, { partitions: wanted, epochs: owned });
         return NO_ROWS;
       },
     },
@@ -46,11 +50,17 @@ function movePartitions(ledger: LedgerTables, tx: Transaction, values: readonly 
   const [epochs, fromOffsets, toOffsets] = [values[2], values[3], values[4]].map(columns.number);
   const hashes = columns.bytes(values[5]);
   const [fromSeqs, toSeqs, published] = [values[6], values[7], values[8]].map(columns.number);
+  let moved = 0;
   for (const [at, partition] of partitions.entries()) {
-    const row = ledger.partitions.lock(tx, String(partition));
-    if (row === undefined || row.epoch !== epochs?.[at]) throw new DatabaseError('TS001');
-    if (row.nextOffset !== fromOffsets?.[at] || row.eventSeq !== fromSeqs?.[at]) throw new DatabaseError('TS002');
-    ledger.partitions.write(tx, String(partition), {
+    const row = ledger.partitions.lockWhere(
+      tx,
+      String(partition),
+      (each) =>
+        each.epoch === epochs?.[at] && each.nextOffset === fromOffsets?.[at] && each.eventSeq === fromSeqs?.[at],
+    );
+    if (row === undefined) continue;
+    moved += 1;
+    writePartition(ledger, tx, {
       ...row,
       nextOffset: toOffsets?.[at] ?? -1,
       lastHash: hashes[at] ?? null,
@@ -61,16 +71,37 @@ function movePartitions(ledger: LedgerTables, tx: Transaction, values: readonly 
       singleAttempts: 0,
     });
   }
+  if (moved < partitions.length) refuseMove(ledger, tx, { partitions, epochs: epochs ?? [] });
   return NO_ROWS;
+}
+
+/** Another owner of any of them is said first. */
+function refuseMove(
+  ledger: LedgerTables,
+  tx: Transaction,
+  { partitions, epochs }: { readonly partitions: readonly number[]; readonly epochs: readonly number[] },
+): never {
+  const isFenced = partitions.some(
+    (partition, at) => ledger.partitions.read(tx, String(partition))?.epoch !== epochs[at],
+  );
+  throw new DatabaseError(isFenced ? 'TS001' : 'TS002');
+}
+
+function writePartition(ledger: LedgerTables, tx: Transaction, row: PartitionRow): void {
+  if (row.publishedSeq > row.eventSeq) throw new DatabaseError('23514', { context: { table: 'partitions' } });
+  ledger.partitions.write(tx, String(row.partition), row);
 }
 
 type Claim = { readonly values: readonly unknown[]; readonly pid: number };
 
 function claim(ledger: LedgerTables, tx: Transaction, { values, pid }: Claim): readonly object[] {
   const [owner, singlyAfter, singlyCount] = [String(values[2]), Number(values[3]), Number(values[4])];
-  return columns.number(values[1]).map((partition) => {
+  const partitions = columns.number(values[1]);
+  const sorted = partitions.toSorted((a, b) => a - b);
+  for (const partition of sorted) ledger.partitions.add(tx, String(partition), emptyPartition(partition));
+  for (const partition of sorted) ledger.partitions.lock(tx, String(partition));
+  return partitions.map((partition) => {
     const key = String(partition);
-    ledger.partitions.add(tx, key, emptyPartition(partition));
     const row = ledger.partitions.lock(tx, key) ?? emptyPartition(partition);
     const again = row.owner !== null && row.claimedOffset === row.nextOffset;
     const deaths = row.owner === owner ? row.deaths : again ? row.deaths + 1 : 0;
@@ -92,10 +123,12 @@ function claim(ledger: LedgerTables, tx: Transaction, { values, pid }: Claim): r
 function claimAgain(ledger: LedgerTables, tx: Transaction, { values, pid }: Claim): readonly object[] {
   const epochs = columns.number(values[2]);
   const partitions = columns.number(values[1]);
-  for (const partition of partitions.toSorted((a, b) => a - b)) ledger.partitions.lock(tx, String(partition));
+  for (const partition of partitions.toSorted((a, b) => a - b)) {
+    ledger.partitions.lockWhere(tx, String(partition), () => true);
+  }
   return partitions.flatMap((partition, at) => {
-    const row = ledger.partitions.lock(tx, String(partition));
-    if (row?.epoch !== epochs[at] || row === undefined) return [];
+    const row = ledger.partitions.lockWhere(tx, String(partition), ({ epoch }) => epoch === epochs[at]);
+    if (row === undefined) return [];
     const claimed = { ...row, epoch: row.epoch + 1, ownerPid: pid, claimedOffset: row.nextOffset };
     ledger.partitions.write(tx, String(partition), claimed);
     return [claimAnswer(claimed)];
@@ -119,8 +152,8 @@ function release(ledger: LedgerTables): RunStatement {
   return (_, tx, [, partitions, epochs]) => {
     const owned = columns.number(epochs);
     for (const [at, partition] of columns.number(partitions).entries()) {
-      const row = ledger.partitions.lock(tx, String(partition));
-      if (row === undefined || row.epoch !== owned[at]) continue;
+      const row = ledger.partitions.lockWhere(tx, String(partition), ({ epoch }) => epoch === owned[at]);
+      if (row === undefined) continue;
       ledger.partitions.write(tx, String(partition), { ...row, owner: null, ownerPid: null });
     }
     return NO_ROWS;
@@ -138,8 +171,12 @@ function epochs(ledger: LedgerTables): RunStatement {
 function markSingle(ledger: LedgerTables): RunStatement {
   return (_, tx, values) => {
     const [partition, epoch, offset] = values.slice(1).map(Number);
-    const row = ledger.partitions.lock(tx, String(partition));
-    if (row === undefined || row.epoch !== epoch || row.nextOffset > (offset ?? -1)) return [{ attempts: null }];
+    const row = ledger.partitions.lockWhere(
+      tx,
+      String(partition),
+      (each) => each.epoch === epoch && each.nextOffset <= (offset ?? -1),
+    );
+    if (row === undefined) return [{ attempts: null }];
     const singleAttempts = row.singleOffset === offset ? row.singleAttempts + 1 : 1;
     ledger.partitions.write(tx, String(partition), { ...row, singleAttempts, singleOffset: offset ?? null });
     return [{ attempts: singleAttempts }];
@@ -150,10 +187,9 @@ function markPublished(ledger: LedgerTables): RunStatement {
   return (_, tx, [, partitions, epochs, seqs]) => {
     const [owned, marks] = [columns.number(epochs), columns.number(seqs)];
     for (const [at, partition] of columns.number(partitions).entries()) {
-      const row = ledger.partitions.lock(tx, String(partition));
-      if (row === undefined || row.epoch !== owned[at]) continue;
-      const publishedSeq = Math.max(row.publishedSeq, marks[at] ?? 0);
-      ledger.partitions.write(tx, String(partition), { ...row, publishedSeq });
+      const row = ledger.partitions.lockWhere(tx, String(partition), ({ epoch }) => epoch === owned[at]);
+      if (row === undefined) continue;
+      writePartition(ledger, tx, { ...row, publishedSeq: Math.max(row.publishedSeq, marks[at] ?? 0) });
     }
     return NO_ROWS;
   };

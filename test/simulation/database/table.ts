@@ -91,6 +91,12 @@ export class Table<Row> implements Holding {
     return this.#lock(tx, key).row;
   }
 
+  /** Locks a row that fits as it stands, as an UPDATE with this condition: what does not fit is not waited for. */
+  lockWhere(tx: Transaction, key: string, fits: (row: Row) => boolean): Row | undefined {
+    const row = this.read(tx, key);
+    return row === undefined || !fits(row) ? undefined : this.lock(tx, key);
+  }
+
   write(tx: Transaction, key: string, row: Row | undefined): void {
     const held = this.#lock(tx, key);
     const before = { row: held.row, written: held.written };
@@ -99,8 +105,10 @@ export class Table<Row> implements Holding {
     held.written = true;
   }
 
-  /** False when the key is there; waits for whoever may be about to make it. */
+  /** False when the key is there; waits for whoever is about to make or change it, not for who only locked it. */
   add(tx: Transaction, key: string, row: Row): boolean {
+    const held = this.#held.get(key);
+    if (held !== undefined && held.by !== tx && held.written) throw new Blocked(held.by);
     if (this.read(tx, key) !== undefined) return false;
     if (this.#lock(tx, key).row !== undefined) return false;
     this.write(tx, key, row);

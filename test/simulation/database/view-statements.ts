@@ -7,6 +7,7 @@ import type { Transaction } from './table.ts';
 import type { CandleViewRow, OrderViewRow, ViewTables } from './view-tables.ts';
 
 const NO_ROWS: readonly object[] = [];
+const LIVE_VERSION = 1;
 
 /** What the projector's SQL says, on tables in memory. */
 export function viewStatements(views: ViewTables): Statements {
@@ -42,7 +43,14 @@ export function viewStatements(views: ViewTables): Statements {
               if (row === undefined) return [];
               const { seq, nextOffset, timeline } = row;
               return [
-                { projection, version: 1, partition, seq: String(seq), next_offset: String(nextOffset), timeline },
+                {
+                  projection,
+                  version: LIVE_VERSION,
+                  partition,
+                  seq: String(seq),
+                  next_offset: String(nextOffset),
+                  timeline,
+                },
               ];
             }),
           );
@@ -53,7 +61,7 @@ export function viewStatements(views: ViewTables): Statements {
 }
 
 function movePositions(views: ViewTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
-  const partitions = columns.number(values[2]);
+  const [versions, partitions] = [columns.number(values[1]), columns.number(values[2])];
   const [fromSeqs, fromOffsets, toSeqs, toOffsets, timelines] = values.slice(3).map(columns.number);
   const moves = columns
     .text(values[0])
@@ -61,8 +69,12 @@ function movePositions(views: ViewTables, tx: Transaction, values: readonly unkn
     .toSorted((a, b) =>
       a.projection < b.projection ? -1 : a.projection > b.projection ? 1 : a.partition - b.partition,
     );
-  for (const { at, projection, partition } of moves) {
-    const row = views.positions.lock(tx, pair(projection, partition));
+  // Nothing is ever built beside the version that is read.
+  const locked = moves.map(({ at, projection, partition }) =>
+    views.positions.lockWhere(tx, pair(projection, partition), () => versions[at] === LIVE_VERSION),
+  );
+  for (const [order, { at, projection, partition }] of moves.entries()) {
+    const row = locked[order];
     if (row === undefined || row.seq !== fromSeqs?.[at] || row.nextOffset !== fromOffsets?.[at]) {
       throw new DatabaseError('TS002');
     }

@@ -260,7 +260,11 @@ export class EventRelay {
 }
 
 /** The next events of a partition, by their place and up to what is durable. */
-async function loadEvents(session: Session, position: Position, countMax: number): Promise<readonly PublishedEvent[]> {
+export async function loadEvents(
+  session: Session,
+  position: Position,
+  countMax: number,
+): Promise<readonly PublishedEvent[]> {
   const { rows } = await session.query<EventRow>({
     name: 'load_events',
     text: `SELECT e.seq::text AS seq, e.key, e.type, e.schema_id, e.payload, e.timeline, e.traceparent,
