@@ -215,6 +215,23 @@ function tradestream(...args: readonly string[]): Promise<{ exitCode: number; ou
 type Candles = { readonly items: readonly { readonly count: number }[] };
 const CANDLES = () => `${gateway.url}/v1/candles?symbol=C08-USD&limit=1000`;
 
+test('while indexes of a new version are built, projectors can take up their positions', async () => {
+  await ledger.rows(`SELECT views.begin_next('trades', gen_random_uuid())`);
+  const session = await openSession({ url: ledger.database.url, applicationName: 'indexer', connectTimeoutMs: 5_000 });
+  // Stands for many rows: an index waits for whoever writes to its table.
+  const { indexing } = await whileHeld('LOCK TABLE views_next.trades IN ROW EXCLUSIVE MODE', async () => {
+    const begun = session.query({ text: `SELECT views.index_next('trades')` });
+    await eventually(async () => expect(await waitsForLock('indexer')).toBe(true), WITHIN);
+    expect(await ledger.rows('SELECT projection FROM views.projections FOR SHARE NOWAIT')).toHaveLength(5);
+    return { indexing: begun };
+  });
+  await indexing;
+  await session.close();
+  const [row] = await ledger.rows(`SELECT next_indexed FROM views.projections WHERE projection = 'trades'`);
+  expect(row).toEqual({ next_indexed: true });
+  await ledger.rows(`SELECT views.drop_side('trades', 'next')`);
+});
+
 type Watch = { readonly stop: () => Promise<{ readonly reads: number; readonly fewer: readonly string[] }> };
 
 /** Reads the candles of one symbol over and over: the trades in them never become fewer on a node, nor behind a token. */
