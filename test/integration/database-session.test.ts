@@ -1,6 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { amountFromNumeric, arrays, DatabaseError, openSession, type Session } from '@tradestream/database';
+import {
+  amountFromNumeric,
+  arrays,
+  DatabaseError,
+  openAbortableSession,
+  openSession,
+  type Session,
+} from '@tradestream/database';
 import { Scope } from '@tradestream/runtime';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -295,6 +302,20 @@ describe('the end of a session', () => {
     await other.query({ text: 'CREATE TABLE gone (n int)' });
     const alive = `(SELECT count(*)::int FROM pg_stat_activity WHERE pid = ${session.backendPid})`;
     await eventually(async () => (await valueOf(other, alive)) === 0, { withinMs: 30_000 });
+  });
+
+  test('of long work ends with its signal, and the statement that it runs with it', async () => {
+    await using world = openWorld();
+    const other = await world.open();
+    const stopping = new AbortController();
+    const options = { applicationName: 'long-work', connectTimeoutMs: 30_000, signal: stopping.signal };
+    const session = await openAbortableSession({ url: world.url, ...options });
+    const slept = failureOf(session.query({ text: 'SELECT pg_sleep(600)' }));
+    const alive = `(SELECT count(*)::int FROM pg_stat_activity WHERE pid = ${session.backendPid})`;
+    stopping.abort(new Error('the work is over'));
+    expect(await slept).toMatchObject({ code: 'DB_CONNECTION_LOST' });
+    await eventually(async () => (await valueOf(other, alive)) === 0, { withinMs: 30_000 });
+    await expect(openAbortableSession({ url: world.url, ...options })).rejects.toMatchObject({ code: 'RT_ABORTED' });
   });
 });
 

@@ -13,7 +13,7 @@ export {
 export { type RedisCacheOptions, RedisCacheStore } from './cache/redis-cache-store.ts';
 export type { Connection, ExecuteOptions, QueryResult } from './connection.ts';
 export type { DatabaseConfig } from './database-config.ts';
-export { openSession, type SessionOptions } from './driver/open-session.ts';
+export { openAbortableSession, openSession, type SessionOptions } from './driver/open-session.ts';
 export { DatabaseErrorType } from './error-entry.ts';
 export {
   DatabaseErrorHandler,

@@ -1,4 +1,4 @@
-import { openSession, type Session } from '@tradestream/database';
+import { openAbortableSession, type Session } from '@tradestream/database';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const SETTINGS = {
@@ -8,9 +8,9 @@ const SETTINGS = {
   jit: 'off',
 } as const;
 
-/** A connection for one piece of long work, apart from those that answer or apply. @throws {DatabaseError} */
+/** A connection for one piece of long work, apart from those that answer or apply; the signal ends it. @throws {DatabaseError} */
 export async function openRecoverySession(url: string, signal: AbortSignal): Promise<Session> {
-  return await openSession({
+  return await openAbortableSession({
     url,
     applicationName: 'tradestream-recovery',
     connectTimeoutMs: CONNECT_TIMEOUT_MS,

@@ -142,9 +142,9 @@ export async function composeProjector(config: ProjectorConfig, context: Service
     new RequestDesk({
       views,
       reader,
-      openSession: async (to) => {
+      openSession: async (to, signal) => {
         const ledgerUrl = config.TRADESTREAM_PROJECTOR_LEDGER_DATABASE_URL;
-        return await openWorkSession(to === 'ledger' && ledgerUrl !== '' ? ledgerUrl : url, stopped.signal);
+        return await openWorkSession(to === 'ledger' && ledgerUrl !== '' ? ledgerUrl : url, signal);
       },
       horizon: async (ledger) => await loadHorizon({ admin, ledger, topics }),
       onReplaced: () => projector.lookAgain(),

@@ -1,7 +1,7 @@
-import { RuntimeError, waitFor } from '@tradestream/runtime';
+import { errorOf, RuntimeError, waitFor } from '@tradestream/runtime';
 import { Client, DatabaseError as ServerError } from 'pg';
 import { DatabaseError } from '../errors.ts';
-import type { PoolSession } from '../session.ts';
+import type { PoolSession, Session } from '../session.ts';
 import { bindInPlace } from './bind-in-place.ts';
 import { clientConfig, type SessionOptions } from './client-config.ts';
 import { PipelinedSession } from './pipelined-session.ts';
@@ -45,6 +45,23 @@ export async function openSession(options: SessionOptions): Promise<PoolSession>
     onFailure?.(failure);
     throw failure;
   }
+}
+
+/**
+ * A connection for work that may wait long for one answer: the signal also ends it when it is open, and has the
+ * server give up the statement that it runs.
+ * @throws as `openSession`; statements that are cut off: {DatabaseError} DB_CONNECTION_LOST, DB_COMMIT_UNKNOWN
+ */
+export async function openAbortableSession(
+  options: SessionOptions & { readonly signal: AbortSignal },
+): Promise<Session> {
+  const { signal } = options;
+  const session = await openSession(options);
+  const cutOff = () => session.destroy(errorOf(signal.reason));
+  if (signal.aborted) cutOff();
+  signal.addEventListener('abort', cutOff, { once: true });
+  session.closed.addEventListener('abort', () => signal.removeEventListener('abort', cutOff), { once: true });
+  return session;
 }
 
 function failureOf(error: unknown): DatabaseError {

@@ -70,8 +70,7 @@ async function loadPage(source: LedgerSource, { partition, afterSeq, upToSeq }: 
     });
     return rows;
   } catch (error) {
-    if (!(error instanceof DatabaseError) || !UNREADABLE.has(error.code)) throw error;
-    throw new ProjectorError('LEDGER_INCOMPLETE', { cause: error, detail: error.message });
+    throw unreadable(error);
   }
 }
 
@@ -87,4 +86,10 @@ async function eventsOf(reader: EventReader, rows: readonly Row[], partition: nu
     events.push(reader.readPayload(schemaId, payload, partition));
   }
   return events;
+}
+
+/** What reading the ledger failed with; where it is not there, or not to be read, that is said. */
+export function unreadable(error: unknown): unknown {
+  if (!(error instanceof DatabaseError) || !UNREADABLE.has(error.code)) return error;
+  return new ProjectorError('LEDGER_INCOMPLETE', { cause: error, detail: error.message });
 }

@@ -1,8 +1,8 @@
 import type { Topics } from '@tradestream/contracts';
-import { DatabaseError, type Session } from '@tradestream/database';
+import type { Session } from '@tradestream/database';
 import type { LogAdmin } from '@tradestream/messaging';
-import { ProjectorError } from '../errors.ts';
 import type { Horizon } from './bench.ts';
+import { unreadable } from './ledger-pages.ts';
 
 /**
  * How far the ledger is. The ends of the topic are asked for first: what lies below them was committed
@@ -29,7 +29,6 @@ async function loadSeqs(ledger: Session, topic: string): Promise<readonly Row[]>
     });
     return rows;
   } catch (error) {
-    if (!(error instanceof DatabaseError) || !['42P01', '3F000', '42501'].includes(error.code)) throw error;
-    throw new ProjectorError('LEDGER_INCOMPLETE', { cause: error, detail: error.message });
+    throw unreadable(error);
   }
 }

@@ -14,8 +14,8 @@ import { verifyRows } from './verify-rows.ts';
 export type DeskOptions = {
   readonly views: readonly View[];
   readonly reader: EventReader;
-  /** Opens a connection to the views, or to the ledger. */
-  readonly openSession: (to: 'views' | 'ledger') => Promise<Session>;
+  /** Opens a connection to the views, or to the ledger, that ends with the signal: an index may take long. */
+  readonly openSession: (to: 'views' | 'ledger', signal: AbortSignal) => Promise<Session>;
   readonly horizon: (ledger: Session) => Promise<Horizon>;
   /** The rows that are read were replaced, by this process or another. */
   readonly onReplaced: () => void;
@@ -89,17 +89,17 @@ export class RequestDesk implements Closeable {
     const { openSession, views, reader, horizon, metrics, log } = this.#options;
     const view = views.find(({ name }) => name === request.projection);
     if (view === undefined) return false;
+    const { signal } = this.#stopping;
     const sessions: Session[] = [];
     try {
-      const session = await openSession('views');
+      const session = await openSession('views', signal);
       sessions.push(session);
       if (!(await takeUp(session, request))) return false;
-      const ledger = await openSession('ledger');
+      const ledger = await openSession('ledger', signal);
       sessions.push(ledger);
       log.info({ ...request }, 'request_taken_up');
       const report: WorkBench['report'] = async (progress) => await saveProgress(desk, request.id, progress);
       const onFolded = (count: number) => metrics.folded(request, count);
-      const { signal } = this.#stopping;
       const bench = {
         request,
         view,
@@ -142,7 +142,7 @@ export class RequestDesk implements Closeable {
 
   async #open(): Promise<Session> {
     if (this.#session === null || this.#session.closed.aborted)
-      this.#session = await this.#options.openSession('views');
+      this.#session = await this.#options.openSession('views', this.#stopping.signal);
     return this.#session;
   }
 

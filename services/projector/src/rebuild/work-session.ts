@@ -1,4 +1,4 @@
-import { openSession, type Session } from '@tradestream/database';
+import { openAbortableSession, type Session } from '@tradestream/database';
 
 /**
  * For one request at a time: statements may take as long as an index, sorts have room, and what is
@@ -17,9 +17,9 @@ const SETTINGS = {
 } as const;
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** @throws {DatabaseError} what the server or the network answered */
+/** Ends with the signal, whatever it waits for. @throws {DatabaseError} what the server or the network answered */
 export async function openWorkSession(url: string, signal: AbortSignal): Promise<Session> {
-  return await openSession({
+  return await openAbortableSession({
     url,
     applicationName: 'tradestream-rebuild',
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
