@@ -36,15 +36,16 @@ export async function drainBacklog(rig: Rig, commands: readonly LoadCommand[]): 
   const rate = rateNow();
   await rig.reached('published');
   const publishedRate = rateNow();
+  // The worker's own work is over once its last event is out; the vacuum of the views comes later.
   const workerCpu = cpuMicros({ worker: pids['worker'] ?? 0 });
+  const walAfter = await readWal(rig.session);
   await rig.reached('projected');
   const projectedRate = rateNow();
   return {
     rate,
     publishedRate,
     projectedRate,
-    walBytesPerCommand: walBytesPerCommand(wal, await readWal(rig.session), commands.length),
-    // The worker's own work is over once its last event is out.
+    walBytesPerCommand: walBytesPerCommand(wal, walAfter, commands.length),
     cpuMicrosPerCommand: perCommand(cpu, { ...cpuMicros(pids), ...workerCpu }, commands.length),
     rssBytesMax: rssBytesMax(pids),
   };
