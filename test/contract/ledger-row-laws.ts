@@ -286,15 +286,22 @@ function lockLaws(table: LawTable): void {
     await b.commit();
   });
 
-  test('a zero waits for who changes the balance', async () => {
+  test('who adds what is there waits for who changes it, also where it must then be refused', async () => {
     const [a, b] = [await table.worker(), await table.worker()];
-    const balance = balanceOf(freshName());
+    const [balance, order] = [balanceOf(freshName()), orderOf(freshName())];
     await a.query(addZeroBalances([balance]));
-    await holdOpen(a, writeBalances([changeOf(balance, { available: ONE, version: 1 })]));
-    const added = transact(b, addZeroBalances([balance]));
-    await waitsFor(table, b, a);
-    await a.commit();
-    expect(await added).toEqual(['done', 'done']);
+    await a.query(addOrders([order]));
+    const changes = [
+      [writeBalances([changeOf(balance, { available: ONE, version: 1 })]), addZeroBalances([balance]), 'done'],
+      [writeOrders([written(order, { ...order, version: 2 })]), addOrders([order]), '23505'],
+    ] as const;
+    for (const [change, adding, outcome] of changes) {
+      await holdOpen(a, change);
+      const added = transact(b, adding);
+      await waitsFor(table, b, a);
+      await a.commit();
+      expect(first(await added)).toBe(outcome);
+    }
   });
 
   test('of two that wait for each other one is refused as a deadlock, and the other goes on', async () => {

@@ -25,6 +25,7 @@ export class Backend implements StatementHost {
   single: Transaction | null = null;
   /** What holds the first statement of the queue up: a lock, or the standbys. */
   waitsFor: Transaction | 'standbys' | 'its turn' | null = null;
+  waitsAtTakenKey = false;
   lockTimer: Task | null = null;
   lastBatch = 0;
   isGone = false;

@@ -30,7 +30,7 @@ export class MemoryServer implements ServerState, ServerEnd {
   readonly scheduler: Scheduler;
   readonly backends = new Set<Backend>();
   timeline = 1;
-  /** Deadlocks that the server has broken. */
+  /** Deadlocks that an order of locks rules out: none rules out those at a row that another has made meanwhile. */
   deadlocks = 0;
   faults: ServerFaults | null = null;
   manners: SessionManners = {};
@@ -195,7 +195,7 @@ export class MemoryServer implements ServerState, ServerEnd {
       else this.#finish(backend, answers, { tx, rows, command: 'SELECT' });
     } catch (error) {
       tx.takeBack();
-      if (error instanceof Blocked) this.#block(backend, { tx, by: error.by, answers });
+      if (error instanceof Blocked) this.#block(backend, { tx, blocked: error, answers });
       else if (error instanceof Paused) this.#pause(backend, tx);
       else if (error instanceof DatabaseError) this.#refuse(backend, { tx, error, answers });
       else throw error;
@@ -299,12 +299,15 @@ export class MemoryServer implements ServerState, ServerEnd {
 
   #block(
     backend: Backend,
-    waiting: { readonly tx: Transaction; readonly by: Transaction; readonly answers: Answers },
+    waiting: { readonly tx: Transaction; readonly blocked: Blocked; readonly answers: Answers },
   ): void {
-    const { tx, by, answers } = waiting;
+    const { tx, blocked, answers } = waiting;
+    const { by } = blocked;
     this.scheduler.note(`${backend.pid} waits for ${by.pid}`);
-    if (this.#closesCycle(backend, by)) {
-      this.deadlocks += 1;
+    backend.waitsAtTakenKey = blocked.atTakenKey;
+    const circle = this.#circle(backend, by);
+    if (circle.length > 0) {
+      if (!circle.some(({ waitsAtTakenKey }) => waitsAtTakenKey)) this.deadlocks += 1;
       return this.#refuse(backend, { tx, error: new DatabaseError('40P01'), answers });
     }
     if (tx !== backend.tx) backend.single = tx;
@@ -336,14 +339,17 @@ export class MemoryServer implements ServerState, ServerEnd {
     });
   }
 
-  #closesCycle(backend: Backend, by: Transaction): boolean {
-    let next: Transaction | null = by;
-    for (let step = 0; next !== null && step <= this.backends.size; step += 1) {
-      if (next.pid === backend.pid) return true;
-      const waitsFor: Backend['waitsFor'] = this.#backendOf(next.pid)?.waitsFor ?? null;
-      next = waitsFor instanceof Transaction ? waitsFor : null;
+  /** Those who wait for each other once this one waits; none when that is no circle. */
+  #circle(backend: Backend, by: Transaction): readonly Backend[] {
+    const waiting = [backend];
+    for (let next = by; waiting.length <= this.backends.size; ) {
+      const holder = this.#backendOf(next.pid);
+      if (holder === backend) return waiting;
+      if (!(holder?.waitsFor instanceof Transaction)) return [];
+      waiting.push(holder);
+      next = holder.waitsFor;
     }
-    return false;
+    return [];
   }
 
   #backendOf(pid: number): Backend | null {

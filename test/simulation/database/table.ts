@@ -4,10 +4,13 @@ import { DatabaseError } from '@tradestream/database';
 export class Blocked extends Error {
   override readonly name = 'Blocked';
   readonly by: Transaction;
+  /** It would make a row that another has made meanwhile, and that is being changed. */
+  readonly atTakenKey: boolean;
 
-  constructor(by: Transaction) {
+  constructor(by: Transaction, atTakenKey = false) {
     super(`held by ${by.pid}`);
     this.by = by;
+    this.atTakenKey = atTakenKey;
   }
 }
 
@@ -108,7 +111,7 @@ export class Table<Row> implements Holding {
   /** False when the key is there; waits for whoever is about to make or change it, not for who only locked it. */
   add(tx: Transaction, key: string, row: Row): boolean {
     const held = this.#held.get(key);
-    if (held !== undefined && held.by !== tx && held.written) throw new Blocked(held.by);
+    if (held !== undefined && held.by !== tx && held.written) throw new Blocked(held.by, this.rows.has(key));
     if (this.read(tx, key) !== undefined) return false;
     if (this.#lock(tx, key).row !== undefined) return false;
     this.write(tx, key, row);
