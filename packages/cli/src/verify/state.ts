@@ -6,7 +6,8 @@ import { readPages } from './pages.ts';
 import type { Snapshot } from './snapshot.ts';
 import { unitsOf } from './units.ts';
 
-type BalanceRow = {
+/** Columns of both `ledger.balances` and a stored snapshot's. */
+export type BalanceRow = {
   readonly user_id: string;
   readonly asset: string;
   readonly available: string;

@@ -4,18 +4,11 @@ import { balanceKey } from './model/market.ts';
 import { differenceOf, sameOrder } from './model/replay.ts';
 import { loadRows, readPages } from './pages.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type OrderRow, orderOf } from './state.ts';
+import { type BalanceRow, type OrderRow, orderOf } from './state.ts';
 import { unitsOf } from './units.ts';
 
 type Stored<Value> = { readonly value: Value; met: boolean };
 type Head = { readonly id: string; readonly seqs: Readonly<Record<string, number>> };
-type BalanceRow = {
-  readonly user_id: string;
-  readonly asset: string;
-  readonly available: string;
-  readonly held: string;
-  readonly version: number;
-};
 
 /**
  * The newest stored snapshot is what the events of its sequences come to. Versions say which event each
