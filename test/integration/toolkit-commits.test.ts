@@ -49,7 +49,7 @@ test('of a thousand commits cut off before or after they arrive none is lost and
 test('of transactions whose sessions are ended at any moment, those called committed are there and no others', async () => {
   // Of a busy machine many attempts in a row may be hit, and many questions what became of them.
   const retryPolicy = { maxAttempts: 100, baseDelay: 1, maxDelay: 20 };
-  await using tx = open({ maxSize: 8, retryPolicy, settleTimeout: 60_000 });
+  await using tx = open({ maxSize: 8, defaults: { retryPolicy, settleTimeout: 60_000 } });
   const committed: number[] = [];
   const failures: unknown[] = [];
   let next = 0;
