@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { makeFaultyLoad } from '../support/faulty-load.ts';
 import { call, type GatewayWorld, openGatewayWorld, ready, type ServiceProcess } from '../support/gateway-world.ts';
 import type { LedgerWorld } from '../support/ledger-world.ts';
+import { waitsForLock } from '../support/lock-waits.ts';
 import { MONITOR_TOKENS, type MonitorProcess } from '../support/monitor-process.ts';
 import { monitorOf } from '../support/monitor-world.ts';
 import { ask, ended, request, requestRow } from '../support/projection-requests.ts';
@@ -89,7 +90,7 @@ test('a rebuild under traffic, its projector killed in the middle, shows no read
     const asked = await request(ledger, 'rebuild', 'candles');
     await eventually(async () => {
       expect(await requestRow(ledger, asked)).toMatchObject({ phase: 'loading', runs: 1 });
-      expect(await waitsForLock('tradestream-rebuild')).toBe(true);
+      expect(await waitsForLock(ledger, { application: 'tradestream-rebuild' })).toBe(true);
     }, WITHIN);
     const killed = await busyProjector();
     killed.child.kill('SIGKILL');
@@ -221,7 +222,7 @@ test('while indexes of a new version are built, projectors can take up their pos
   // Stands for many rows: an index waits for whoever writes to its table.
   const { indexing } = await whileHeld('LOCK TABLE views_next.trades IN ROW EXCLUSIVE MODE', async () => {
     const begun = session.query({ text: `SELECT views.index_next('trades')` });
-    await eventually(async () => expect(await waitsForLock('indexer')).toBe(true), WITHIN);
+    await eventually(async () => expect(await waitsForLock(ledger, { application: 'indexer' })).toBe(true), WITHIN);
     expect(await ledger.rows('SELECT projection FROM views.projections FOR SHARE NOWAIT')).toHaveLength(5);
     return { indexing: begun };
   });
@@ -303,15 +304,6 @@ async function countLocks(nodes: readonly string[], state: 'granted' | 'NOT gran
     count += rowCount;
   }
   return count;
-}
-
-async function waitsForLock(applicationName: string): Promise<boolean> {
-  const waiting = await ledger.rows(
-    `SELECT FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'`,
-    [applicationName],
-  );
-  return waiting.length > 0;
 }
 
 /** The projector that took the request up, by its log. */

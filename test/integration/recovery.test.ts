@@ -17,6 +17,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
 import { eventually } from '../support/eventually.ts';
 import type { LedgerWorld, Sent } from '../support/ledger-world.ts';
+import { waitsForLock } from '../support/lock-waits.ts';
 import { fingerprintOf, loseLog, skipToEnd } from '../support/lost-records.ts';
 import { MONITOR_TOKENS } from '../support/monitor-process.ts';
 import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
@@ -114,7 +115,7 @@ test(
     await session.query({ text: 'BEGIN' });
     const moved = await archiveReceipts({ ...source(), signal, batchEvents: 50, onMoved: async () => undefined });
     await world.send([deposit]);
-    await eventually(async () => (await waitingForLocks()) > 0, { withinMs: PATIENCE_MS });
+    await eventually(() => waitsForLock(world), { withinMs: PATIENCE_MS });
     await session.commit();
     await world.applied(PATIENCE_MS);
     expect(await hotReceipts()).toBe(0);
@@ -348,13 +349,6 @@ async function restartWorker(overrides: Readonly<Record<string, string>> = {}): 
 async function apply(commands: readonly Sent[]): Promise<void> {
   await world.send(commands);
   await world.applied(PATIENCE_MS);
-}
-
-async function waitingForLocks(): Promise<number> {
-  const [row] = await world.rows<{ count: number }>(
-    `SELECT count(*)::int AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-  );
-  return row?.count ?? 0;
 }
 
 async function hotReceipts(): Promise<number> {

@@ -8,6 +8,7 @@ import { failBatches } from '../support/database-faults.ts';
 import { eventually } from '../support/eventually.ts';
 import { Launched } from '../support/launched.ts';
 import { type LedgerWorld, openLedgerWorld, type Sent } from '../support/ledger-world.ts';
+import { waitsForLock } from '../support/lock-waits.ts';
 
 let world: LedgerWorld;
 let other: Session;
@@ -31,7 +32,9 @@ test('a deadlock with another program is retried, and explained by command and s
   await other.query({ text: 'BEGIN' });
   await other.query({ text: `SELECT FROM ledger.balances WHERE user_id = 'alice' FOR UPDATE` });
   const [place] = await world.send([alice]);
-  await eventually(() => waitingFor('transactionid'), { withinMs: 30_000 });
+  await eventually(() => waitsForLock(world, { application: 'tradestream-worker', lock: 'transactionid' }), {
+    withinMs: 30_000,
+  });
   // The worker holds the partition and waits for the balance; this waits for the partition.
   await other.query({
     text: 'SELECT FROM ledger.partitions WHERE partition = $1 FOR UPDATE',
@@ -163,15 +166,6 @@ async function balanceOf(userId: string): Promise<string | undefined> {
     [userId],
   );
   return row?.available;
-}
-
-async function waitingFor(lock: string): Promise<boolean> {
-  const rows = await world.rows(
-    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tradestream-worker'
-       AND wait_event_type = 'Lock' AND wait_event = $1`,
-    [lock],
-  );
-  return rows.length > 0;
 }
 
 async function planOf(session: Session, statement: string): Promise<string> {

@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { openSchemas, topicsWithPrefix } from '@tradestream/contracts';
 import { DatabaseUsage } from '@tradestream/database';
-import { openKafka } from '@tradestream/messaging';
-import { type Closeable, errorOf, openHttp, retry, Scope, type ServiceContext } from '@tradestream/runtime';
+import type { Subscription } from '@tradestream/messaging';
+import { type Closeable, errorOf, type HttpServer, openHttp, Scope, type ServiceContext } from '@tradestream/runtime';
+import { assembleProjector } from './assemble-projector.ts';
 import { Bell } from './bell.ts';
 import { databaseUrlOf, type ProjectorConfig } from './config.ts';
-import { Deference } from './deference.ts';
-import { EventReader } from './event-reader.ts';
+import { type Connections, openConnections } from './connections.ts';
 import { PositionWatch } from './position-watch.ts';
-import { Projector } from './projector.ts';
+import type { Projector } from './projector.ts';
 import { ProjectorMetrics } from './projector-metrics.ts';
 import { loadHorizon } from './rebuild/load-horizon.ts';
 import { RequestDesk } from './rebuild/request-desk.ts';
@@ -17,117 +15,31 @@ import { ViewLink } from './view-link.ts';
 import { VIEWS } from './views/all-views.ts';
 
 const APPLICATION_NAME = 'tradestream-projector';
-const REGISTRY_TIMEOUT_MS = 5_000;
 /** What was fetched lives until its last record is projected: small answers are let go of sooner. */
 const FETCH_BYTES_MAX = 1024 * 1024;
 
 /** Opens a projector; waits for broker, registry and database for as long as it takes, saying for what. */
 export async function composeProjector(config: ProjectorConfig, context: ServiceContext): Promise<Closeable> {
-  const { log, metrics, readiness, stopping, fail } = context;
+  const { log, readiness, fail } = context;
   const scope = new Scope();
   const url = databaseUrlOf(config);
   for (const part of ['database', 'broker', 'registry', 'projecting']) readiness.set(part, false, 'starting');
-  const http = scope.use(
-    openHttp({
-      host: config.TRADESTREAM_PROJECTOR_HTTP_HOST,
-      port: config.TRADESTREAM_PROJECTOR_HTTP_PORT,
-      log,
-      metrics,
-      readiness,
-      bodyBytesMax: 1_024,
-      token: config.TRADESTREAM_PROJECTOR_HTTP_TOKEN,
-    }),
-  );
+  const http = scope.use(openServer(config, context));
   log.info({ url: await http.listen() }, 'http_listening');
-  const waiting = async <T>(part: string, work: () => Promise<T>) => {
-    const answer = await retry(work, {
-      classes: ['now', 'later', 'settle'],
-      policy: { initialMs: 200, maxMs: 2_000 },
-      signal: stopping,
-      onRetry: (error) => {
-        readiness.set(part, false, error.message);
-        log.warn({ error, part }, 'waiting_for_dependency');
-      },
-    });
-    readiness.set(part, true);
-    return answer;
-  };
-  const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
-  const clientId = `projector-${process.pid}-${randomUUID()}`;
-  const kafka = scope.use(
-    await openKafka({
-      brokers: config.KAFKA_BROKERS,
-      clientId,
-      log,
-      onReachable: (part, isReachable, detail) => readiness.set(`broker: ${part.split(' ')[0]}`, isReachable, detail),
-    }),
-  );
-  const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
-  const reader = new EventReader(schemas);
-  await waiting('registry', async () => await reader.learn((await schemas.register()).eventSchemaId));
-  const admin = scope.use(await waiting('broker', () => kafka.openAdmin()));
-  await waiting('broker', () => admin.clusterId());
-
-  const stopped = new AbortController();
-  const bell = new Bell();
-  const link = scope.use(
-    new ViewLink({
-      openSession: new DatabaseUsage(metrics).openSession,
-      url,
-      applicationName: APPLICATION_NAME,
-      signal: stopped.signal,
-      onRefused: fail,
-      onLost: () => bell.ring(),
-    }),
-  );
-  const figures = new ProjectorMetrics(metrics);
+  const connections = await openConnections(config, { scope, context });
+  const { admin, topics, reader } = connections;
+  const metrics = new ProjectorMetrics(context.metrics);
   const views = VIEWS.filter(({ name }) => config.TRADESTREAM_PROJECTOR_PROJECTIONS.includes(name));
-  const projector = new Projector({
-    link,
-    reader,
-    admin,
-    topic: topics.events,
-    views,
-    batchRecordsMax: config.TRADESTREAM_PROJECTOR_BATCH_RECORDS_MAX,
-    aheadRecordsMin: config.TRADESTREAM_PROJECTOR_AHEAD_RECORDS_MIN,
-    queueRecordsMax: config.TRADESTREAM_PROJECTOR_QUEUE_RECORDS_MAX,
-    commitTimeoutMs: config.TRADESTREAM_PROJECTOR_COMMIT_TIMEOUT_MS,
-    bell,
-    deference: new Deference({
-      admin,
-      commandsTopic: topics.commands,
-      workerGroup: `${config.TRADESTREAM_GROUP_PREFIX}transaction-worker`,
-      factor: config.TRADESTREAM_PROJECTOR_DEFERENCE_FACTOR,
-      log,
-    }),
-    metrics: figures,
-    readiness,
-    log,
-  });
+  const bell = new Bell();
+  const stopped = new AbortController();
+  const link = scope.use(openLink(url, context, { bell, signal: stopped.signal }));
+  const projector = assembleProjector({ config, connections, link, views, bell, metrics, readiness, log });
   const projecting = projector.run();
   projecting.catch((error: unknown) => fail(errorOf(error)));
-  const subscription = await waiting('broker', () =>
-    kafka.subscribe(
-      {
-        group: `${config.TRADESTREAM_GROUP_PREFIX}projector-${config.TRADESTREAM_PROJECTOR_NAME}`,
-        topic: topics.events,
-        clientId,
-        sessionTimeoutMs: config.TRADESTREAM_PROJECTOR_SESSION_TIMEOUT_MS,
-        fetchBytesMax: FETCH_BYTES_MAX,
-      },
-      projector,
-    ),
-  );
-  projector.attach(subscription);
+  const subscription = await subscribe(config, connections, projector);
   subscription.ended.catch((error: unknown) => fail(errorOf(error)));
-  const watch = new PositionWatch({
-    subscription,
-    admin,
-    topic: topics.events,
-    cursors: () => projector.cursors,
-    metrics: figures,
-    log,
-  });
+  const cursors = () => projector.cursors;
+  const watch = new PositionWatch({ subscription, admin, topic: topics.events, cursors, metrics, log });
   // Released in reverse: intake stops, the batch under way lands, the connection closes.
   scope.defer('projecting', async () => {
     projector.stop();
@@ -138,19 +50,63 @@ export async function composeProjector(config: ProjectorConfig, context: Service
     await watch.close();
     await subscription.close();
   });
+  // The ledger may be in another database than the views.
+  const urls = { views: url, ledger: config.TRADESTREAM_PROJECTOR_LEDGER_DATABASE_URL || url };
   scope.use(
     new RequestDesk({
       views,
       reader,
-      openSession: async (to, signal) => {
-        const ledgerUrl = config.TRADESTREAM_PROJECTOR_LEDGER_DATABASE_URL;
-        return await openWorkSession(to === 'ledger' && ledgerUrl !== '' ? ledgerUrl : url, signal);
-      },
+      openSession: async (to, signal) => await openWorkSession(urls[to], signal),
       horizon: async (ledger) => await loadHorizon({ admin, ledger, topics }),
       onReplaced: () => projector.lookAgain(),
-      metrics: figures,
+      metrics,
       log,
     }),
   );
   return scope;
+}
+
+function openServer(config: ProjectorConfig, { log, metrics, readiness }: ServiceContext): HttpServer {
+  return openHttp({
+    host: config.TRADESTREAM_PROJECTOR_HTTP_HOST,
+    port: config.TRADESTREAM_PROJECTOR_HTTP_PORT,
+    log,
+    metrics,
+    readiness,
+    bodyBytesMax: 1_024,
+    token: config.TRADESTREAM_PROJECTOR_HTTP_TOKEN,
+  });
+}
+
+function openLink(
+  url: string,
+  { metrics, fail }: ServiceContext,
+  { bell, signal }: { readonly bell: Bell; readonly signal: AbortSignal },
+): ViewLink {
+  return new ViewLink({
+    openSession: new DatabaseUsage(metrics).openSession,
+    url,
+    applicationName: APPLICATION_NAME,
+    signal,
+    onRefused: fail,
+    onLost: () => bell.ring(),
+  });
+}
+
+/** Joins the group of this projector's name; its partitions begin to flow. */
+async function subscribe(
+  config: ProjectorConfig,
+  { kafka, topics, clientId, waiting }: Connections,
+  projector: Projector,
+): Promise<Subscription> {
+  const wanted = {
+    group: `${config.TRADESTREAM_GROUP_PREFIX}projector-${config.TRADESTREAM_PROJECTOR_NAME}`,
+    topic: topics.events,
+    clientId,
+    sessionTimeoutMs: config.TRADESTREAM_PROJECTOR_SESSION_TIMEOUT_MS,
+    fetchBytesMax: FETCH_BYTES_MAX,
+  };
+  const subscription = await waiting('broker', () => kafka.subscribe(wanted, projector));
+  projector.attach(subscription);
+  return subscription;
 }

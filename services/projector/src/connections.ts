@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { openSchemas, type Topics, topicsWithPrefix } from '@tradestream/contracts';
+import { type LogAdmin, type MessageLog, openKafka } from '@tradestream/messaging';
+import { retry, type Scope, type ServiceContext } from '@tradestream/runtime';
+import type { ProjectorConfig } from './config.ts';
+import { EventReader } from './event-reader.ts';
+
+const REGISTRY_TIMEOUT_MS = 5_000;
+
+/** What a projector is connected to, once it has answered; the database is waited for by the projecting itself. */
+export type Connections = {
+  readonly topics: Topics;
+  readonly clientId: string;
+  readonly kafka: MessageLog;
+  readonly admin: LogAdmin;
+  readonly reader: EventReader;
+  /** Runs work until it succeeds, however long a part is away; readiness says what is waited for. */
+  readonly waiting: <T>(part: string, work: () => Promise<T>) => Promise<T>;
+};
+
+/** Connects to registry and broker, in that order, waiting for each as long as it takes. */
+export async function openConnections(
+  config: ProjectorConfig,
+  { scope, context }: { readonly scope: Scope; readonly context: ServiceContext },
+): Promise<Connections> {
+  const { log, readiness } = context;
+  const waiting = waitingWith(context);
+  const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
+  const clientId = `projector-${process.pid}-${randomUUID()}`;
+  const kafka = scope.use(
+    await openKafka({
+      brokers: config.KAFKA_BROKERS,
+      clientId,
+      log,
+      onReachable: (part, isReachable, detail) => readiness.set(`broker: ${part.split(' ')[0]}`, isReachable, detail),
+    }),
+  );
+  const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
+  const reader = new EventReader(schemas);
+  await waiting('registry', async () => await reader.learn((await schemas.register()).eventSchemaId));
+  const admin = scope.use(await waiting('broker', () => kafka.openAdmin()));
+  await waiting('broker', () => admin.clusterId());
+  return { topics, clientId, kafka, admin, reader, waiting };
+}
+
+function waitingWith({ log, readiness, stopping }: ServiceContext): Connections['waiting'] {
+  return async (part, work) => {
+    const answer = await retry(work, {
+      classes: ['now', 'later', 'settle'],
+      policy: { initialMs: 200, maxMs: 2_000 },
+      signal: stopping,
+      onRetry: (error) => {
+        readiness.set(part, false, error.message);
+        log.warn({ error, part }, 'waiting_for_dependency');
+      },
+    });
+    readiness.set(part, true);
+    return answer;
+  };
+}
