@@ -9,6 +9,7 @@ import type { JobKind, JobKindName, JobRun } from '../../services/monitor/src/jo
 import { JobMetrics } from '../../services/monitor/src/jobs/job-metrics.ts';
 import { JobRunner } from '../../services/monitor/src/jobs/job-runner.ts';
 import { Jobs } from '../../services/monitor/src/jobs/jobs.ts';
+import { type ProjectionVerb, projectionKinds } from '../../services/monitor/src/projections/projection-kinds.ts';
 import { NodeLink } from '../../services/monitor/src/sources/node-link.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
@@ -28,7 +29,8 @@ let book: JobBook;
 
 beforeAll(async () => {
   database = scope.use(await createDatabase(inject('endpoints'), 'jobs'));
-  await migrate({ url: database.url, folder: 'schemas/sql/ledger', schema: 'ledger', log });
+  for (const schema of ['ledger', 'views'])
+    await migrate({ url: database.url, folder: `schemas/sql/${schema}`, schema, log });
   link = scope.use(new NodeLink({ name: 'primary', url: database.serviceUrls.monitor, timeoutMs: 20_000 }));
   admin = scope.use(new NodeLink({ name: 'primary', url: database.url, timeoutMs: 20_000 }));
   book = new JobBook(() => link, 30_000);
@@ -238,6 +240,75 @@ test('a record is asked for once: by two jobs, by one that runs again, and howev
   // Somebody who asks afterwards means another try.
   expect(await store.ask(await order(), { ...portion, last: '2', limit: 10 })).toMatchObject({ picked: 2, asked: 2 });
 });
+
+test('a rebuild and a rollback asked for at once: one is done, the other is told which is under way', async () => {
+  await using jobs = disposable(projecting(() => link));
+  const ids = await Promise.all([askFor(jobs.value, 'rebuild'), askFor(jobs.value, 'rollback')]);
+  const won = await eventually(async () => {
+    const open = await openRequests();
+    expect(open).toHaveLength(1);
+    return open[0] ?? '';
+  }, WITHIN);
+  const [lost = ''] = ids.filter((id) => id !== won);
+  const refused = await ended(lost);
+  expect(refused).toMatchObject({ state: 'failed', error: expect.stringContaining(`request=${won}`) });
+  expect(await openRequests()).toEqual([won]);
+  // Whoever asks for the same is told of the same.
+  const { parameters } = (await book.one(won)) ?? refused;
+  const same = await askFor(jobs.value, parameters['verb'] as ProjectionVerb); // as it was asked for above
+  await eventually(async () => expect((await book.one(same))?.checkpoint?.['request']).toBe(won), WITHIN);
+  await admin.query({
+    text: `UPDATE views.requests SET state = 'done', result = '{"version": 2}' WHERE state = 'waiting'`,
+  });
+  expect(await ended(won)).toMatchObject({ state: 'done', result: { version: 2 } });
+  expect(await ended(same)).toMatchObject({ state: 'done', result: { version: 2 } });
+});
+
+test('a job is cancelled only when what it began is: with the primary away it stays to be cancelled', async () => {
+  let isAway = false;
+  await using jobs = disposable(projecting(() => (isAway ? null : link)));
+  const id = await askFor(jobs.value, 'rebuild');
+  await eventually(async () => expect(await openRequests()).toEqual([id]), WITHIN);
+  isAway = true;
+  await eventually(async () => expect(await book.one(id)).toMatchObject({ state: 'waiting', runs: 1 }), WITHIN);
+  await jobs.value.cancel({ id, ...by });
+  await eventually(async () => expect(await book.one(id)).toMatchObject({ runs: 2, cancelRequested: true }), WITHIN);
+  expect(await isToBeCancelled(id)).toBe(false);
+  expect((await book.one(id))?.finishedAt).toBeNull();
+  isAway = false;
+  expect(await ended(id)).toMatchObject({ state: 'cancelled' });
+  expect(await isToBeCancelled(id)).toBe(true);
+  // Taken up again it is wanted again.
+  await jobs.value.resume({ id, ...by });
+  await eventually(async () => expect(await isToBeCancelled(id)).toBe(false), WITHIN);
+  await admin.query({ text: `UPDATE views.requests SET state = 'done' WHERE id = $1`, values: [id] });
+  expect(await ended(id)).toMatchObject({ state: 'done' });
+});
+
+/** One process of jobs that follows what projectors are asked to do; none runs here. */
+function projecting(to: () => NodeLink | null): Jobs {
+  const [kind] = projectionKinds(to);
+  if (kind === undefined) throw new Error('there are kinds for projections');
+  const runner = new JobRunner({ book, kinds: [kind], runsMax: 4, leaseMs: 30_000, metrics, log });
+  const timer = openMemoryJobTimer();
+  return new Jobs({ book, runner, timer, sweepMs: 100, readiness: new Readiness(), log });
+}
+
+async function askFor(jobs: Jobs, verb: ProjectionVerb): Promise<string> {
+  const parameters = { verb, projection: 'orders', key: null };
+  return await jobs.submit({ kind: 'rebuild-projection', parameters, ...by });
+}
+
+async function openRequests(): Promise<readonly string[]> {
+  const rows = await admin.query<{ id: string }>({ text: `SELECT id FROM views.requests WHERE state = 'waiting'` });
+  return rows.map(({ id }) => id);
+}
+
+async function isToBeCancelled(id: string): Promise<boolean | undefined> {
+  const text = 'SELECT cancel_requested AS cancelled FROM views.requests WHERE id = $1';
+  const [row] = await admin.query<{ cancelled: boolean }>({ text, values: [id] });
+  return row?.cancelled;
+}
 
 function disposable(value: Jobs): AsyncDisposable & { readonly value: Jobs } {
   return { value, [Symbol.asyncDispose]: () => value.close() };

@@ -26,6 +26,11 @@ export const MONITOR_ERRORS = {
     summary: 'a projector could not do what was asked of a projection',
     advice: 'the message has the code of the projector: see there; what is read is as it was',
   },
+  PROJECTION_BUSY: {
+    retry: 'never',
+    summary: 'a projection is rolled back while it was to be rebuilt, or the other way round',
+    advice: 'the message names the request that is under way: ask again when it has ended, or cancel it',
+  },
   SERVICE_UNREACHABLE: {
     retry: 'later',
     summary: 'the metrics of a service could not be read',

@@ -22,6 +22,7 @@ type Row = Omit<ProjectionAnswer, 'swappedAt'> & { readonly swappedAt: Date | nu
 const READER = { config: { role: 'reader' } } as const;
 const OPERATOR = { config: { role: 'operator' } } as const;
 const KEY = /^[A-Za-z0-9._:-]{1,64}(\/[A-Za-z0-9._:-]{1,64}){0,3}$/;
+const MAKES_VERSION: ReadonlySet<string> = new Set<ProjectionVerb>(['rebuild', 'rollback']);
 const KEY_RULE = 'as verify names it: up to four parts of letters, digits and . _ : - with / between them';
 
 /** Projections: looked at by everyone; verified, rebuilt, repaired and rolled back as jobs that projectors do. */
@@ -70,11 +71,19 @@ async function submit(
   if (job.verb === 'rollback' && known.keptVersion === null) {
     throw new HttpProblem({ status: 409, code: 'NOTHING_KEPT', title: `no earlier version of ${projection} is kept` });
   }
+  refuseBusy(job.verb, known);
   const parameters: ProjectionParameters = { verb: job.verb, projection, key: job.key ?? null };
   return await answering(async () => {
     const jobId = await options.jobs.submit({ kind: job.kind, parameters, actor: actorOf(request), why });
     return { jobId, count: 1 };
   });
+}
+
+/** Of a rebuild and a rollback at once only one can be meant. Of two that come together the job of the second says so. */
+function refuseBusy(verb: ProjectionVerb, { projection, request }: ProjectionAnswer): void {
+  if (request === null || request.kind === verb || !MAKES_VERSION.has(verb) || !MAKES_VERSION.has(request.kind)) return;
+  const title = `a ${request.kind} of ${projection} is ${request.state}: request ${request.id}`;
+  throw new HttpProblem({ status: 409, code: 'PROJECTION_BUSY', title });
 }
 
 function optionsOf(

@@ -5,7 +5,7 @@ import type { JobKindName, JsonObject } from './job-kind.ts';
 import { CANCEL, CLAIM, CREATE, DUE, FINISH, LIST, ONE, PROGRESS, RELEASE, RESUME } from './job-statements.ts';
 
 // States of a job, and the only legal moves:
-//   waiting -> running (claimed), cancelled (asked to)
+//   waiting -> running (claimed), cancelled (asked to, and it never ran)
 //   running -> done, failed, cancelled (its runner ends it), waiting (its runner gives it back)
 //   failed, cancelled -> waiting (resumed)
 // A lease that ran out lets another runner claim a running job.
@@ -93,7 +93,10 @@ export class JobBook {
     await this.#ask(RELEASE, [id, runner, error ?? null]);
   }
 
-  /** A waiting job is cancelled, a running one is asked to stop. Null: it has ended, or there is none. */
+  /**
+   * A job that never ran is cancelled; one that did is asked to stop, and ends so at its next word or when
+   * it is claimed next. Null: it has ended, or there is none.
+   */
   async cancel({ id, actor, why }: Asking): Promise<JobRow | null> {
     return (await this.#ask<JobRow>(CANCEL, [id, actor, why]))[0] ?? null;
   }

@@ -47,4 +47,9 @@ export interface JobKind {
   readonly name: JobKindName;
   /** The answer is stored as the result of the job. */
   run(run: JobRun): Promise<JsonObject>;
+  /**
+   * Takes back what a run has begun elsewhere, before the job that was to be cancelled ends so. Called
+   * again when it failed, or when the job's end was not written.
+   */
+  cancel?(id: string): Promise<void>;
 }

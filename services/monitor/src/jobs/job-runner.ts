@@ -63,16 +63,17 @@ export class JobRunner implements Closeable {
     const held = { id, runner: randomUUID() };
     const job = await book.claim(id, held.runner);
     if (job === null) return;
-    if (job.cancelRequested) return await book.finish(held, { state: 'cancelled' });
+    if (job.cancelRequested) stop('cancelled');
     log.info({ jobId: id, kind: job.kind, runs: job.runs }, 'job_started');
     const beat = this.#beat(held, stop);
     try {
+      signal.throwIfAborted();
       const result = await this.#kindOf(job).run(this.#runOf(job, { held, signal, stop }));
       await book.finish(held, { state: 'done', result });
       metrics.ended(job.kind, 'done');
       log.info({ jobId: id, kind: job.kind }, 'job_done');
     } catch (error) {
-      metrics.ended(job.kind, await this.#endBadly(held, errorOf(error), signal));
+      metrics.ended(job.kind, await this.#endBadly(job, held, { error: errorOf(error), signal }));
     } finally {
       clearInterval(beat);
     }
@@ -128,17 +129,37 @@ export class JobRunner implements Closeable {
     }, leaseMs / BEATS_A_LEASE);
   }
 
-  async #endBadly(held: Held, error: Error, signal: AbortSignal): Promise<RunEnd> {
-    const { book, log } = this.#options;
+  async #endBadly(
+    job: JobRow,
+    held: Held,
+    how: { readonly error: Error; readonly signal: AbortSignal },
+  ): Promise<RunEnd> {
+    const { log } = this.#options;
+    const { error, signal } = how;
     const reason = reasonOf(signal);
     log[reason === null ? 'warn' : 'info']({ jobId: held.id, error, reason }, 'job_stopped');
     if (reason === 'lost') return 'lost';
-    if (reason === 'cancelled') {
+    if (reason === 'cancelled') return await this.#cancel(job, held);
+    return await this.#endFailed(held, error, reason === 'stopping');
+  }
+
+  /** A job that cannot be cancelled now stays one that is to be: whoever claims it next tries again. */
+  async #cancel({ id, kind }: JobRow, held: Held): Promise<RunEnd> {
+    const { book, kinds, log } = this.#options;
+    try {
+      await kinds.find(({ name }) => name === kind)?.cancel?.(id);
       await book.finish(held, { state: 'cancelled' });
       return 'cancelled';
+    } catch (error) {
+      log.warn({ jobId: id, error: errorOf(error) }, 'job_not_cancelled');
+      return await this.#endFailed(held, errorOf(error), false);
     }
-    if (reason === 'stopping' || mayPass(error)) {
-      await book.release(held, reason === 'stopping' ? {} : { error: error.message });
+  }
+
+  async #endFailed(held: Held, error: Error, isStopping: boolean): Promise<RunEnd> {
+    const { book } = this.#options;
+    if (isStopping || mayPass(error)) {
+      await book.release(held, isStopping ? {} : { error: error.message });
       return 'given_back';
     }
     await book.finish(held, { state: 'failed', error: error.message });

@@ -39,12 +39,14 @@ export const RELEASE = `
       ELSE clock_timestamp() + make_interval(secs => power(2, least(runs, 6) - 1)) END
   WHERE id = $1 AND runner = $2 AND state = 'running'`;
 
+// What an earlier run has begun elsewhere is taken back by whoever claims the job next.
 export const CANCEL = `
   WITH cancelled AS (
     UPDATE ledger.jobs SET
       cancel_requested = true, updated_at = now(),
-      state = CASE WHEN state = 'waiting' THEN 'cancelled' ELSE state END,
-      finished_at = CASE WHEN state = 'waiting' THEN now() END
+      state = CASE WHEN state = 'waiting' AND runs = 0 THEN 'cancelled' ELSE state END,
+      finished_at = CASE WHEN state = 'waiting' AND runs = 0 THEN now() END,
+      lease_until = CASE WHEN state = 'running' THEN lease_until END
     WHERE id = $1 AND state IN ('waiting', 'running')
     RETURNING ${COLUMNS}),
   noted AS (

@@ -42,7 +42,9 @@ export class Jobs implements Closeable {
 
   /** See `JobBook.cancel`. */
   async cancel(asking: Asking): Promise<JobRow | null> {
-    return await this.#options.book.cancel(asking);
+    const cancelled = await this.#options.book.cancel(asking);
+    if (cancelled?.state === 'waiting') await this.#tell(cancelled.id);
+    return cancelled;
   }
 
   /** See `JobBook.resume`. */

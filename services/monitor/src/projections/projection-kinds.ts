@@ -18,11 +18,16 @@ const POLL_MS = 250;
 
 /**
  * Work that a projector does: the projectors alone write the views. The job writes a request under its
- * own id, and follows it; a job run twice asks once.
+ * own id, and follows it; a job run twice asks once. A second job for the same new version follows the
+ * first one's request.
  */
 export function projectionKinds(link: () => NodeLink | null): readonly JobKind[] {
   const names: readonly JobKindName[] = ['rebuild-projection', 'verify-projection', 'replay-projection'];
-  return names.map((name) => ({ name, run: async (run) => await follow(run, link) }));
+  return names.map((name) => ({
+    name,
+    run: async (run) => await follow(run, link),
+    cancel: async (id) => void (await askPrimary(link, cancelRequest(id))),
+  }));
 }
 
 async function follow(run: JobRun, link: () => NodeLink | null): Promise<JsonObject> {
@@ -32,25 +37,22 @@ async function follow(run: JobRun, link: () => NodeLink | null): Promise<JsonObj
     askForRequest({ id: run.id, verb, projection, key, actor: run.actor, why: run.why }),
   );
   const id = asked?.id ?? run.id;
-  try {
-    for (;;) {
-      const [request] = await askPrimary<FollowedRequest>(link, loadRequest(id));
-      if (request === undefined) throw new MonitorError('PROJECTION_REQUEST_FAILED', { detail: 'it is not there' });
-      const { state, phase, done, total, error, result } = request;
-      await run.progress(done, total, { request: id, phase: phase ?? state });
-      if (state === 'done') return { projection, verb, ...result };
-      if (state === 'failed' || state === 'cancelled') {
-        throw new MonitorError('PROJECTION_REQUEST_FAILED', { detail: error ?? state, context: { projection, verb } });
-      }
-      await sleep(POLL_MS, run.signal);
+  for (;;) {
+    const [request] = await askPrimary<FollowedRequest>(link, loadRequest(id));
+    if (request === undefined) throw new MonitorError('PROJECTION_REQUEST_FAILED', { detail: 'it is not there' });
+    const { kind, state, phase, done, total, error, result } = request;
+    if (kind !== verb) throw new MonitorError('PROJECTION_BUSY', { context: { projection, kind, request: id } });
+    await run.progress(done, total, { request: id, phase: phase ?? state });
+    if (state === 'done') return { projection, verb, ...result };
+    if (state === 'failed' || state === 'cancelled') {
+      throw new MonitorError('PROJECTION_REQUEST_FAILED', { detail: error ?? state, context: { projection, verb } });
     }
-  } catch (error) {
-    if (id === run.id && isCancelled(run.signal)) await askPrimary(link, cancelRequest(id));
-    throw error;
+    await sleep(POLL_MS, run.signal);
   }
 }
 
 type FollowedRequest = {
+  readonly kind: ProjectionVerb;
   readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
   readonly phase: string | null;
   readonly done: number;
@@ -58,8 +60,3 @@ type FollowedRequest = {
   readonly error: string | null;
   readonly result: JsonObject | null;
 };
-
-/** A run that is stopped for another reason goes on elsewhere, and so does the request. */
-function isCancelled({ aborted, reason }: AbortSignal): boolean {
-  return aborted && reason instanceof MonitorError && reason.context['reason'] === 'cancelled';
-}

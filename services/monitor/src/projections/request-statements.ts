@@ -1,6 +1,6 @@
 import type { Statement } from '@tradestream/database';
 
-/** Writes a request unless it is there; answers with the id to follow. */
+/** Writes a request unless it is there; answers with the id to follow: another's, while that makes a new version. */
 export function askForRequest(request: {
   readonly id: string;
   readonly verb: string;
@@ -16,14 +16,17 @@ export function askForRequest(request: {
 /** How far a request is. */
 export function loadRequest(id: string): Statement {
   return {
-    text: `SELECT state, phase, done::float8 AS done, total::float8 AS total, error, result FROM views.requests WHERE id = $1`,
+    text: `SELECT kind, state, phase, done::float8 AS done, total::float8 AS total, error, result FROM views.requests WHERE id = $1`,
     values: [id],
   };
 }
 
-/** The projector that works on it finds out at its next step. */
+/** The projector that works on it finds out at its next step; one that has ended stays as it is. */
 export function cancelRequest(id: string): Statement {
-  return { text: 'UPDATE views.requests SET cancel_requested = true WHERE id = $1', values: [id] };
+  return {
+    text: `UPDATE views.requests SET cancel_requested = true WHERE id = $1 AND state IN ('waiting', 'running')`,
+    values: [id],
+  };
 }
 
 /** Every projection with what is being done with it. */

@@ -6,6 +6,9 @@ const LOCK_SPACE = 1_953_653_104;
 /** A request that ended its process, or met an outage, so often is given up. */
 const RUNS_MAX = 20;
 
+/** Cancelled before it was begun: there is nothing to clear away. */
+const TAKEN_BACK = '(cancel_requested AND runs = 0)';
+
 const COLUMNS = 'id, kind, projection, key, actor, why';
 
 /** The oldest request for one of the projections that nobody works on. */
@@ -51,13 +54,15 @@ export async function takeUp(session: Session, { id, projection }: ProjectionReq
   const taken = await session.query({
     text: `UPDATE views.requests SET state = 'running', runs = runs + 1, started_at = coalesce(started_at, clock_timestamp()),
              updated_at = clock_timestamp()
-           WHERE id = $1 AND state IN ('waiting', 'running') AND runs < ${RUNS_MAX}`,
+           WHERE id = $1 AND state IN ('waiting', 'running') AND runs < ${RUNS_MAX} AND NOT ${TAKEN_BACK}`,
     values: [id],
   });
   if (taken.rowCount > 0) return true;
   await session.query({
-    text: `UPDATE views.requests SET state = 'failed', error = 'it was begun ' || runs || ' times and never ended',
-             finished_at = clock_timestamp() WHERE id = $1 AND state IN ('waiting', 'running')`,
+    text: `UPDATE views.requests SET finished_at = clock_timestamp(),
+             state = CASE WHEN ${TAKEN_BACK} THEN 'cancelled' ELSE 'failed' END,
+             error = CASE WHEN NOT ${TAKEN_BACK} THEN 'it was begun ' || runs || ' times and never ended' END
+           WHERE id = $1 AND state IN ('waiting', 'running')`,
     values: [id],
   });
   return false;
