@@ -51,6 +51,14 @@ beforeAll(async () => {
      SELECT 'old', 'Old', 'info', '', '', '{}', now() - age, now() - age FROM unnest($1::interval[]) AS age`,
     [['6 days 23 hours', '7 days 1 hour']],
   );
+  // As another monitor's, whose lease lasts.
+  await world.rows(
+    `INSERT INTO ledger.jobs (id, kind, actor, why, state, runs, lease_until, progressed_at, finished_at)
+     SELECT gen_random_uuid(), kind, 'olga', 'a test', state, 1, now() + interval '1 hour', now() - age,
+       CASE WHEN state <> 'running' THEN now() - age END
+     FROM unnest($1::text[], $2::text[], $3::interval[]) AS job (kind, state, age)`,
+    [JOBS.map(({ kind }) => kind), JOBS.map(({ state }) => state), JOBS.map(({ age }) => age)],
+  );
   monitor = await monitorOf(world, settings());
 }, 60_000);
 
@@ -69,6 +77,14 @@ const POINTS = [
   { step: 60, minutes: 24 * 60 + 1, isKept: false },
   { step: 600, minutes: DAYS_7 - 1, isKept: true },
   { step: 600, minutes: DAYS_7 + 1, isKept: false },
+] as const;
+
+const JOBS = [
+  { kind: 'snapshot', state: 'failed', age: '5 minutes' },
+  { kind: 'redrive', state: 'failed', age: '2 hours' },
+  { kind: 'retention', state: 'running', age: '16 minutes' },
+  { kind: 'replay-commands', state: 'running', age: '14 minutes' },
+  { kind: 'discard', state: 'done', age: '91 days' },
 ] as const;
 
 /** A group that stopped before unread records, and a way to mend it. */
@@ -176,6 +192,21 @@ test('what the parts of the pipeline lack is named: no worker, no projector', as
     },
   );
   expect(worker.exitCode).toBeNull();
+});
+
+test('a job that failed and one that stands still are named, and one that ended long ago is gone', async () => {
+  await eventually(
+    async () => {
+      const { items } = await monitor.get<{ items: Item[] }>('/v1/alerts');
+      const jobs = items
+        .filter(({ name }) => name.startsWith('Job'))
+        .map((each) => `${each.name} ${each.labels['kind']}`);
+      expect(jobs.toSorted()).toEqual(['JobFailed snapshot', 'JobStalled retention']);
+    },
+    { withinMs: WITHIN_MS },
+  );
+  const kept = await world.rows<{ kind: string }>('SELECT kind FROM ledger.jobs ORDER BY kind');
+  expect(kept.map(({ kind }) => kind)).toEqual(['redrive', 'replay-commands', 'retention', 'snapshot']);
 });
 
 test('history holds what was measured, by step', async () => {

@@ -1,5 +1,6 @@
-import { migrate } from '@tradestream/database';
+import { migrate, type Statement } from '@tradestream/database';
 import { createMemoryJobQueue, type JobTimer, openMemoryJobTimer } from '@tradestream/messaging';
+import { pruneFinished } from '@tradestream/recovery';
 import { createLogger, createMetrics, Readiness, Scope, sleep } from '@tradestream/runtime';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { IntentStore } from '../../services/monitor/src/deadletters/intent-store.ts';
@@ -283,6 +284,66 @@ test('a job is cancelled only when what it began is: with the primary away it st
   await eventually(async () => expect(await isToBeCancelled(id)).toBe(false), WITHIN);
   await admin.query({ text: `UPDATE views.requests SET state = 'done' WHERE id = $1`, values: [id] });
   expect(await ended(id)).toMatchObject({ state: 'done' });
+});
+
+test('what ended long ago is removed in batches; what is unfinished, referred to or still parked stays, and so does the audit', async () => {
+  const audits = async () => (await admin.query({ text: 'SELECT FROM ledger.audit' })).length;
+  const make = async (kind: JobKindName) => await book.create({ kind, parameters: {}, ...by });
+  const [dry, running, settled, parked, edited, recent] = [
+    await make('dry-run-commands'),
+    await make('rebuild-projection'),
+    await make('redrive'),
+    await make('redrive'),
+    await make('edit'),
+    await make('discard'),
+  ];
+  await admin.query({
+    text: `UPDATE ledger.jobs SET state = 'done', finished_at = now() - make_interval(days => CASE WHEN id = $1 THEN 6 ELSE 8 END)
+           WHERE id = ANY ($2)`,
+    values: [recent, [dry, settled, parked, edited, recent]],
+  });
+  await admin.query({
+    text: `WITH record AS (
+             INSERT INTO ledger.parked (topic, partition, "offset", record_time, reason, message, blocks_key, status)
+             SELECT 'pruned', 0, n, now(), 'A', 'm', false, CASE WHEN n = 1 THEN 'parked' ELSE 'applied' END
+             FROM generate_series(0, 2) AS n RETURNING id, "offset")
+           INSERT INTO ledger.intents (parked_id, topic, partition, job_id, kind, actor, why, outcome, executed_at, edited_value)
+           SELECT id, 'pruned', 0, ($1::uuid[])["offset" + 1], kind, 'a', 'w', 'applied', now(), CASE WHEN kind = 'edit' THEN ''::bytea END
+           FROM record, LATERAL (SELECT CASE WHEN "offset" = 2 THEN 'edit' ELSE 'redrive' END AS kind) AS k`,
+    values: [[settled, parked, edited]],
+  });
+  await admin.query({
+    text: `INSERT INTO ledger.edits (command_id, parked_id, intent_id, edited_hash)
+           SELECT gen_random_uuid(), parked_id, id, sha256('x') FROM ledger.intents WHERE job_id = $1`,
+    values: [edited],
+  });
+  await admin.query({
+    text: `INSERT INTO dry_run.differences (run, kind, key) SELECT $1, 'event', n FROM generate_series(1, 25) AS n`,
+    values: [dry],
+  });
+  await admin.query({
+    text: `INSERT INTO views.requests (id, kind, projection, actor, why, state, finished_at)
+           SELECT id, 'verify', 'orders', 'a', 'w', 'done', now() - interval '8 days' FROM unnest($1::uuid[]) AS id`,
+    values: [[running, dry]],
+  });
+  const before = await audits();
+  const ask = async <Row extends object>(statement: Statement) => await link.query<Row>(statement);
+  const prune = async () =>
+    await pruneFinished({ ask, keptDays: 7, batchRows: 10, signal: new AbortController().signal });
+  // 25 differences, an intent, two jobs and a request.
+  expect(await prune()).toBe(29);
+  expect(await prune()).toBe(0);
+  const left = await Promise.all(
+    [dry, running, settled, parked, edited, recent].map(async (id) => (await book.one(id)) !== null),
+  );
+  expect(left).toEqual([false, true, false, true, true, true]);
+  const requests = await admin.query({
+    text: 'SELECT id FROM views.requests WHERE id = ANY ($1)',
+    values: [[running, dry]],
+  });
+  expect(requests).toEqual([{ id: running }]);
+  expect(await audits()).toBe(before);
+  await expect(link.query({ text: 'SELECT ledger.prune_finished(now(), 1)' })).rejects.toMatchObject({ code: '22023' });
 });
 
 /** One process of jobs that follows what projectors are asked to do; none runs here. */

@@ -11,5 +11,6 @@ export { type ReplayPlan, type ReplayResult, replayCommands } from './replay/rep
 export { archiveReceipts } from './retention/archive-receipts.ts';
 export { findArchivable } from './retention/find-archivable.ts';
 export { forgetReceipts } from './retention/forget-receipts.ts';
+export { pruneFinished } from './retention/prune-finished.ts';
 export { retentionStatus } from './retention/retention-status.ts';
 export { type TakenSnapshot, takeSnapshot } from './snapshot/take-snapshot.ts';

@@ -103,6 +103,12 @@ export const MONITOR_SPEC = {
     max: 365,
     fallback: 7,
   }),
+  TRADESTREAM_MONITOR_JOB_RETENTION_DAYS: int({
+    doc: 'how long jobs that have ended are kept, with what they asked of workers and projectors and what dry runs found, days; their audit stays',
+    min: 1,
+    max: 3_650,
+    fallback: 90,
+  }),
   TRADESTREAM_MONITOR_EXTERNAL_URL: text({
     doc: 'address of this monitor as people reach it, for links in notifications',
     fallback: '',

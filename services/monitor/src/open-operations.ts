@@ -1,8 +1,15 @@
 import { openSchemas } from '@tradestream/contracts';
+import { pruneFinished } from '@tradestream/recovery';
+import type { Closeable } from '@tradestream/runtime';
 import { DeadLetterStore } from './deadletters/dead-letter-store.ts';
 import type { RoutesOptions } from './http/add-routes.ts';
 import { type JobsParts, openJobs } from './jobs/open-jobs.ts';
 import { ArchiveClock } from './recovery/archive-clock.ts';
+import { askPrimary } from './sources/ask-primary.ts';
+import type { NodeLink } from './sources/node-link.ts';
+import { Sampler } from './sources/sampler.ts';
+
+const PRUNE_MS = 600_000;
 
 type Operations = Pick<RoutesOptions, 'jobs' | 'book' | 'deadLetters' | 'schemas' | 'operator' | 'admin'>;
 
@@ -17,6 +24,7 @@ export async function openOperations(parts: JobsParts): Promise<Operations> {
   const { admin } = parts;
   const archiving = { intervalMs, jobs, book, admin, topic: topics.commands, link: operator, log: context.log };
   if (intervalMs > 0) parts.scope.use(new ArchiveClock(archiving));
+  parts.scope.use(openPruning(parts, operator));
   return {
     jobs,
     book,
@@ -25,4 +33,19 @@ export async function openOperations(parts: JobsParts): Promise<Operations> {
     operator,
     admin,
   };
+}
+
+/** Removes now and then what ended long ago: at the start, and again while the monitor runs. */
+function openPruning({ config, context: { log } }: JobsParts, operator: () => NodeLink | null): Closeable {
+  const keptDays = config.TRADESTREAM_MONITOR_JOB_RETENTION_DAYS;
+  return new Sampler({
+    name: 'finished work',
+    intervalMs: PRUNE_MS,
+    sample: async (signal) =>
+      await pruneFinished({ ask: async (statement) => await askPrimary(operator, statement), keptDays, signal }),
+    onReading: ({ value: removed }) => {
+      if (removed > 0) log.info({ removed }, 'finished_work_removed');
+    },
+    onFailure: (error) => log.debug({ error }, 'finished_work_not_removed'),
+  });
 }

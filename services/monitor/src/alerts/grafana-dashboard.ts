@@ -134,6 +134,8 @@ const ROWS: readonly Row[] = [
         line('tradestream_canary_up', 'canary'),
       ]),
       lines('Connections of the services', 'short', [line('tradestream_sessions', '{{role}}')]),
+      lines('Jobs that failed within the hour', 'short', [line('tradestream_jobs_failed', '{{kind}}')]),
+      lines('Unfinished jobs, since they got further', 's', [line('tradestream_job_stalled_seconds', '{{kind}}')]),
     ],
   },
 ];

@@ -1,3 +1,4 @@
+import { JOB_RULES } from './job-rules.ts';
 import { NODE_RULES } from './node-rules.ts';
 import { AT_ONCE, type Rule, SLOWLY, SOON } from './rule.ts';
 
@@ -299,5 +300,6 @@ export const RULES: readonly Rule[] = [
     ],
   },
 
+  ...JOB_RULES,
   ...NODE_RULES,
 ];

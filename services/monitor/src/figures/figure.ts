@@ -100,6 +100,16 @@ export const FIGURES = {
   tradestream_oldest_transaction_seconds: { help: 'Age of the oldest transaction', labels: [], kept: true },
   tradestream_batch_commands_mean: { help: 'Commands of a batch', labels: [], kept: true },
   tradestream_batch_seconds_mean: { help: 'Duration of a batch', labels: [], kept: true },
+  tradestream_jobs_failed: {
+    help: 'Jobs that failed within the last hour and were not taken up again',
+    labels: ['kind'],
+    kept: false,
+  },
+  tradestream_job_stalled_seconds: {
+    help: 'Since the unfinished job that stands still the longest got further',
+    labels: ['kind'],
+    kept: false,
+  },
   tradestream_alerts_firing: { help: 'Alerts of a rule that fire', labels: ['name', 'severity'], kept: false },
   tradestream_canary_up: { help: '1 while the canary comes back in time', labels: [], kept: false },
   tradestream_canary_applied_seconds: { help: 'From publishing to the receipt', labels: [], kept: true },

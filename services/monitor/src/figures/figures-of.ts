@@ -1,4 +1,5 @@
 import type { LagAnswer, LagGroup, LagState, PipelineAnswer, ReplicationAnswer } from '@tradestream/contracts';
+import type { JobsSample } from '../pipeline/sample-jobs.ts';
 import { type Figure, figure } from './figure.ts';
 
 const VERDICTS: Readonly<Record<LagState, number>> = { OK: 0, WARN: 1, REWIND: 2, STALL: 3, STOP: 4 };
@@ -11,6 +12,7 @@ export type Known = {
   readonly pipeline: PipelineAnswer;
   readonly relayVerdict: LagState;
   readonly parkedPerSecond: number | null;
+  readonly jobs: JobsSample;
   readonly sources: Readonly<Record<string, boolean>>;
   readonly querySeconds: ReadonlyMap<string, number>;
 };
@@ -25,6 +27,7 @@ export function figuresOf(known: Known): readonly Figure[] {
     ...Object.entries(sources).flatMap(([source, up]) => figure('tradestream_source_up', up, { source })),
     ...replicationFigures(known),
     ...pipelineFigures(known),
+    ...known.jobs.flatMap(jobFigures),
   ];
 }
 
@@ -149,6 +152,13 @@ function pipelineFigures({ pipeline, relayVerdict, parkedPerSecond }: Known): re
     ...(canary.enabled && canary.at !== null ? figure('tradestream_canary_up', canary.ok) : []),
     ...figure('tradestream_canary_applied_seconds', canary.appliedSeconds),
     ...figure('tradestream_canary_visible_seconds', canary.visibleSeconds),
+  ];
+}
+
+function jobFigures({ kind, failed, stalledSeconds }: JobsSample[number]): readonly Figure[] {
+  return [
+    ...figure('tradestream_jobs_failed', failed, { kind }),
+    ...figure('tradestream_job_stalled_seconds', stalledSeconds, { kind }),
   ];
 }
 

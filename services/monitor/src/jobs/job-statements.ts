@@ -22,7 +22,10 @@ export const CLAIM = `
 export const PROGRESS = `
   UPDATE ledger.jobs SET
     lease_until = clock_timestamp() + make_interval(secs => $3::float8 / 1000), updated_at = now(),
-    done = coalesce($4, done), total = coalesce($5, total), checkpoint = coalesce($6::jsonb, checkpoint)
+    done = coalesce($4, done), total = coalesce($5, total), checkpoint = coalesce($6::jsonb, checkpoint),
+    progressed_at = CASE WHEN (done, total, checkpoint)
+        IS DISTINCT FROM (coalesce($4, done), coalesce($5, total), coalesce($6::jsonb, checkpoint))
+      THEN now() ELSE progressed_at END
   WHERE id = $1 AND runner = $2 AND state = 'running'
   RETURNING cancel_requested AS "cancelRequested"`;
 
@@ -58,7 +61,7 @@ export const RESUME = `
   WITH resumed AS (
     UPDATE ledger.jobs SET
       state = 'waiting', cancel_requested = false, error = NULL, result = NULL, runner = NULL, lease_until = NULL,
-      updated_at = now(), finished_at = NULL
+      updated_at = now(), progressed_at = now(), finished_at = NULL
     WHERE id = $1 AND state IN ('failed', 'cancelled')
     RETURNING ${COLUMNS}),
   noted AS (

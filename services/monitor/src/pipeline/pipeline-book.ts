@@ -3,6 +3,7 @@ import { judgePartition, type Standing, worstOf } from '../lag/judge-partition.t
 import type { Probe } from '../sources/probes.ts';
 import type { Reading } from '../sources/sampler.ts';
 import { Rates } from './rates.ts';
+import type { JobsSample } from './sample-jobs.ts';
 import type { PipelineSample } from './sample-pipeline.ts';
 
 const READINGS = 5;
@@ -12,6 +13,7 @@ type FromDatabase = Pick<PipelineAnswer, 'relay' | 'projections' | 'parked' | 'd
   readonly deadlocks: number | null;
   readonly rollbacks: number | null;
   readonly parkedPerSecond: number | null;
+  readonly jobs: JobsSample;
   readonly relayVerdict: LagState;
 };
 
@@ -33,6 +35,7 @@ const NOTHING: FromDatabase = {
   deadlocks: null,
   rollbacks: null,
   parkedPerSecond: null,
+  jobs: [],
   relayVerdict: 'OK',
 };
 
@@ -96,6 +99,7 @@ export class PipelineBook {
       deadlocks: this.#rates.perSecond('deadlocks', deadlocks, atMs),
       rollbacks: this.#rates.perSecond('rollbacks', rollbacks, atMs),
       parkedPerSecond: this.#rates.perSecond('parked', parkedRecords, atMs),
+      jobs: value.jobs,
     };
   }
 

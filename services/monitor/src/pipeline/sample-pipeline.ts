@@ -1,5 +1,6 @@
 import { DatabaseError } from '@tradestream/database';
 import type { NodeLink } from '../sources/node-link.ts';
+import { type JobsSample, sampleJobs } from './sample-jobs.ts';
 
 /** What the primary says of the pipeline, in one reading. Counters count since the server's statistics began. */
 export type PipelineSample = {
@@ -25,6 +26,7 @@ export type PipelineSample = {
     readonly oldestSeconds: number;
   }[];
   readonly projections: readonly { readonly name: string; readonly lagEvents: number }[];
+  readonly jobs: JobsSample;
 };
 
 // A flood of parked records must not make the watching dear: so many are looked at, at most.
@@ -66,23 +68,24 @@ const PROJECTIONS = `
   FROM views.positions AS v JOIN ledger.partitions AS p ON p.partition = v.partition AND p.topic = $1
   GROUP BY v.projection ORDER BY v.projection`;
 
-type ServerRow = Omit<PipelineSample, 'partitions' | 'parked' | 'parkedKeys' | 'projections'>;
+type ServerRow = Omit<PipelineSample, 'partitions' | 'parked' | 'parkedKeys' | 'projections' | 'jobs'>;
 
 const NO_SUCH_TABLE = '42P01';
 
 /** One reading of ledger and server; the statements travel together. */
 export async function samplePipeline(link: NodeLink, topic: string): Promise<PipelineSample> {
   const values = [topic];
-  const [partitions, server, parked, keys, projections] = await Promise.all([
+  const [partitions, server, parked, keys, projections, jobs] = await Promise.all([
     link.query<PipelineSample['partitions'][number]>({ text: LEDGER, values }),
     link.query<ServerRow>({ text: SERVER }),
     link.query<PipelineSample['parked'][number]>({ text: PARKED, values }),
     link.query<{ readonly keys: number }>({ text: PARKED_KEYS, values }),
     link.query<PipelineSample['projections'][number]>({ text: PROJECTIONS, values }).catch(noneIfMissing),
+    sampleJobs(link),
   ]);
   const [serverRow, keysRow] = [server[0], keys[0]];
   if (serverRow === undefined || keysRow === undefined) throw new Error('an aggregate answers with one row');
-  return { partitions, ...serverRow, parked, parkedKeys: keysRow.keys, projections };
+  return { partitions, ...serverRow, parked, parkedKeys: keysRow.keys, projections, jobs };
 }
 
 /** The views may be in another database. */

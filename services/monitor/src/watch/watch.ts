@@ -106,7 +106,7 @@ export class Watch {
   }
 
   figures(): readonly Figure[] {
-    const { relayVerdict, parkedPerSecond } = this.pipelineBook.database;
+    const { relayVerdict, parkedPerSecond, jobs } = this.pipelineBook.database;
     return figuresOf({
       clusterName: this.clusterName,
       lag: this.#freshLag(),
@@ -114,6 +114,7 @@ export class Watch {
       pipeline: this.pipeline(),
       relayVerdict,
       parkedPerSecond,
+      jobs,
       sources: Object.fromEntries(this.#sources),
       querySeconds: this.querySeconds,
     });
