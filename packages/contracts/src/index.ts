@@ -70,6 +70,7 @@ export {
   type EventPlace,
   encodeEvent,
   type JoinedEvents,
+  type ReadValues,
 } from './avro/event-codec.ts';
 export { FRAME_BYTES, frame, frameInto, readFrame } from './avro/wire-frame.ts';
 export { parseWriterSchema, type WriterSchema } from './avro/writer-schema.ts';

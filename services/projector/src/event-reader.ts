@@ -2,6 +2,7 @@ import {
   ContractError,
   decodeEvent,
   parseWriterSchema,
+  type ReadValues,
   readFrame,
   type Schemas,
   type WriterSchema,
@@ -25,14 +26,18 @@ export class EventReader {
   read(value: Buffer | null, partition: number): EventEnvelope {
     if (value === null) throw new ProjectorError('EVENT_UNREADABLE', { detail: 'the record has no value' });
     const { schemaId, payload } = decoded(() => readFrame(value));
-    return this.readPayload(schemaId, payload, partition);
+    return this.readPayload(schemaId, payload, { partition });
   }
 
   /** @throws {ProjectorError} as `read` */
-  readPayload(schemaId: number, payload: Buffer, partition: number): EventEnvelope {
+  readPayload(
+    schemaId: number,
+    payload: Buffer,
+    { partition, values = 'all' }: { readonly partition: number; readonly values?: ReadValues },
+  ): EventEnvelope {
     const schema = this.#known.get(schemaId);
     if (schema === undefined) throw new ProjectorError('SCHEMA_UNKNOWN', { context: { schemaId } });
-    const envelope = decoded(() => decodeEvent(payload, schema));
+    const envelope = decoded(() => decodeEvent(payload, schema, values));
     if (envelope.partition !== partition) {
       throw new ProjectorError('EVENT_UNREADABLE', { detail: `it belongs to partition ${envelope.partition}` });
     }

@@ -29,7 +29,7 @@ export async function loadLedgerEvents(
   const events: EventEnvelope[] = [];
   for (const { schema_id: schemaId, payload } of rows) {
     if (!(await reader.learn(schemaId))) break;
-    const event = reader.readPayload(schemaId, payload, partition);
+    const event = reader.readPayload(schemaId, payload, { partition });
     if (event.seq !== afterSeq + events.length + 1 || event.seq >= beforeSeq || events.length >= countMax) break;
     events.push(event);
   }
@@ -43,8 +43,9 @@ async function loadRows(
   try {
     const { rows } = await session.query<{ schema_id: number; payload: Buffer }>({
       text: `SELECT schema_id, payload FROM ledger.events
-             WHERE partition = $1 AND seq > $2 AND seq < $3 ORDER BY seq LIMIT $4`,
-      values: [partition, afterSeq, beforeSeq, countMax],
+             WHERE partition = $1 AND seq > $2 AND seq < $3 ORDER BY seq`,
+      // Without a gap, so the count is a bound of the sequence: by a LIMIT all the others might be sorted first.
+      values: [partition, afterSeq, Math.min(beforeSeq, afterSeq + countMax + 1)],
     });
     return rows;
   } catch (error) {

@@ -106,6 +106,12 @@ export class ByteReader {
     this.#at += byteCount;
   }
 
+  /** A text or an amount, unread. */
+  skipBytes(field: string): void {
+    const length = this.length(field);
+    this.#at += length;
+  }
+
   /** A whole number of any width, unread. */
   skipLong(field: string): void {
     for (let count = 1; ; count += 1) {

@@ -47,6 +47,19 @@ test('an event comes back from its bytes as it was', () => {
   );
 });
 
+test('an event read for its balances or its orders alone is as it was, without the others', () => {
+  fc.assert(
+    fc.property(anyEnvelope.filter(wellFormed), (envelope) => {
+      const { event } = envelope;
+      const without = (none: object) => ({ ...envelope, event: 'orders' in event ? { ...event, ...none } : event });
+      const bytes = encodeEvent(envelope);
+      expect(decodeEvent(bytes, undefined, 'balances')).toStrictEqual(without({ orders: [] }));
+      expect(decodeEvent(bytes, undefined, 'orders')).toStrictEqual(without({ balances: [] }));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test('events packed before they have a place are their bytes, each behind its length', () => {
   fc.assert(
     fc.property(fc.array(anyEnvelope, { maxLength: 5 }), (envelopes) => {

@@ -21,6 +21,11 @@ const BRANCHES = 7;
 /** Two texts, two amounts of one byte and a version; and for an order three, four, two enums and a version. */
 const BALANCE_BYTES_MIN = 7;
 const ORDER_BYTES_MIN = 14;
+/** What has its length before it: the texts and the amounts. */
+const BALANCE_PARTS = 4;
+const ORDER_TEXTS = 3;
+const ORDER_AMOUNTS = 4;
+const NONE: readonly never[] = [];
 const STATUSES = ['open', 'partially_filled', 'filled', 'cancelled'] as const satisfies readonly OrderStatus[];
 const KNOWN_REASONS: ReadonlySet<string> = new Set(REASONS);
 
@@ -73,13 +78,16 @@ export function writeEventBody(writer: ByteWriter, event: TradeEvent): void {
   }
 }
 
-/** Reads the union of the seven events. */
-export function readEventBody(reader: ByteReader): TradeEvent {
+/** Which of the values that an event leaves are read. */
+export type ReadValues = 'all' | 'balances' | 'orders';
+
+/** Reads the union of the seven events; values that are not wanted are stepped over, and absent. */
+export function readEventBody(reader: ByteReader, values: ReadValues): TradeEvent {
   const branch = reader.index('event', BRANCHES);
   if (branch < 2) {
     const type = branch === 0 ? 'FundsDeposited' : 'FundsWithdrawn';
     const funds = { userId: reader.text('userId'), asset: reader.text('asset'), amount: reader.amount('amount') };
-    return { type, ...funds, balances: readBalances(reader), orders: readOrders(reader) };
+    return { type, ...funds, balances: readBalances(reader, values), orders: readOrders(reader, values) };
   }
   if (branch === 2) {
     return {
@@ -90,8 +98,8 @@ export function readEventBody(reader: ByteReader): TradeEvent {
       side: readSide(reader),
       price: reader.amount('price'),
       quantity: reader.amount('quantity'),
-      balances: readBalances(reader),
-      orders: readOrders(reader),
+      balances: readBalances(reader, values),
+      orders: readOrders(reader, values),
     };
   }
   if (branch === 3) {
@@ -101,8 +109,8 @@ export function readEventBody(reader: ByteReader): TradeEvent {
       symbol: reader.text('symbol'),
       price: readOptionalAmount(reader, 'price'),
       quantity: readOptionalAmount(reader, 'quantity'),
-      balances: readBalances(reader),
-      orders: readOrders(reader),
+      balances: readBalances(reader, values),
+      orders: readOrders(reader, values),
     };
   }
   if (branch === 4) {
@@ -110,8 +118,8 @@ export function readEventBody(reader: ByteReader): TradeEvent {
       type: 'OrderCancelled',
       orderId: reader.text('orderId'),
       symbol: reader.text('symbol'),
-      balances: readBalances(reader),
-      orders: readOrders(reader),
+      balances: readBalances(reader, values),
+      orders: readOrders(reader, values),
     };
   }
   if (branch === 5) {
@@ -125,8 +133,8 @@ export function readEventBody(reader: ByteReader): TradeEvent {
       quantity: reader.amount('quantity'),
       executedAt: reader.long('executedAt'),
       cost: reader.amount('cost'),
-      balances: readBalances(reader),
-      orders: readOrders(reader),
+      balances: readBalances(reader, values),
+      orders: readOrders(reader, values),
     };
   }
   return { type: 'CommandRejected', reason: readReason(reader), command: readCommandBody(reader) };
@@ -180,8 +188,15 @@ function readReason(reader: ByteReader): Reason {
   return isReason(text) ? text : reader.refuse('reason', 'a reason that this release does not know');
 }
 
-function readBalances(reader: ByteReader): readonly Balance[] {
-  return reader.array('balances', BALANCE_BYTES_MIN, readBalance);
+function readBalances(reader: ByteReader, values: ReadValues): readonly Balance[] {
+  if (values !== 'orders') return reader.array('balances', BALANCE_BYTES_MIN, readBalance);
+  reader.array('balances', BALANCE_BYTES_MIN, skipBalance);
+  return NONE;
+}
+
+function skipBalance(reader: ByteReader): void {
+  for (let parts = BALANCE_PARTS; parts > 0; parts -= 1) reader.skipBytes('balances');
+  reader.skipLong('balances.version');
 }
 
 function readBalance(reader: ByteReader): Balance {
@@ -194,8 +209,18 @@ function readBalance(reader: ByteReader): Balance {
   };
 }
 
-function readOrders(reader: ByteReader): readonly Order[] {
-  return reader.array('orders', ORDER_BYTES_MIN, readOrder);
+function readOrders(reader: ByteReader, values: ReadValues): readonly Order[] {
+  if (values !== 'balances') return reader.array('orders', ORDER_BYTES_MIN, readOrder);
+  reader.array('orders', ORDER_BYTES_MIN, skipOrder);
+  return NONE;
+}
+
+function skipOrder(reader: ByteReader): void {
+  for (let parts = ORDER_TEXTS; parts > 0; parts -= 1) reader.skipBytes('orders');
+  reader.skipLong('orders.side');
+  for (let parts = ORDER_AMOUNTS; parts > 0; parts -= 1) reader.skipBytes('orders');
+  reader.skipLong('orders.status');
+  reader.skipLong('orders.version');
 }
 
 function readOrder(reader: ByteReader): Order {

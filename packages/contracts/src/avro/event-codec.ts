@@ -1,8 +1,10 @@
 import type { EventEnvelope } from '@tradestream/trading';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { readEventBody, writeEventBody } from './event-body.ts';
+import { type ReadValues, readEventBody, writeEventBody } from './event-body.ts';
 import { eventReading, type WriterSchema } from './writer-schema.ts';
+
+export type { ReadValues };
 
 /** Where an event stands: known only once the batch holds the partition's row. */
 export type EventPlace = Pick<EventEnvelope, 'partition' | 'seq' | 'timeline' | 'batch'>;
@@ -98,11 +100,12 @@ export class JoinedEvents {
 
 /**
  * An event from Avro bytes written with our schema, or with `writerSchema`. Takes time and memory in
- * proportion to the bytes, whatever they declare.
+ * proportion to the bytes, whatever they declare. Who uses only the balances or only the orders that it
+ * leaves may say so: of our own schema the others are then not read, and absent.
  * @throws {ContractError} UNDECODABLE with the field and the place; MALFORMED with the field, for an
  * amount or a number too wide for its type; WRITER_SCHEMA_UNREADABLE when that schema is not ours
  */
-export function decodeEvent(payload: Buffer, writerSchema?: WriterSchema): EventEnvelope {
+export function decodeEvent(payload: Buffer, writerSchema?: WriterSchema, values: ReadValues = 'all'): EventEnvelope {
   const readForeign = writerSchema === undefined ? null : eventReading(writerSchema);
   if (readForeign !== null) return readForeign(payload);
   const reader = new ByteReader(payload);
@@ -113,7 +116,7 @@ export function decodeEvent(payload: Buffer, writerSchema?: WriterSchema): Event
     batch: reader.long('batch'),
     commandId: reader.text('commandId'),
     occurredAt: reader.long('occurredAt'),
-    event: readEventBody(reader),
+    event: readEventBody(reader, values),
   };
   reader.end();
   return envelope;

@@ -61,7 +61,7 @@ function walkPrimitive(type: Primitive, field: string, reader: ByteReader): void
       return reader.skipLong(field);
     case 'bytes':
     case 'string':
-      return reader.skip(field, reader.length(field));
+      return reader.skipBytes(field);
     case 'null':
     case 'boolean':
     case 'float':

@@ -26,7 +26,7 @@ export type WorkBench = {
 /** The events that the view is made of; `trace` leaves those that carry it. */
 export function sourceOf(bench: WorkBench, trace: string | null = null): LedgerSource {
   const { ledger, reader, view, signal } = bench;
-  return { session: ledger, reader, types: view.reads, trace, signal };
+  return { session: ledger, reader, view, trace, signal };
 }
 
 /** Sequences added up: how many events are below these positions. */

@@ -1,3 +1,4 @@
+import type { Session } from '@tradestream/database';
 import { errorOf } from '@tradestream/runtime';
 import type { EventEnvelope } from '@tradestream/trading';
 import { ProjectorError } from '../errors.ts';
@@ -18,8 +19,8 @@ export type Stretch = {
 export type Chunk = { readonly fold: Fold; readonly reached: Positions; readonly eventCount: number };
 
 /** A chunk is written when it has so many rows, or is of so many events that progress should be kept. */
-const ROWS_MAX = 20_000;
-const EVENTS_MAX = 60_000;
+const ROWS_MAX = 40_000;
+const EVENTS_MAX = 120_000;
 
 /**
  * Folds the events between two positions, a chunk at a time; the next one is folded while one is
@@ -55,6 +56,20 @@ export async function foldLedger(
     chunk.reached.set(partition, { ...at, nextOffset: Math.max(from.nextOffset, nextOffset) });
   }
   if (chunk.reached.size > 0) await send();
+  await written;
+}
+
+/**
+ * Writes what was folded into a table that nobody else writes; the next rows are made ready while some
+ * are written.
+ */
+export async function writeFold(session: Session, fold: Fold, table: string): Promise<void> {
+  let written: Promise<unknown> = Promise.resolve();
+  for (const statement of fold.slices(table)) {
+    await written;
+    written = session.query(statement);
+    written.catch(() => undefined); // awaited before the next is sent, and at the end
+  }
   await written;
 }
 

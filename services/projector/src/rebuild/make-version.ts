@@ -3,7 +3,7 @@ import { nextPauseMs, sleep } from '@tradestream/runtime';
 import { ProjectorError } from '../errors.ts';
 import { eventsBelow, type Horizon, sourceOf, type WorkBench } from './bench.ts';
 import type { RowDifference } from './compare-rows.ts';
-import { type Chunk, foldLedger, type Positions } from './fold-ledger.ts';
+import { type Chunk, foldLedger, type Positions, writeFold } from './fold-ledger.ts';
 import { endRequest } from './request-store.ts';
 import {
   beginNext,
@@ -111,7 +111,11 @@ async function load(
   let done = start;
   await report({ phase, done, total });
   await foldLedger(sourceOf(bench), view, { from, to }, async (chunk) => {
-    await inTransaction(session, async () => await writeChunk(bench, version, chunk));
+    await inTransaction(session, async () => {
+      // A crash takes the rows with their positions; what is put in place has been flushed before it.
+      await session.query({ text: 'SET LOCAL synchronous_commit = off' });
+      await writeChunk(bench, version, chunk);
+    });
     onFolded(chunk.eventCount);
     done += chunk.eventCount;
     await report({ phase, done, total });
@@ -120,7 +124,7 @@ async function load(
 }
 
 async function writeChunk({ session, view }: WorkBench, version: number, { fold, reached }: Chunk): Promise<void> {
-  for (const statement of fold.statements({ table: `views_next.${view.name}` })) await session.query(statement);
+  await writeFold(session, fold, `views_next.${view.name}`);
   await session.query(saveSidePositions(view.name, version, reached));
 }
 

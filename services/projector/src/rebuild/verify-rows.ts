@@ -1,7 +1,7 @@
 import type { Session } from '@tradestream/database';
 import { eventsBelow, sourceOf, type WorkBench } from './bench.ts';
 import { compareRows, type Differences } from './compare-rows.ts';
-import { foldLedger, type Positions } from './fold-ledger.ts';
+import { foldLedger, type Positions, writeFold } from './fold-ledger.ts';
 import { loadLivePositions, loadSidePositions } from './side-version.ts';
 
 export type Verdict = Differences & { readonly events: number; readonly seconds: number };
@@ -94,7 +94,7 @@ async function foldUpTo(
   const total = eventsBelow(stretch.to);
   let done = eventsBelow(stretch.from);
   await foldLedger(sourceOf(bench), view, stretch, async ({ fold, eventCount }) => {
-    for (const statement of fold.statements({ table })) await session.query(statement);
+    await writeFold(session, fold, table);
     onFolded(eventCount);
     done += eventCount;
     await report({ phase: 'comparing', done, total });

@@ -7,6 +7,7 @@ import { ACCEPTED, nameOf, type ViewDefinition } from './view.ts';
 export const BALANCES: ViewDefinition<Balance> = {
   name: 'balances',
   reads: ACCEPTED,
+  values: 'balances',
   keyParts: [textPart('user_id'), textPart('asset')],
   keyOf: ({ userId, asset }) => `${userId}/${asset}`,
   add: addNewest,

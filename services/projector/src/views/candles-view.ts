@@ -28,6 +28,7 @@ const MINUTE_MICROS = 60_000_000;
 export const CANDLES: ViewDefinition<CandleRow> = {
   name: 'candles',
   reads: ['TradeExecuted'],
+  values: 'orders',
   keyParts: [textPart('symbol'), minutePart('minute')],
   keyOf: ({ symbol, minute }) => `${symbol}/${minuteText(minute)}`,
   add: addTrade,

@@ -11,6 +11,7 @@ export type FillRow = Pick<TradeExecuted, 'tradeId' | 'symbol' | 'price' | 'quan
 export const FILLS: ViewDefinition<FillRow> = {
   name: 'fills',
   reads: ['TradeExecuted'],
+  values: 'orders',
   keyParts: [textPart('symbol'), textPart('trade_id'), sidePart('side')],
   keyOf: ({ symbol, tradeId, side }) => `${symbol}/${tradeId}/${side}`,
   add: addSides,

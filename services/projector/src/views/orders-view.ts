@@ -15,6 +15,7 @@ export type OrderRow = {
 export const ORDERS: ViewDefinition<OrderRow> = {
   name: 'orders',
   reads: ACCEPTED,
+  values: 'orders',
   keyParts: [textPart('id')],
   keyOf: ({ order }) => order.orderId,
   add: addNewest,
@@ -24,16 +25,16 @@ export const ORDERS: ViewDefinition<OrderRow> = {
 function addNewest(rows: Map<string, OrderRow>, { event, occurredAt }: EventEnvelope): void {
   if (event.type === 'CommandRejected') return;
   for (const order of event.orders) {
-    const only = { order, updatedAt: occurredAt, placedAt: occurredAt, firstVersion: order.version };
     const known = rows.get(order.orderId);
-    rows.set(order.orderId, known === undefined ? only : joined(known, only));
+    const isNewest = known === undefined || known.order.version < order.version;
+    const isFirst = known === undefined || order.version < known.firstVersion;
+    rows.set(order.orderId, {
+      order: isNewest ? order : known.order,
+      updatedAt: isNewest ? occurredAt : known.updatedAt,
+      placedAt: isFirst ? occurredAt : known.placedAt,
+      firstVersion: isFirst ? order.version : known.firstVersion,
+    });
   }
-}
-
-function joined(a: OrderRow, b: OrderRow): OrderRow {
-  const newer = a.order.version < b.order.version ? b : a;
-  const first = a.firstVersion <= b.firstVersion ? a : b;
-  return { ...newer, placedAt: first.placedAt, firstVersion: first.firstVersion };
 }
 
 /** The same join in SQL. Symbol, side and user of an order never change. */

@@ -16,6 +16,7 @@ export type TradeRow = Pick<Order, 'orderId' | 'userId' | 'symbol' | 'side'> & {
 export const TRADES: ViewDefinition<TradeRow> = {
   name: 'trades',
   reads: ['TradeExecuted'],
+  values: 'orders',
   keyParts: [textPart('order_id')],
   keyOf: ({ orderId }) => orderId,
   add: addFills,

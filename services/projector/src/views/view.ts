@@ -1,3 +1,4 @@
+import type { ReadValues } from '@tradestream/contracts';
 import { arrays, type Statement } from '@tradestream/database';
 import { type Amount, type EventEnvelope, type EventType, formatAmount } from '@tradestream/trading';
 import { type KeyPart, matchesKey } from './row-key.ts';
@@ -11,6 +12,8 @@ export type ViewDefinition<Row> = {
   readonly name: string;
   /** Types of the events that make its rows. */
   readonly reads: readonly EventType[];
+  /** Which of the values that an event leaves make its rows; an event may come without the others. */
+  readonly values: ReadValues;
   /** What a row's key is made of, as an operator writes it: the parts joined by `/`. */
   readonly keyParts: readonly KeyPart[];
   readonly keyOf: (row: Row) => string;
@@ -21,7 +24,9 @@ export type ViewDefinition<Row> = {
 };
 
 /** A view whatever its rows are. */
-export type View = Pick<ViewDefinition<never>, 'name' | 'reads' | 'keyParts'> & { readonly begin: () => Fold };
+export type View = Pick<ViewDefinition<never>, 'name' | 'reads' | 'values' | 'keyParts'> & {
+  readonly begin: () => Fold;
+};
 
 /** Types of the events that change balances or orders. */
 export const ACCEPTED: readonly EventType[] = [
@@ -44,12 +49,20 @@ export type Fold = {
    * view's own table unless `table` names another; `key` leaves only the rows of that key.
    */
   readonly statements: (options?: { readonly table?: string; readonly key?: string }) => readonly Statement[];
+  /**
+   * The same for a table that nobody else writes, where locks need no order: some rows a statement, each
+   * made when it is asked for, so that many rows hold nobody up.
+   */
+  readonly slices: (table: string) => Iterable<Statement>;
 };
 
-export function viewFrom<Row>({ name, reads, keyParts, keyOf, add, upsert }: ViewDefinition<Row>): View {
+const SLICE_ROWS = 4_000;
+
+export function viewFrom<Row>({ name, reads, values, keyParts, keyOf, add, upsert }: ViewDefinition<Row>): View {
   return {
     name,
     reads,
+    values,
     keyParts,
     begin: () => {
       const rows = new Map<string, Row>();
@@ -62,6 +75,16 @@ export function viewFrom<Row>({ name, reads, keyParts, keyOf, add, upsert }: Vie
           const sorted = sortedByKey(rows);
           const wanted = key === undefined ? sorted : sorted.filter((row) => matchesKey(keyOf(row), key));
           return wanted.length === 0 ? [] : [upsert(wanted, table)];
+        },
+        *slices(table) {
+          let slice = new Map<string, Row>();
+          for (const [key, row] of rows) {
+            slice.set(key, row);
+            if (slice.size < SLICE_ROWS) continue;
+            yield upsert(sortedByKey(slice), table);
+            slice = new Map();
+          }
+          if (slice.size > 0) yield upsert(sortedByKey(slice), table);
         },
       };
     },

@@ -14,7 +14,7 @@ import { CANDLES } from './candles-view.ts';
 import { FILLS } from './fills-view.ts';
 import { ORDERS } from './orders-view.ts';
 import { TRADES } from './trades-view.ts';
-import { foldRows, type ViewDefinition } from './view.ts';
+import { foldRows, type ViewDefinition, viewFrom } from './view.ts';
 
 type Draw = {
   readonly buy: number;
@@ -120,6 +120,40 @@ test('balances and orders are those of the highest version; an order keeps the t
   ]);
   const [row] = foldRows(ORDERS, versions);
   expect(row).toMatchObject({ placedAt: 1_000, updatedAt: 3_000, firstVersion: 1, order: { version: 3 } });
+});
+
+test('each view has its rows from the values alone that it says it reads', () => {
+  const folds = [
+    [BALANCES.values, foldOf(BALANCES)],
+    [CANDLES.values, foldOf(CANDLES)],
+    [FILLS.values, foldOf(FILLS)],
+    [ORDERS.values, foldOf(ORDERS)],
+    [TRADES.values, foldOf(TRADES)],
+  ] as const;
+  fc.assert(
+    fc.property(shuffled, ([, trades]) => {
+      const events = [...trades, placed(1), placed(2)];
+      for (const [values, fold] of folds) {
+        const none = values === 'orders' ? { balances: [] } : { orders: [] };
+        const alone = events.map((envelope) => ({ ...envelope, event: { ...envelope.event, ...none } }));
+        expect(fold(alone)).toEqual(fold(events));
+      }
+    }),
+  );
+});
+
+test('many rows are written some at a time, each once', () => {
+  const count = 4_001;
+  const fold = viewFrom(FILLS).begin();
+  for (let index = 0; index < count; index += 1) {
+    const [made] = tradesOf([{ ...DRAW, buy: index, sell: index }]);
+    if (made?.event.type !== 'TradeExecuted') throw new Error('one draw makes one trade');
+    fold.take({ ...made, event: { ...made.event, tradeId: `t${index}` } });
+  }
+  const slices = [...fold.slices('views_next.fills')];
+  expect(slices.map(({ text }) => text.includes('INTO views_next.fills'))).toEqual([true, true, true]);
+  const rows = slices.map(({ values }) => (Buffer.isBuffer(values?.[0]) ? values[0].readInt32BE(12) : 0));
+  expect(rows).toEqual([4_000, 4_000, 2]);
 });
 
 test('a rejected command changes no view', () => {
