@@ -5,6 +5,9 @@ import { SESSION_TIMEOUT_MS } from '../rig/rig.ts';
 import type { Driver } from './driver.ts';
 
 const SOON = { withinMs: 60_000 } as const;
+/** A newcomer needs broker, registry, database and a group at rest at once, while other faults go on. */
+const AMID_FAULTS = { withinMs: 180_000 } as const;
+const LINES_TOLD = 5;
 
 /** One worker ends in the midst of whatever it does; another takes its place at once. */
 export const workerKilled: Driver = {
@@ -39,9 +42,15 @@ export const workerJoined: Driver = {
   holds: ['workers'],
   harm: async (rig) => {
     const guest = rig.startGuest();
-    await eventually(() => rig.hasClaimed(guest) || guest.exitCode !== null, SOON);
-    guest.kill('SIGTERM');
-    await eventually(() => guest.exitCode !== null || guest.signalCode !== null, SOON);
+    const hasEnded = () => guest.exitCode !== null || guest.signalCode !== null;
+    try {
+      await eventually(() => rig.hasClaimed(guest) || hasEnded(), AMID_FAULTS);
+      guest.kill('SIGTERM');
+      await eventually(hasEnded, SOON);
+    } catch (error) {
+      const last = rig.world.logOf(guest).slice(-LINES_TOLD);
+      throw new Error(`a guest did not come or go; its last lines: ${JSON.stringify(last)}`, { cause: error });
+    }
     return 1;
   },
 };
