@@ -8,6 +8,7 @@ export const BALANCES: ViewDefinition<Balance> = {
   name: 'balances',
   reads: ACCEPTED,
   values: 'balances',
+  growsRows: true,
   keyParts: [textPart('user_id'), textPart('asset')],
   keyOf: ({ userId, asset }) => `${userId}/${asset}`,
   add: addNewest,

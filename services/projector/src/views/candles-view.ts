@@ -29,6 +29,7 @@ export const CANDLES: ViewDefinition<CandleRow> = {
   name: 'candles',
   reads: ['TradeExecuted'],
   values: 'orders',
+  growsRows: true,
   keyParts: [textPart('symbol'), minutePart('minute')],
   keyOf: ({ symbol, minute }) => `${symbol}/${minuteText(minute)}`,
   add: addTrade,

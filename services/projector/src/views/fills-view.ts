@@ -12,6 +12,7 @@ export const FILLS: ViewDefinition<FillRow> = {
   name: 'fills',
   reads: ['TradeExecuted'],
   values: 'orders',
+  growsRows: false,
   keyParts: [textPart('symbol'), textPart('trade_id'), sidePart('side')],
   keyOf: ({ symbol, tradeId, side }) => `${symbol}/${tradeId}/${side}`,
   add: addSides,

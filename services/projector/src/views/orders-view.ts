@@ -16,6 +16,7 @@ export const ORDERS: ViewDefinition<OrderRow> = {
   name: 'orders',
   reads: ACCEPTED,
   values: 'orders',
+  growsRows: true,
   keyParts: [textPart('id')],
   keyOf: ({ order }) => order.orderId,
   add: addNewest,

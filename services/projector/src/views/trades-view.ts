@@ -17,6 +17,7 @@ export const TRADES: ViewDefinition<TradeRow> = {
   name: 'trades',
   reads: ['TradeExecuted'],
   values: 'orders',
+  growsRows: true,
   keyParts: [textPart('order_id')],
   keyOf: ({ orderId }) => orderId,
   add: addFills,

@@ -14,6 +14,8 @@ export type ViewDefinition<Row> = {
   readonly reads: readonly EventType[];
   /** Which of the values that an event leaves make its rows; an event may come without the others. */
   readonly values: ReadValues;
+  /** Whether a row may be added to once it stands; one that may not is written once. */
+  readonly growsRows: boolean;
   /** What a row's key is made of, as an operator writes it: the parts joined by `/`. */
   readonly keyParts: readonly KeyPart[];
   readonly keyOf: (row: Row) => string;
@@ -24,7 +26,7 @@ export type ViewDefinition<Row> = {
 };
 
 /** A view whatever its rows are. */
-export type View = Pick<ViewDefinition<never>, 'name' | 'reads' | 'values' | 'keyParts'> & {
+export type View = Pick<ViewDefinition<never>, 'name' | 'reads' | 'values' | 'growsRows' | 'keyParts'> & {
   readonly begin: () => Fold;
 };
 
@@ -58,11 +60,13 @@ export type Fold = {
 
 const SLICE_ROWS = 4_000;
 
-export function viewFrom<Row>({ name, reads, values, keyParts, keyOf, add, upsert }: ViewDefinition<Row>): View {
+export function viewFrom<Row>(definition: ViewDefinition<Row>): View {
+  const { name, reads, values, growsRows, keyParts, keyOf, add, upsert } = definition;
   return {
     name,
     reads,
     values,
+    growsRows,
     keyParts,
     begin: () => {
       const rows = new Map<string, Row>();
