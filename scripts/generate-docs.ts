@@ -11,6 +11,7 @@ import { RECOVERY_ERRORS } from '@tradestream/recovery';
 import { type ConfigSpec, describeConfig, type ErrorTable, RUNTIME_ERRORS } from '@tradestream/runtime';
 import { STACK_ERRORS } from '@tradestream/stack';
 import { REASONS } from '@tradestream/trading';
+import { VERIFY_ERRORS } from '@tradestream/verify';
 import { WORKER_ERRORS, WORKER_SPEC } from '@tradestream/worker';
 import { metricsPage } from './metrics-page.ts';
 
@@ -34,6 +35,7 @@ const TABLES: Readonly<Record<string, ErrorTable>> = {
   database: DATABASE_ERROR_TABLE,
   client: CLIENT_ERRORS,
   recovery: RECOVERY_ERRORS,
+  verify: VERIFY_ERRORS,
   stack: STACK_ERRORS,
   worker: WORKER_ERRORS,
   projector: PROJECTOR_ERRORS,

@@ -1,4 +1,4 @@
-import { verifyDeep } from '@tradestream/cli';
+import { verifyDeep } from '@tradestream/verify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CampaignReport, runCampaign } from './campaign/run-campaign.ts';
 import { DRIVERS } from './drivers/all-drivers.ts';

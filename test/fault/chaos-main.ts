@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { verifyDeep } from '@tradestream/cli';
+import { verifyDeep } from '@tradestream/verify';
 import { runLongOutages } from './campaign/long-outages.ts';
 import { runCampaign } from './campaign/run-campaign.ts';
 import { DRIVERS } from './drivers/all-drivers.ts';

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import { verifyInstallation } from '@tradestream/cli';
 import { payloadHash } from '@tradestream/contracts';
 import { UNIT } from '@tradestream/trading';
+import { verifyInstallation } from '@tradestream/verify';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { makeFaultyLoad } from '../support/faulty-load.ts';

@@ -1,9 +1,9 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DeepVerification, verifyDeep } from '@tradestream/cli';
 import { newCommandId } from '@tradestream/contracts';
 import { openSession } from '@tradestream/database';
+import { type DeepVerification, verifyDeep } from '@tradestream/verify';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { makeFaultyLoad } from '../support/faulty-load.ts';
@@ -50,6 +50,7 @@ test('an acknowledged command that is nowhere, and one that is not where it was 
   expect(elsewhere.firstContradiction).toContain(
     `was acknowledged as ${second.commandId} and holds ${first.commandId}`,
   );
+  await expect(verify([{ commandId: 7 }])).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE' });
 });
 
 test('commands beyond what the ledger has reached are acknowledged and wait', async () => {

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Verification } from '@tradestream/cli';
 import { decodeEvent, encodeEvent, frame } from '@tradestream/contracts';
 import type { EventEnvelope } from '@tradestream/trading';
+import type { Verification } from '@tradestream/verify';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { SavedRows } from '../support/broken-rows.ts';
 import { makeFaultyLoad } from '../support/faulty-load.ts';

@@ -1,4 +1,4 @@
-import { type Verification, verifyInstallation } from '@tradestream/cli';
+import { type Verification, verifyInstallation } from '@tradestream/verify';
 import type { LedgerWorld } from './ledger-world.ts';
 
 const VERIFY_MS = 60_000;

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import { verifyDeep } from '@tradestream/cli';
 import type { AlertAnswer } from '@tradestream/contracts';
 import { createLogger, sleep } from '@tradestream/runtime';
 import { openStack } from '@tradestream/stack';
+import { verifyDeep } from '@tradestream/verify';
 import { BASELINE_LOAD, Load } from '../../../bench/src/load.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { LedgerWorld } from '../../support/ledger-world.ts';

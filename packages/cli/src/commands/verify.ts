@@ -1,10 +1,9 @@
+import { type DeepVerification, type Verification, verifyDeep, verifyInstallation } from '@tradestream/verify';
 import { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { findEndpoints } from '../find-endpoints.ts';
 import { CliFailure, EXIT } from '../output/exit-code.ts';
 import { Progress } from '../output/progress.ts';
-import { type DeepVerification, verifyDeep } from '../verify/deep/verify-deep.ts';
-import { type Verification, verifyInstallation } from '../verify/verify-installation.ts';
 
 const RULE_COLUMNS = [
   { title: 'rule', field: 'rule', align: 'right' },

@@ -1,7 +1,7 @@
 import { openSession } from '@tradestream/client';
+import { verifyInstallation } from '@tradestream/verify';
 import type { Terminal } from '../output/terminal.ts';
 import type { ProduceSummary } from '../produce/produce-tally.ts';
-import { verifyInstallation } from '../verify/verify-installation.ts';
 import { Figures, roleOf } from './figures.ts';
 import type { Installation } from './installation.ts';
 import { waitUntil } from './wait-until.ts';

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { LogAdmin, LogReader } from '@tradestream/messaging';
-import { CliFailure } from '../../output/exit-code.ts';
+import { errorOf } from '@tradestream/runtime';
+import { VerifyError } from '../errors.ts';
 import { loadRows } from '../pages.ts';
 import { readCommand } from '../read-command.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -33,7 +34,7 @@ const NAMED_MAX = 5;
 /**
  * Every acknowledged command is on the log where its writer was told, and has a receipt once the ledger
  * has come that far.
- * @throws {CliFailure} for a journal that cannot be read
+ * @throws {VerifyError} JOURNAL_UNREADABLE
  */
 export async function checkAcknowledged(options: AcknowledgedOptions): Promise<AcknowledgedFindings> {
   const entries = await readJournal(options.journal);
@@ -57,15 +58,17 @@ async function readJournal(file: string): Promise<readonly Entry[]> {
     for await (const line of lines)
       if (line.trim() !== '') entries.push(parseEntry(line, `${file}:${entries.length + 1}`));
   } catch (error) {
-    if (error instanceof CliFailure) throw error;
-    throw new CliFailure(`the journal ${file} cannot be read: ${String(error)}`);
+    if (error instanceof VerifyError) throw error;
+    throw new VerifyError('JOURNAL_UNREADABLE', { cause: error, detail: errorOf(error).message });
   }
   return entries;
 }
 
 function parseEntry(line: string, where: string): Entry {
   const refuse = () =>
-    new CliFailure(`${where} is no acknowledgement: it needs {"commandId": uuid, "partition", "offset"}`);
+    new VerifyError('JOURNAL_UNREADABLE', {
+      detail: `${where} is no acknowledgement: it needs {"commandId": uuid, "partition", "offset"}`,
+    });
   let value: unknown;
   try {
     value = JSON.parse(line);

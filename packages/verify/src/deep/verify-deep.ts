@@ -30,7 +30,7 @@ export type DeepVerification = Verification & { readonly rules: readonly RuleVer
 /**
  * The oracle: ten rules over writer journal, log, receipts, events, topic, views and replicas, while
  * traffic flows. Writes nothing.
- * @throws {DatabaseError}, {MessagingError} when primary or log cannot be read; {CliFailure} for a journal that is none
+ * @throws {DatabaseError}, {MessagingError} when primary or log cannot be read; {VerifyError} JOURNAL_UNREADABLE
  */
 export async function verifyDeep(endpoints: DeepEndpoints, options: DeepOptions): Promise<DeepVerification> {
   const { signal, log = createLogger({ service: 'verify', level: 'error' }) } = options;
