@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile } from 'node:child_process';
-import { newCommandId } from '@tradestream/contracts';
+import { type AlertAnswer, newCommandId } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 import {
   archiveReceipts,
@@ -247,7 +247,10 @@ test(
 test(
   'an operator asks for all of it on the command line; the jobs have an audit',
   async () => {
-    await using monitor = await monitorOf(world, { TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS: '500' });
+    await using monitor = await monitorOf(world, {
+      TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS: '500',
+      TRADESTREAM_MONITOR_RECONCILIATION_INTERVAL_MS: '3000',
+    });
     const cli = (...args: readonly string[]) => run(monitor.url, [...args, '-o', 'json']);
     const dry = await cli('replay', 'commands', '--from-batch', '0');
     expect(dry.exitCode).toBe(0);
@@ -260,6 +263,18 @@ test(
     const done = await cli('replay', 'commands', '--from-offset', '0', '--yes', '--why', 'a drill by hand');
     expect(JSON.parse(done.out)).toMatchObject({ new: 0, records: expect.any(Number) });
     expect(await fingerprintOf(world)).toEqual(before);
+
+    // One that the interval began has found what the planted rounding did, and it is told.
+    const alerts = async () => (await monitor.get<{ readonly items: readonly AlertAnswer[] }>('/v1/alerts')).items;
+    await eventually(async () => (await alerts()).some(({ name }) => name === 'ReconciliationBroken'), {
+      withinMs: PATIENCE_MS,
+    });
+    for (const verb of ['run', 'status'])
+      expect(await cli('reconciliation', verb)).toMatchObject({
+        exitCode: 1,
+        out: expect.stringContaining('"contradictions":["history: event'),
+        err: expect.stringContaining('has the cost 0.666666666666666667, the rules give 0.666666666666666666'),
+      });
 
     expect(JSON.parse((await cli('retention', 'snapshot')).out)).toMatchObject({ orders: 2 * PAIRS });
     await loseLog(world);
@@ -275,6 +290,8 @@ test(
     );
     expect(audit.map(({ asked }) => asked)).toEqual([
       'dry-run-commands admin',
+      'reconciliation admin',
+      'reconciliation monitor',
       'replay-commands admin',
       'retention admin',
       'retention monitor',

@@ -15,6 +15,7 @@ import { optimizeCommand } from './commands/optimize.ts';
 import { produceCommand } from './commands/produce.ts';
 import { projectionsCommand } from './commands/projections.ts';
 import { receiptCommand } from './commands/receipt.ts';
+import { reconciliationCommand } from './commands/reconciliation.ts';
 import { replayCommand } from './commands/replay.ts';
 import { retentionCommand } from './commands/retention.ts';
 import { sqlCommand } from './commands/sql.ts';
@@ -78,6 +79,7 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   projectionsCommand,
   replayCommand,
   retentionCommand,
+  reconciliationCommand,
   jobsCommand,
   auditCommand,
   verifyCommand,

@@ -1,5 +1,5 @@
 import { parseWriterSchema, type WriterSchema } from '@tradestream/contracts';
-import { openSession, type Session } from '@tradestream/database';
+import { openAbortableSession, type Session } from '@tradestream/database';
 import { loadRows, micros } from './pages.ts';
 
 /** A partition of the commands topic, as the ledger has it. */
@@ -26,7 +26,7 @@ export type Snapshot = {
   readonly partitions: ReadonlyMap<number, LedgerPartition>;
   readonly retention: ReadonlyMap<number, Retention>;
   readonly schemas: ReadonlyMap<number, WriterSchema>;
-  /** Of each projection, the seq up to which each partition's events are in its rows; null without views. */
+  /** Of each projection, the seq up to which each partition's events are in its rows; null: views are not looked at. */
   readonly positions: ReadonlyMap<string, ReadonlyMap<number, number>> | null;
 };
 
@@ -46,10 +46,13 @@ const SETTINGS = {
 export async function openSnapshot(options: {
   readonly databaseUrl: string;
   readonly commandsTopic: string;
+  /** Whether the views are compared, where there are some. */
+  readonly views?: boolean;
+  /** Ends the session, whatever it waits for. */
   readonly signal: AbortSignal;
 }): Promise<Snapshot> {
-  const { databaseUrl, commandsTopic, signal } = options;
-  const session = await openSession({
+  const { databaseUrl, commandsTopic, views = true, signal } = options;
+  const session = await openAbortableSession({
     url: databaseUrl,
     applicationName: 'tradestream-verify',
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
@@ -57,7 +60,7 @@ export async function openSnapshot(options: {
     signal,
   });
   try {
-    const hasViews = await findViews(session);
+    const hasViews = views && (await findViews(session));
     await session.query({ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' });
     // Before the snapshot is taken: a projection that is rebuilt waits with taking its place till the end.
     if (hasViews) await session.query({ text: `LOCK TABLE ${VIEWS.join(', ')} IN ACCESS SHARE MODE` });

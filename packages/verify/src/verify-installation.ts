@@ -29,10 +29,14 @@ export type VerifyOptions = {
   readonly topicPrefix?: string;
   readonly log?: Logger;
   readonly progress?: VerifyProgress;
+  /** False: what the views show is not compared. */
+  readonly views?: boolean;
 };
 
 /** Told how far each part is. */
 export type VerifyProgress = {
+  /** Told once, before the first part: events and records of all parts. */
+  plan?(total: number): void;
   start(name: string, total: number): void;
   add(count: number): void;
   stop(): void;
@@ -48,7 +52,7 @@ export type VerifyEndpoints = { readonly databaseUrl: string; readonly kafkaBrok
  * @throws {DatabaseError}, {MessagingError} when a part cannot be read: then nothing is said of the invariants
  */
 export async function verifyInstallation(endpoints: VerifyEndpoints, options: VerifyOptions): Promise<Verification> {
-  const { signal, progress, log = createLogger({ service: 'verify', level: 'error' }) } = options;
+  const { signal, progress, views = true, log = createLogger({ service: 'verify', level: 'error' }) } = options;
   const topics = topicsWithPrefix(options.topicPrefix ?? '');
   await using scope = new Scope();
   const kafka = scope.use(
@@ -56,15 +60,22 @@ export async function verifyInstallation(endpoints: VerifyEndpoints, options: Ve
   );
   const admin = scope.use(await kafka.openAdmin());
   const reader = scope.use(await kafka.openReader());
-  const snapshot = await openSnapshot({ databaseUrl: endpoints.databaseUrl, commandsTopic: topics.commands, signal });
+  const snapshot = await openSnapshot({
+    databaseUrl: endpoints.databaseUrl,
+    commandsTopic: topics.commands,
+    views,
+    signal,
+  });
   scope.use(snapshot.session);
 
   const verdict = new Verdict(signal, progress);
-  if (snapshot.positions === null) verdict.note('there are no views in this database');
+  if (snapshot.positions === null)
+    verdict.note(views ? 'there are no views in this database' : 'the views were not compared');
   const conservation = await verdict.part('funds', 0, async () => await checkConservation(snapshot));
   await verdict.part('amounts', 0, async () => await checkNoNegative(snapshot));
   let history: History | null = null;
   const sum = sumsOf(snapshot);
+  progress?.plan?.(sum.events + sum.records + sum.published);
   await verdict.part('events', sum.events, async () => {
     history = await checkHistory(snapshot, verdict.add);
   });

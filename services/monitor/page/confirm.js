@@ -92,7 +92,7 @@ async function run(mine) {
   const body = { ...bodyOf(mine), ...(why === '' ? {} : { why }), ...(mine.isCounted ? { dryRun: false } : {}) };
   const answer = await ask(mine.path, body);
   onBegun();
-  if (!mine.isCounted) {
+  if (answer.jobId === undefined) {
     say(mine, make('p', {}, `Asked for: the job is ${answer.state}.`));
     return enter('ended');
   }
@@ -118,6 +118,7 @@ async function follow(mine, jobId) {
 
 export function resultOf({ result, error }) {
   if (error !== null && error !== undefined) return make('p', { class: 'tag bad' }, error);
+  if (result?.ok === false) return make('p', { class: 'tag bad' }, result.firstContradiction);
   const entries = Object.entries(result ?? {}).filter(([, value]) => typeof value === 'number' && value > 0);
   const words = entries.map(([name, value]) => `${wordsOf(name)} ${number(value)}`);
   const failures = Array.isArray(result?.failures) ? result.failures : [];

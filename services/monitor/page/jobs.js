@@ -13,6 +13,15 @@ let drawn = '';
 
 /** The newest jobs; looked at more often while one is under way. */
 export function openJobs() {
+  document.getElementById('reconcile').addEventListener('click', () =>
+    confirm({
+      title: 'Reconcile ledger, log and views',
+      verb: 'Reconcile them',
+      path: '/v1/reconciliation/run',
+      body: { views: true },
+      isCounted: false,
+    }),
+  );
   void refresh();
 }
 

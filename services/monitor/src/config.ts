@@ -97,6 +97,12 @@ export const MONITOR_SPEC = {
     max: 604_800_000,
     fallback: 3_600_000,
   }),
+  TRADESTREAM_MONITOR_RECONCILIATION_INTERVAL_MS: int({
+    doc: 'pause between two reconciliations of ledger, log and views, ms; each reads all of them; 0: none runs unless someone asks for it',
+    min: 0,
+    max: 2_592_000_000,
+    fallback: 0,
+  }),
   TRADESTREAM_MONITOR_RETENTION_DAYS: int({
     doc: 'how long figures and resolved alerts are kept, days',
     min: 1,

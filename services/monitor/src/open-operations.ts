@@ -4,12 +4,15 @@ import type { Closeable } from '@tradestream/runtime';
 import { DeadLetterStore } from './deadletters/dead-letter-store.ts';
 import type { RoutesOptions } from './http/add-routes.ts';
 import { type JobsParts, openJobs } from './jobs/open-jobs.ts';
+import { lookForReconciliation } from './reconciliation/look-for-reconciliation.ts';
 import { ArchiveClock } from './recovery/archive-clock.ts';
 import { askPrimary } from './sources/ask-primary.ts';
 import type { NodeLink } from './sources/node-link.ts';
 import { Sampler } from './sources/sampler.ts';
 
 const PRUNE_MS = 600_000;
+/** So that a long interval survives that the monitor is started again. */
+const LOOK_MS_MAX = 60_000;
 
 type Operations = Pick<RoutesOptions, 'jobs' | 'book' | 'deadLetters' | 'schemas' | 'operator' | 'admin'>;
 
@@ -25,6 +28,8 @@ export async function openOperations(parts: JobsParts): Promise<Operations> {
   const archiving = { intervalMs, jobs, book, admin, topic: topics.commands, link: operator, log: context.log };
   if (intervalMs > 0) parts.scope.use(new ArchiveClock(archiving));
   parts.scope.use(openPruning(parts, operator));
+  if (config.TRADESTREAM_MONITOR_RECONCILIATION_INTERVAL_MS > 0)
+    parts.scope.use(openReconciling(parts, { jobs, book }));
   return {
     jobs,
     book,
@@ -47,5 +52,19 @@ function openPruning({ config, context: { log } }: JobsParts, operator: () => No
       if (removed > 0) log.info({ removed }, 'finished_work_removed');
     },
     onFailure: (error) => log.debug({ error }, 'finished_work_not_removed'),
+  });
+}
+
+function openReconciling(
+  { config, context: { log } }: JobsParts,
+  { jobs, book }: Pick<Operations, 'jobs' | 'book'>,
+): Closeable {
+  const intervalMs = config.TRADESTREAM_MONITOR_RECONCILIATION_INTERVAL_MS;
+  return new Sampler({
+    name: 'reconciliation',
+    intervalMs: Math.min(intervalMs, LOOK_MS_MAX),
+    sample: async () => await lookForReconciliation({ jobs, book, intervalMs }),
+    onReading: () => undefined,
+    onFailure: (error) => log.debug({ error }, 'reconciliation_not_asked_for'),
   });
 }

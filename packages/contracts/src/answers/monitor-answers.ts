@@ -135,6 +135,10 @@ export const pipelineAnswer = z.object({
   batches: z.object({ commandsMean: measure, secondsMean: measure }),
   pools: z.array(z.object({ service: z.string(), figures: z.record(z.string(), z.number()) })),
   services: z.array(watched.extend({ name: z.string() })),
+  /** The last reconciliation that came to its end; null when there was none. */
+  reconciliation: z
+    .object({ ok: z.boolean(), firstContradiction: z.string().nullable(), finishedAt: timeText })
+    .nullable(),
   registry: watched,
   redis: watched.nullable(),
   canary: z.object({

@@ -132,6 +132,7 @@ const ROWS: readonly Row[] = [
         line('tradestream_service_up', '{{name}}'),
         line('tradestream_node_up', '{{node}}'),
         line('tradestream_canary_up', 'canary'),
+        line('tradestream_reconciliation_ok', 'last reconciliation'),
       ]),
       lines('Connections of the services', 'short', [line('tradestream_sessions', '{{role}}')]),
       lines('Jobs that failed within the hour', 'short', [line('tradestream_jobs_failed', '{{kind}}')]),

@@ -280,6 +280,17 @@ export const RULES: readonly Rule[] = [
     ...NO_PRIMARY,
   },
   {
+    name: 'ReconciliationBroken',
+    severity: 'critical',
+    metric: 'tradestream_reconciliation_ok',
+    is: 'below',
+    value: 1,
+    ...AT_ONCE,
+    summary: 'The last reconciliation found a contradiction',
+    runbook: 'reconciliation',
+    ...NO_PRIMARY,
+  },
+  {
     name: 'CanaryLost',
     severity: 'critical',
     metric: 'tradestream_canary_up',

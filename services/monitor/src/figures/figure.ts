@@ -111,6 +111,11 @@ export const FIGURES = {
     kept: false,
   },
   tradestream_alerts_firing: { help: 'Alerts of a rule that fire', labels: ['name', 'severity'], kept: false },
+  tradestream_reconciliation_ok: {
+    help: '1 when the last reconciliation found no contradiction',
+    labels: [],
+    kept: false,
+  },
   tradestream_canary_up: { help: '1 while the canary comes back in time', labels: [], kept: false },
   tradestream_canary_applied_seconds: { help: 'From publishing to the receipt', labels: [], kept: true },
   tradestream_canary_visible_seconds: { help: 'From publishing to sight on a replica', labels: [], kept: true },

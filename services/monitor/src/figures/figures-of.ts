@@ -113,7 +113,8 @@ function replicationFigures({ replication, querySeconds }: Known): readonly Figu
 }
 
 function pipelineFigures({ pipeline, relayVerdict, parkedPerSecond }: Known): readonly Figure[] {
-  const { throughput, relay, projections, parked, rates, database, batches, pools, services, canary } = pipeline;
+  const { throughput, relay, projections, parked, rates, database, batches, pools, services, canary, reconciliation } =
+    pipeline;
   const isKnown = relay.lagEvents !== null;
   const commands = Object.values(rates.commands).reduce((sum, rate) => sum + rate, 0);
   const parkedRatio = commands === 0 ? null : (rates.commands['parked'] ?? 0) / commands;
@@ -150,6 +151,7 @@ function pipelineFigures({ pipeline, relayVerdict, parkedPerSecond }: Known): re
     ...figure('tradestream_batch_seconds_mean', batches.secondsMean),
     ...services.flatMap(({ name, up }) => figure('tradestream_service_up', up, { name })),
     ...(canary.enabled && canary.at !== null ? figure('tradestream_canary_up', canary.ok) : []),
+    ...figure('tradestream_reconciliation_ok', reconciliation?.ok),
     ...figure('tradestream_canary_applied_seconds', canary.appliedSeconds),
     ...figure('tradestream_canary_visible_seconds', canary.visibleSeconds),
   ];

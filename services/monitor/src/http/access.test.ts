@@ -58,6 +58,7 @@ const MATRIX: Readonly<Record<string, Role>> = {
   'POST /v1/retention/run': 'operator',
   'POST /v1/retention/forget': 'admin',
   'POST /v1/snapshots': 'operator',
+  'POST /v1/reconciliation/run': 'operator',
   'GET /v1/projections': 'reader',
   'POST /v1/projections/:name/verify': 'operator',
   'POST /v1/projections/:name/rebuild': 'operator',

@@ -11,6 +11,7 @@ import {
 import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
 import type { JobKindName, JsonObject } from '../jobs/job-kind.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import type { ReconciliationParameters } from '../reconciliation/reconciliation-kind.ts';
 import { ORIGIN_FIELDS, originOf } from '../recovery/recovery-parameters.ts';
 import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
@@ -31,7 +32,7 @@ const OPERATOR = { config: { role: 'operator' } } as const;
 const ADMIN = { config: { role: 'admin' } } as const;
 const RISK = 'old commands can be applied again';
 
-/** Replay, dry runs, retention and snapshots: each a job. Forgetting is for an admin who says what it means. */
+/** Replay, dry runs, retention, snapshots and reconciliation: each a job. Forgetting is for an admin who says what it means. */
 export function addRecoveryRoutes(app: FastifyInstance, options: RecoveryRoutesOptions): void {
   const { operator, topics } = options;
   app.post('/v1/replay/commands', OPERATOR, async (request) => await replay(options, request));
@@ -60,6 +61,12 @@ export function addRecoveryRoutes(app: FastifyInstance, options: RecoveryRoutesO
     if (accept !== RISK) throw refused('accept', `the words "${RISK}"`);
     const parameters = { before: new Date(timeOf('before', before)).toISOString() };
     return await submit(options, request, 'forget-receipts', parameters);
+  });
+  app.post('/v1/reconciliation/run', OPERATOR, async (request) => {
+    const { views = true } = bodyOf(request, ['views']);
+    if (typeof views !== 'boolean') throw refused('views', 'true or false');
+    const parameters: ReconciliationParameters = { views };
+    return await submit(options, request, 'reconciliation', parameters);
   });
   app.post('/v1/snapshots', OPERATOR, async (request) => await submit(options, request, 'snapshot', {}));
 }

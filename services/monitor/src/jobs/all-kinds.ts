@@ -4,6 +4,7 @@ import type { Logger } from '@tradestream/runtime';
 import type { MonitorConfig } from '../config.ts';
 import { releaseKinds } from '../deadletters/release-kinds.ts';
 import { projectionKinds } from '../projections/projection-kinds.ts';
+import { reconciliationKind } from '../reconciliation/reconciliation-kind.ts';
 import { recoveryKinds } from '../recovery/recovery-kinds.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import type { JobKind } from './job-kind.ts';
@@ -21,11 +22,17 @@ export type KindParts = {
 };
 
 /** Every kind of job that this monitor runs: one line each. */
-export function allKinds({ config, link, topics, admin, primaryUrl }: KindParts): readonly JobKind[] {
+export function allKinds({ config, link, topics, admin, primaryUrl, log }: KindParts): readonly JobKind[] {
   const ratePerSecond = config.TRADESTREAM_MONITOR_REDRIVE_RATE_MAX;
   return [
     ...releaseKinds({ link, topic: topics.commands, ratePerSecond }),
     ...recoveryKinds({ admin, topic: topics.commands, primaryUrl }),
     ...projectionKinds(link),
+    reconciliationKind({
+      primaryUrl,
+      kafkaBrokers: config.KAFKA_BROKERS,
+      topicPrefix: config.TRADESTREAM_TOPIC_PREFIX,
+      log,
+    }),
   ];
 }

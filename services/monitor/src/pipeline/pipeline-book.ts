@@ -8,7 +8,7 @@ import type { PipelineSample } from './sample-pipeline.ts';
 
 const READINGS = 5;
 
-type FromDatabase = Pick<PipelineAnswer, 'relay' | 'projections' | 'parked' | 'database'> & {
+type FromDatabase = Pick<PipelineAnswer, 'relay' | 'projections' | 'parked' | 'database' | 'reconciliation'> & {
   readonly applied: number | null;
   readonly deadlocks: number | null;
   readonly rollbacks: number | null;
@@ -31,6 +31,7 @@ const NOTHING: FromDatabase = {
     workers: null,
     projectors: null,
   },
+  reconciliation: null,
   applied: null,
   deadlocks: null,
   rollbacks: null,
@@ -95,6 +96,7 @@ export class PipelineBook {
         workers: value.workers,
         projectors: value.projectors,
       },
+      reconciliation: value.reconciliation,
       applied: this.#rates.perSecond('applied', sumOf(partitions.map(({ nextOffset }) => nextOffset)), atMs),
       deadlocks: this.#rates.perSecond('deadlocks', deadlocks, atMs),
       rollbacks: this.#rates.perSecond('rollbacks', rollbacks, atMs),

@@ -1,6 +1,8 @@
+import type { PipelineAnswer } from '@tradestream/contracts';
 import { DatabaseError } from '@tradestream/database';
 import type { NodeLink } from '../sources/node-link.ts';
 import { type JobsSample, sampleJobs } from './sample-jobs.ts';
+import { sampleReconciliation } from './sample-reconciliation.ts';
 
 /** What the primary says of the pipeline, in one reading. Counters count since the server's statistics began. */
 export type PipelineSample = {
@@ -27,6 +29,7 @@ export type PipelineSample = {
   }[];
   readonly projections: readonly { readonly name: string; readonly lagEvents: number }[];
   readonly jobs: JobsSample;
+  readonly reconciliation: PipelineAnswer['reconciliation'];
 };
 
 // A flood of parked records must not make the watching dear: so many are looked at, at most.
@@ -68,24 +71,26 @@ const PROJECTIONS = `
   FROM views.positions AS v JOIN ledger.partitions AS p ON p.partition = v.partition AND p.topic = $1
   GROUP BY v.projection ORDER BY v.projection`;
 
-type ServerRow = Omit<PipelineSample, 'partitions' | 'parked' | 'parkedKeys' | 'projections' | 'jobs'>;
+type Apart = 'partitions' | 'parked' | 'parkedKeys' | 'projections' | 'jobs' | 'reconciliation';
+type ServerRow = Omit<PipelineSample, Apart>;
 
 const NO_SUCH_TABLE = '42P01';
 
 /** One reading of ledger and server; the statements travel together. */
 export async function samplePipeline(link: NodeLink, topic: string): Promise<PipelineSample> {
   const values = [topic];
-  const [partitions, server, parked, keys, projections, jobs] = await Promise.all([
+  const [partitions, server, parked, keys, projections, jobs, reconciliation] = await Promise.all([
     link.query<PipelineSample['partitions'][number]>({ text: LEDGER, values }),
     link.query<ServerRow>({ text: SERVER }),
     link.query<PipelineSample['parked'][number]>({ text: PARKED, values }),
     link.query<{ readonly keys: number }>({ text: PARKED_KEYS, values }),
     link.query<PipelineSample['projections'][number]>({ text: PROJECTIONS, values }).catch(noneIfMissing),
     sampleJobs(link),
+    sampleReconciliation(link),
   ]);
   const [serverRow, keysRow] = [server[0], keys[0]];
   if (serverRow === undefined || keysRow === undefined) throw new Error('an aggregate answers with one row');
-  return { partitions, ...serverRow, parked, parkedKeys: keysRow.keys, projections, jobs };
+  return { partitions, ...serverRow, parked, parkedKeys: keysRow.keys, projections, jobs, reconciliation };
 }
 
 /** The views may be in another database. */

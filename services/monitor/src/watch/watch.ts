@@ -85,7 +85,7 @@ export class Watch {
   }
 
   pipeline(): PipelineAnswer {
-    const { relay, projections, parked, database, deadlocks, rollbacks } = this.pipelineBook.database;
+    const { relay, projections, parked, database, reconciliation, deadlocks, rollbacks } = this.pipelineBook.database;
     const { rates, services, batches, pools, pausedPartitions } = this.serviceBook.answer;
     return {
       sampledAt: new Date().toISOString(),
@@ -99,6 +99,7 @@ export class Watch {
       batches,
       pools,
       services,
+      reconciliation,
       registry: this.registry,
       redis: this.redis,
       canary: this.canary(),
