@@ -1,7 +1,10 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** They start what they need themselves, and take minutes. */
-const PROOF = ['test/fault/campaign.test.ts', 'test/fault/monitor-faults.test.ts', 'test/simulation/**/*.test.ts'];
+const CAMPAIGN = ['test/fault/campaign.test.ts'];
+/** The one waits for three quiet minutes, the other works that long: side by side, when the campaign is over. */
+const VIGIL = ['test/fault/monitor-faults.test.ts', 'test/simulation/**/*.test.ts'];
+const MINUTE = { testTimeout: 60_000, hookTimeout: 60_000 } as const;
 
 export default defineConfig({
   test: {
@@ -17,16 +20,18 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...PROOF],
+          exclude: [...configDefaults.exclude, ...CAMPAIGN, ...VIGIL],
           globalSetup: ['test/support/global-setup.ts'],
           // The stack, the services and the tests share the machine: one file at a time measures them fairly.
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...MINUTE,
         },
       },
       {
-        test: { name: 'proof', include: PROOF, fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 },
+        test: { name: 'campaign', include: CAMPAIGN, maxWorkers: 1, sequence: { groupOrder: 1 }, ...MINUTE },
+      },
+      {
+        test: { name: 'vigil', include: VIGIL, maxWorkers: 2, sequence: { groupOrder: 2 }, ...MINUTE },
       },
     ],
   },

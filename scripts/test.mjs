@@ -6,13 +6,13 @@ import { ensureInstalled, runTool } from './project.mjs';
 
 // Every test on the stack that the run starts and ends itself; its last lines are what failed, and the count.
 
-// Tests wait more than they work: three runs go on side by side, each on a stack of its own, and each of
-// them one file at a time, so that what one file does to its stack is over when the next begins.
+// Tests wait more than they work: three runs go on side by side, each on a stack of its own, and on one
+// stack one file at a time, so that what one file does to it is over when the next begins.
 const SHARE = ['--project', 'unit', '--project', 'integration'];
 const FIRST = ['first half', [...SHARE, '--shard=1/2']];
 const BESIDE = [
   ['second half', [...SHARE, '--shard=2/2']],
-  ['proof', ['--project', 'proof']],
+  ['proof', ['--project', 'campaign', '--project', 'vigil']],
 ];
 
 const MESSAGE_MAX_CHARACTERS = 2_000;

@@ -39,7 +39,9 @@ async function openPage(options: { readonly width: number; readonly dark?: boole
     if (!request.url().startsWith(monitor.url)) outside.push(request.url());
   });
   await page.goto(monitor.url);
-  await page.waitForSelector('body[data-drawn="yes"]', { timeout: WITHIN_MS });
+  await page.waitForSelector('body[data-drawn="yes"]', { timeout: WITHIN_MS }).catch((cause: unknown) => {
+    throw new Error(`the page is not drawn; it complains: ${complaints.join('; ')}`, { cause });
+  });
   return { page, complaints, outside };
 }
 

@@ -1,5 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PipelineAnswer } from '@tradestream/contracts';
 import { openSession, type Session } from '@tradestream/database';
 import { createLogger, sleep } from '@tradestream/runtime';
 import { openStack, type Stack } from '@tradestream/stack';
@@ -14,8 +18,8 @@ import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 
 const HEALED_MS = 60_000;
-/** Without a fault; with the faults, and what else is told while they last, it is watched for two to three minutes. */
-const QUIET_MS = 30_000;
+/** Load with pauses and without a fault. */
+const QUIET_MS = 180_000;
 /** Of a pipeline that stood still. */
 const STANDING = ['PipelineStopped', 'ConsumerStalled', 'ConsumerStopped', 'RelayStuck', 'CanaryLost'];
 /** Above initdb's 100: a standby may not have fewer than its primary ever had. */
@@ -32,6 +36,9 @@ const phases = new AlertPhases(receiver);
 const expectNamed = (fault: Fault) => phases.named(fault);
 let load: SteadyLoad;
 let gatewayUrl: string;
+/** Where the services of now are, as `npm start` tells it to the monitor. */
+const servicesFile = join(mkdtempSync(join(tmpdir(), 'tradestream-monitor-faults-')), 'services.json');
+const metricsUrls: Record<string, string> = {};
 
 beforeAll(async () => {
   await receiver.start();
@@ -40,14 +47,12 @@ beforeAll(async () => {
     postgresSettings: { max_connections: String(CONNECTIONS_MAX) },
   });
   world = await openMonitorWorld(stack.endpoints, 'monitor-faults', 2);
-  worker = world.startWorker();
-  projector = world.startProjector();
-  gatewayUrl = await startGateway();
+  [worker, projector, gatewayUrl] = await Promise.all([startWorker(), startProjector(), startGateway()]);
   monitor = await monitorOf(world, {
     TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS: '2000',
     TRADESTREAM_MONITOR_CANARY: 'true',
     TRADESTREAM_MONITOR_CANARY_INTERVAL_MS: '1000',
-    TRADESTREAM_MONITOR_SERVICES: `gateway=${gatewayUrl}`,
+    TRADESTREAM_MONITOR_SERVICES_FILE: servicesFile,
     TRADESTREAM_MONITOR_WEBHOOK_URL: receiver.url,
     TRADESTREAM_MONITOR_RECEIVERS_ALLOWED: receiver.allowed,
   });
@@ -77,24 +82,43 @@ async function end(child: ChildProcess | undefined): Promise<void> {
   await exited;
 }
 
-/** One connection to the primary: whoever comes second waits. */
+async function startWorker(): Promise<ChildProcess> {
+  const child = world.startWorker();
+  await told('worker', child);
+  return child;
+}
+
+async function startProjector(): Promise<ChildProcess> {
+  const child = world.startProjector();
+  await told('projector', child);
+  return child;
+}
+
+/** One connection to each node: whoever comes second waits. */
 async function startGateway(): Promise<string> {
-  const gateway = world.startGateway({ TRADESTREAM_GATEWAY_POOL_MAX: '1' });
-  return await eventually(
+  return await told('gateway', world.startGateway({ TRADESTREAM_GATEWAY_POOL_MAX: '1' }));
+}
+
+/** Tells the monitor where a service is, once it listens. */
+async function told(name: string, child: ChildProcess): Promise<string> {
+  const url = await eventually(
     () => {
-      const url = world.logOf(gateway).find(({ event }) => event === 'http_listening')?.url;
-      if (url === undefined) throw new Error(`the gateway does not listen; see ${world.logFolder}`);
-      return url;
+      const line = world.logOf(child).find(({ event }) => event === 'http_listening');
+      if (line?.url === undefined) throw new Error(`the ${name} does not listen; see ${world.logFolder}`);
+      return line.url;
     },
     { withinMs: 60_000 },
   );
+  metricsUrls[name] = url;
+  writeFileSync(servicesFile, JSON.stringify({ metricsUrls }));
+  return url;
 }
 
 test('while all is well, with load and pauses, nothing is told', async () => {
   await sleep(QUIET_MS);
   expect(receiver.told).toEqual([]);
-  expect(load.sent).toBeGreaterThan(100);
-}, 120_000);
+  expect(load.sent).toBeGreaterThan(1_000);
+}, 240_000);
 
 test('replica, registry and Redis that are dead are named', async () => {
   const parts = ['replica-3', 'registry', 'redis'] as const;
@@ -109,7 +133,7 @@ test('replica, registry and Redis that are dead are named', async () => {
   });
 }, 180_000);
 
-test('a relay that cannot publish, a replica that falls behind and a pool whose callers wait are named', async () => {
+test('a relay that cannot publish, a replica that falls behind, a pool whose callers wait and statements that are slow and fail are named', async () => {
   const client = new Kafka({
     clientId: 'harm',
     brokers: stack.endpoints.kafkaBrokers.split(','),
@@ -134,8 +158,9 @@ test('a relay that cannot publish, a replica that falls behind and a pool whose 
   );
   if (replica === undefined || holder === undefined) throw new Error('no session was opened');
   const callers = new AbortController();
+  let whileHarmed: PipelineAnswer | undefined;
   await expectNamed({
-    alerts: ['RelayStuck', 'ReplicaLagging', 'PoolExhausted'],
+    alerts: ['RelayStuck', 'ReplicaLagging', 'PoolExhausted', 'StatementsSlow', 'DatabaseErrors'],
     // Events that are not there are not projected, and what the canary waits for is not seen.
     also: STANDING,
     harm: async () => {
@@ -147,6 +172,7 @@ test('a relay that cannot publish, a replica that falls behind and a pool whose 
       for (let caller = 0; caller < CALLERS; caller += 1) void askForCandles(callers.signal);
     },
     heal: async () => {
+      whileHarmed = await monitor.get<PipelineAnswer>('/v1/pipeline');
       callers.abort();
       await holder.query({ text: 'ROLLBACK' });
       await replica.query({ text: 'ALTER SYSTEM RESET recovery_min_apply_delay' });
@@ -155,7 +181,16 @@ test('a relay that cannot publish, a replica that falls behind and a pool whose 
     },
   });
   expect(receiver.of('ReplicaLagging', 'replica-2')).toEqual(['firing', 'resolved']);
-  expect(receiver.of('PoolExhausted', 'gateway')).toEqual(['firing', 'resolved']);
+  for (const alert of ['PoolExhausted', 'StatementsSlow', 'DatabaseErrors'])
+    expect(receiver.of(alert, 'gateway')).toEqual(['firing', 'resolved']);
+  const gateway = whileHarmed?.pools.find(({ service }) => service === 'gateway');
+  expect(gateway?.waiting).toBeGreaterThan(0);
+  expect(gateway?.waitSecondsMean).toBeGreaterThan(0);
+  // Of the pool, whose callers are given up, and of statements that had to wait for the lock.
+  for (const type of ['CONNECTION_ERROR', 'QUERY_ERROR']) {
+    expect(gateway?.errors[type]).toBeGreaterThan(0);
+    expect(whileHarmed?.rates.errors[type]).toBeGreaterThan(0);
+  }
   await Promise.all([admin.disconnect(), replica.close(), holder.close()]);
 }, 180_000);
 
@@ -179,14 +214,14 @@ async function openHarm(url: string): Promise<Session> {
 test('a worker that is frozen, and a projector that is dead, are named', async () => {
   await expectNamed({
     alerts: ['ProjectorGone', 'PipelineStopped'],
-    also: STANDING,
+    also: ['ServiceDown', ...STANDING],
     harm: async () => {
       worker.kill('SIGSTOP');
       await end(projector);
     },
     heal: async () => {
       worker.kill('SIGCONT');
-      projector = world.startProjector();
+      projector = await startProjector();
     },
   });
   // The ledger stood still because of the worker, whatever the projector did.
@@ -196,10 +231,10 @@ test('a worker that is frozen, and a projector that is dead, are named', async (
 test('a worker that is dead is named', async () => {
   await expectNamed({
     alerts: ['WorkerGone'],
-    also: STANDING,
+    also: ['ServiceDown', ...STANDING],
     harm: async () => await end(worker),
     heal: async () => {
-      worker = world.startWorker();
+      worker = await startWorker();
     },
   });
 }, 180_000);
@@ -263,5 +298,5 @@ test('a broker that is dead is named, alone, and the pipeline goes on when it is
 
 test('besides what names a fault and what it does to others nothing was told', () => {
   expect(phases.falseAlarms).toEqual([]);
-  expect(Object.keys(phases.tookMs)).toHaveLength(14);
+  expect(Object.keys(phases.tookMs)).toHaveLength(16);
 });

@@ -308,6 +308,12 @@ test('what a program does with its database is in its metrics: errors by type, c
     TRANSACTION_ERROR: 1,
     REPLICATION_ERROR: 0,
   });
+  const statements = 'tradestream_database_statements_total';
+  const slow = 'tradestream_database_slow_statements_total';
+  expect((await shown(statements))[statements]).toBeGreaterThanOrEqual(5);
+  expect((await shown(slow))[slow]).toBe(0);
+  await session.query({ text: 'SELECT pg_sleep(1.1)' });
+  expect((await shown(slow))[slow]).toBe(1);
   expect(await shown('tradestream_pool_connections')).toEqual({ tradestream_pool_connections: 2 });
   expect(await shown('tradestream_pool_in_use')).toEqual({ tradestream_pool_in_use: 1 });
   const waiting = db.getConnection();

@@ -8,6 +8,11 @@ const CHARTS = [
   { title: 'Canary', value: seconds, metrics: [['tradestream_canary_applied_seconds', 'applied'], ['tradestream_canary_visible_seconds', 'seen on a replica']] },
 ];
 const RANGES = [['15 min', 900], ['1 h', 3_600], ['6 h', 21_600], ['24 h', 86_400], ['7 d', 604_800]];
+/** Marks of the axis of time: the clock of the header, and the day where a stretch holds several. */
+const MINUTE = 60;
+const HOUR = 3_600;
+const DAY = 86_400;
+const TIME_STEPS = [MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY];
 const COLOURS = ['#3b82f6', '#e07a1f', '#16a34a', '#a855f7', '#dc2626', '#0891b2', '#84761a', '#db2777'];
 const HEIGHT = 180;
 const REFRESH_MS = 10_000;
@@ -30,8 +35,9 @@ export function openCharts() {
   document.getElementById('charts').replaceChildren(
     ...CHARTS.map((chart) => {
       const place = make('div', {});
-      plots.set(chart, { place, plot: null, names: '' });
-      return make('figure', { class: 'card' }, make('figcaption', {}, chart.title), place);
+      const none = make('p', { class: 'quiet none' }, 'no readings yet');
+      plots.set(chart, { place, none, plot: null, names: '' });
+      return make('figure', { class: 'card' }, make('figcaption', {}, chart.title), place, none);
     }),
   );
   void drawAll();
@@ -74,6 +80,7 @@ async function draw(chart, kept, { from, to }) {
     const known = new Map(points.map(([at, value]) => [at, value]));
     return times.map((at) => known.get(at) ?? null);
   })];
+  kept.none.hidden = times.length > 0;
   const names = lines.map(({ name }) => name).join('\n');
   if (kept.plot === null || kept.names !== names) {
     kept.plot?.destroy();
@@ -81,6 +88,7 @@ async function draw(chart, kept, { from, to }) {
     kept.plot = new uPlot(optionsOf(chart, kept, lines), data, kept.place);
   } else kept.plot.setData(data, false);
   kept.plot.setScale('x', { min: from, max: to });
+  if (kept.plot.cursor.idx === null) kept.plot.setLegend({ idx: null });
 }
 
 function optionsOf(chart, { place }, lines) {
@@ -93,15 +101,16 @@ function optionsOf(chart, { place }, lines) {
     cursor: { sync: { key: 'all' }, drag: { x: true, y: false, setScale: false } },
     select: { show: true, left: 0, top: 0, width: 0, height: 0 },
     scales: { y: { range: (_plot, _min, max) => [0, max === null || max <= 0 ? 1 : max * 1.1] } },
-    axes: [axis, { ...axis, size: 64, values: (_plot, values) => values.map((value) => chart.value(value)) }],
+    legend: { markers: { fill: (_plot, index) => COLOURS[(index - 1) % COLOURS.length], width: 0 } },
+    axes: [{ ...axis, incrs: TIME_STEPS, values: (_plot, marks, ...rest) => timesOf(marks, rest[2]) }, { ...axis, size: 64, values: (_plot, values) => values.map((value) => chart.value(value)) }],
     series: [
-      {},
+      { label: 'At', value: (plot, at) => clockOf(at ?? plot.data[0].at(-1), true) },
       ...lines.map(({ name }, index) => ({
         label: name,
         stroke: COLOURS[index % COLOURS.length],
         width: 1.5,
         spanGaps: false,
-        value: (_plot, value) => (value === null ? '' : chart.value(value)),
+        value: (plot, value, series, index) => legendOf(chart, index === null ? plot.data[series].at(-1) : value),
       })),
     ],
     hooks: {
@@ -116,4 +125,23 @@ function optionsOf(chart, { place }, lines) {
       ],
     },
   };
+}
+
+/** Where the pointer is on no line, the legend shows the newest value of each. */
+function legendOf(chart, value) {
+  return value === null || value === undefined ? '–' : chart.value(value);
+}
+
+/** `step`: seconds between two marks. */
+function timesOf(marks, step) {
+  return marks.map((at) => (step >= DAY ? dayOf(at) : clockOf(at, false)));
+}
+
+function clockOf(at, withSeconds) {
+  if (at === undefined) return '–';
+  return new Date(at * 1_000).toLocaleTimeString('en', { hourCycle: 'h23', timeStyle: withSeconds ? 'medium' : 'short' });
+}
+
+function dayOf(at) {
+  return new Date(at * 1_000).toLocaleDateString('en', { day: 'numeric', month: 'short' });
 }

@@ -1,10 +1,11 @@
 import { openCharts, readTrends } from './charts.js';
 import { openConfirm } from './confirm.js';
+import { counted } from './dom.js';
 import { openJobs, refreshJobs } from './jobs.js';
 import { openLookup } from './lookup.js';
 import { drawParked, refreshParked } from './parked.js';
 import { drawPipeline } from './pipeline.js';
-import { drawAlerts, drawErrors, drawLag, drawReplication, time } from './tables.js';
+import { drawAlerts, drawErrors, drawLag, drawReplication, drawServices, time } from './tables.js';
 
 const TONES = { ok: 'ok', degraded: 'warn', down: 'bad' };
 const WORDS = { ok: 'all is well', degraded: 'something is not well', down: 'down' };
@@ -29,13 +30,14 @@ const events = new EventSource('/v1/stream');
 events.addEventListener('watch', ({ data }) => {
   heardMs = Date.now();
   const { lag, replication, pipeline, health, alerts } = JSON.parse(data);
-  setStatus(TONES[health.status], WORDS[health.status]);
+  setStatus(...statusOf(health, alerts));
   document.getElementById('live').textContent = `live, ${time(pipeline.sampledAt)}`;
   drawPipeline({ lag, replication, pipeline });
   drawAlerts(alerts);
   if (lag !== null && !isInside('lag')) drawLag(lag, trends);
   drawReplication(replication);
   drawErrors(pipeline);
+  drawServices(pipeline);
   drawParked(pipeline.parked);
   document.body.dataset.drawn = 'yes';
 });
@@ -55,6 +57,16 @@ async function refreshTrends() {
     ...[...groups].map(([name, points]) => [`group/${name}`, points]),
     ...[...database].map(([name, points]) => [`database/${name}`, points]),
   ]);
+}
+
+/** The worst that fires, or how the installation is. */
+function statusOf(health, alerts) {
+  const firing = alerts.filter(({ state, silenced }) => state === 'firing' && !silenced);
+  const of = (wanted) => firing.filter(({ severity }) => severity === wanted).length;
+  const [critical, warnings] = [of('critical'), of('warning')];
+  if (critical > 0) return ['bad', counted(critical, 'critical alert')];
+  if (warnings > 0) return ['warn', counted(warnings, 'warning')];
+  return [TONES[health.status], WORDS[health.status]];
 }
 
 function setStatus(tone, text) {

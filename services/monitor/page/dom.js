@@ -18,7 +18,10 @@ export function table(caption, columns, rows) {
     make(
       'tr',
       {},
-      ...columns.map(({ value, number }) => make('td', { class: number ? 'number' : '' }, shown(value(row)))),
+      // On a phone a row is a list, and the title stands before each cell.
+      ...columns.map(({ title, value, number }) =>
+        make('td', { class: number ? 'number' : '', 'data-title': title }, shown(value(row))),
+      ),
     ),
   );
   const label = caption === '' ? null : make('caption', { class: 'quiet' }, caption);
@@ -46,7 +49,12 @@ export function counted(value, noun) {
 }
 
 export function rate(value) {
-  return value === null ? 'unknown' : `${number(value)}/s`;
+  return value === null ? 'unknown' : `${number(Math.round(value * 100) / 100)}/s`;
+}
+
+/** A share of one as percent. */
+export function percent(value) {
+  return value === null ? 'unknown' : `${number(value * 100)} %`;
 }
 
 export function seconds(value) {

@@ -40,16 +40,16 @@ function tableBody() {
 }
 
 function addRow(body, reason) {
-  const count = make('td', { class: 'number' });
-  const oldest = make('td', { class: 'number' });
+  const count = make('td', { class: 'number', 'data-title': 'Records' });
+  const oldest = make('td', { class: 'number', 'data-title': 'Oldest' });
   const verbs = make(
-    'td',
+    'span',
     { class: 'verbs' },
     button('Show', `Show what is parked for ${reason}`, () => void show(reason)),
     button('Redrive', `Redrive what is parked for ${reason}`, () => ask('redrive', { reason }, `what is parked for ${reason}`)),
     button('Discard', `Discard what is parked for ${reason}`, () => ask('discard', { reason }, `what is parked for ${reason}`)),
   );
-  const row = make('tr', { 'data-reason': reason }, make('td', {}, reason), count, oldest, verbs);
+  const row = make('tr', { 'data-reason': reason }, make('td', { 'data-title': 'Reason' }, reason), count, oldest, make('td', { 'data-title': 'What to do' }, verbs));
   body.append(row);
   rows.set(reason, { row, count, oldest });
   return rows.get(reason);

@@ -1,8 +1,8 @@
-import { fill, make, number, rate, seconds } from './dom.js';
+import { counted, fill, make, number, rate, seconds } from './dom.js';
 
 const BAD = new Set(['STALL', 'STOP']);
 
-/** The parts of a command's way, as it flows. */
+/** The parts of a command's way, as it flows, from who sends it to who reads what came of it. */
 export function drawPipeline({ lag, replication, pipeline }) {
   const ledger = lag?.database.find(({ group }) => group === 'ledger') ?? null;
   const projections = lag?.database.filter(({ group }) => group.startsWith('projection-')) ?? [];
@@ -17,7 +17,7 @@ export function drawPipeline({ lag, replication, pipeline }) {
     part({
       title: 'Producers',
       figure: rate(throughput.produced),
-      lines: [canaryLine(canary)],
+      lines: ['commands published', canaryLine(canary)],
       tone: canary.at === null || canary.ok || !canary.enabled ? 'ok' : 'warn',
       state: 'publishing',
     }),
@@ -31,40 +31,40 @@ export function drawPipeline({ lag, replication, pipeline }) {
     part({
       title: 'Workers',
       figure: rate(throughput.applied),
-      lines: [`${number(database.workers ?? 0)} connections`, batchLine(batches)],
+      lines: ['commands applied', batchLine(batches), counted(database.workers ?? 0, 'connection')],
       tone: database.workers === null ? 'unknown' : database.workers > 0 ? 'ok' : 'bad',
       state: database.workers === 0 ? 'gone' : 'applying',
     }),
     part({
       title: 'Primary',
-      figure: primary?.healthy ? 'writes' : 'down',
+      figure: primary?.healthy ? 'takes writes' : 'down',
       lines: [
-        `${number(database.usagePercent ?? 0)} % of connections`,
-        `${number(database.waitingForStandby ?? 0)} wait for a standby`,
+        `${number(database.usagePercent ?? 0)} % of connections in use`,
+        `${number(database.waitingForStandby ?? 0)} commits wait for a standby`,
       ],
       tone: primary?.healthy ? 'ok' : 'bad',
       state: primary?.problem || 'well',
     }),
     part({
-      title: 'Replicas',
-      figure: `${wellReplicas.length} of ${replicas.length} well`,
-      lines: [`slowest ${seconds(slowest)} behind`],
-      tone: replicas.length === wellReplicas.length ? 'ok' : wellReplicas.length > 0 ? 'warn' : 'bad',
-      state: replicas.find(({ healthy }) => !healthy)?.problem ?? 'well',
-    }),
-    part({
       title: 'Events topic',
       figure: rate(throughput.published),
-      lines: [`${number(relay.lagEvents ?? 0)} not yet published`],
+      lines: ['events published', `${number(relay.lagEvents ?? 0)} not yet`],
       tone: relay.lagSeconds === null ? 'unknown' : relay.lagSeconds > 5 ? 'bad' : 'ok',
       state: relay.lagSeconds > 5 ? `stuck for ${seconds(relay.lagSeconds)}` : 'flowing',
     }),
     part({
       title: 'Projections',
       figure: unprojected === null ? 'unknown' : `${number(unprojected)} behind`,
-      lines: [`${pipeline.projections.length} views`, `${number(database.projectors ?? 0)} connections`],
+      lines: [`events, of ${counted(pipeline.projections.length, 'view')}`, counted(database.projectors ?? 0, 'connection')],
       tone: projections.some(({ verdict }) => BAD.has(verdict)) || database.projectors === 0 ? 'bad' : 'ok',
       state: database.projectors === 0 ? 'gone' : 'projecting',
+    }),
+    part({
+      title: 'Replicas',
+      figure: `${wellReplicas.length} of ${replicas.length} well`,
+      lines: ['serve reads', `slowest ${seconds(slowest)} behind`],
+      tone: replicas.length === wellReplicas.length ? 'ok' : wellReplicas.length > 0 ? 'warn' : 'bad',
+      state: replicas.find(({ healthy }) => !healthy)?.problem ?? 'well',
     }),
   );
 }

@@ -1,13 +1,17 @@
-import { bytes, fill, make, number, rate, seconds, table, tag, trend } from './dom.js';
+import { bytes, fill, make, number, percent, rate, seconds, table, tag, trend } from './dom.js';
 
 const TONES = { OK: 'ok', WARN: 'warn', REWIND: 'warn', STALL: 'bad', STOP: 'bad' };
 const SEVERITIES = { info: 'ok', warning: 'warn', critical: 'bad' };
+/** The worst first. */
+const RANKS = Object.keys(SEVERITIES).reverse();
 const RESOLVED_SHOWN = 10;
 /** Groups that the reader has opened; a new reading leaves them open. */
 const opened = new Set();
 
 export function drawAlerts(alerts) {
-  const firing = alerts.filter(({ state }) => state === 'firing');
+  const firing = alerts
+    .filter(({ state }) => state === 'firing')
+    .sort((one, other) => RANKS.indexOf(one.severity) - RANKS.indexOf(other.severity) || one.startsAt.localeCompare(other.startsAt));
   const resolved = alerts.filter(({ state }) => state === 'resolved').slice(0, RESOLVED_SHOWN);
   const rows = [...firing, ...resolved];
   if (rows.length === 0) return fill('alerts', make('p', { class: 'quiet' }, 'Nothing fires, and nothing has fired.'));
@@ -18,10 +22,16 @@ export function drawAlerts(alerts) {
     { title: 'What is wrong', value: ({ summary }) => summary },
     { title: 'Since', value: ({ startsAt }) => time(startsAt) },
     { title: 'Until', value: ({ endsAt }) => (endsAt === null ? '' : time(endsAt)) },
-    { title: 'What to do', value: ({ runbook }) => runbook },
+    { title: 'What to do', value: ({ runbook }) => runbookLink(runbook) },
   ];
-  const region = { class: 'scroll', tabindex: '0', role: 'region', 'aria-labelledby': 'alerts-title' };
+  const region = { class: 'scroll rows', tabindex: '0', role: 'region', 'aria-labelledby': 'alerts-title' };
   fill('alerts', make('div', region, table('', columns, rows)));
+}
+
+/** `docs/operations/worker-gone.md` as a link that reads `worker gone`. */
+function runbookLink(runbook) {
+  const [, name = runbook] = /([^/]+)\.md$/.exec(runbook) ?? [];
+  return make('a', { href: `/${runbook}` }, name.replaceAll('-', ' '));
 }
 
 export function drawLag({ groups, database, sampledAt }, trends) {
@@ -84,20 +94,40 @@ export function drawReplication({ nodes, slots }) {
   fill('replication', ...tables);
 }
 
-export function drawErrors({ rates, services, registry, redis }) {
-  const watched = [...services, { name: 'schema registry', ...registry }, ...(redis === null ? [] : [{ name: 'Redis', ...redis }])];
-  const columns = [
-    { title: 'Part', value: ({ name }) => name },
-    { title: 'State', value: ({ up, detail }) => tag(up ? 'up' : `down: ${detail}`, up ? 'ok' : 'bad') },
-    { title: 'Answers in', number: true, value: ({ latencySeconds }) => (latencySeconds === null ? '' : seconds(latencySeconds)) },
-  ];
+export function drawErrors({ rates }) {
   fill(
     'errors',
     rateCard('Database errors by type', rates.errors, 'not measured: no service counts them'),
     rateCard('Retries by code', { ...rates.retries, deadlocks: rates.deadlocks ?? 0 }),
     rateCard('Rejections by reason', rates.rejections),
-    make('div', { class: 'card' }, make('h3', {}, 'Parts around it'), scrolling('Parts around it', table('', columns, watched))),
   );
+}
+
+/** Each process, with what it does with its database by its own word; what says nothing of that has empty cells. */
+export function drawServices({ services, pools, registry, redis }) {
+  const poolOf = new Map(pools.map((pool) => [pool.service, pool]));
+  const watched = [...services, { name: 'schema registry', ...registry }, ...(redis === null ? [] : [{ name: 'Redis', ...redis }])];
+  const ofPool = (title, value) => ({
+    title,
+    number: true,
+    value: ({ name }) => {
+      const pool = poolOf.get(name);
+      return pool === undefined ? '' : value(pool);
+    },
+  });
+  const columns = [
+    { title: 'Part', value: ({ name }) => name },
+    { title: 'State', value: ({ up, detail }) => tag(up ? 'up' : `down: ${detail}`, up ? 'ok' : 'bad') },
+    { title: 'Answers in', number: true, value: ({ latencySeconds }) => (latencySeconds === null ? '' : seconds(latencySeconds)) },
+    ofPool('Connections', ({ connections }) => connections),
+    ofPool('In use', ({ inUse }) => inUse),
+    ofPool('Callers waiting', ({ waiting }) => waiting),
+    ofPool('Mean wait', ({ waitSecondsMean }) => (waitSecondsMean === null ? '' : seconds(waitSecondsMean))),
+    ofPool('Statements', ({ statements }) => (statements === null ? null : rate(statements))),
+    ofPool('Fail', ({ errorRatio }) => percent(errorRatio)),
+    ofPool('Take over 1 s', ({ slowRatio }) => percent(slowRatio)),
+  ];
+  fill('services', table('', columns, watched));
 }
 
 function rateCard(title, rates, absent = 'none') {
@@ -107,11 +137,11 @@ function rateCard(title, rates, absent = 'none') {
   return make('div', { class: 'card' }, make('h3', {}, title), list);
 }
 
-/** What is wider than a phone scrolls by itself, by keyboard too. */
+/** What is wider than its place scrolls by itself, by keyboard too; on a phone a row is a list. */
 export function scrolling(label, content) {
-  return make('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label }, content);
+  return make('div', { class: 'scroll rows', tabindex: '0', role: 'region', 'aria-label': label }, content);
 }
 
 export function time(text) {
-  return new Date(text).toLocaleTimeString('en', { hour12: false });
+  return new Date(text).toLocaleTimeString('en', { hourCycle: 'h23' });
 }

@@ -133,7 +133,22 @@ export const pipelineAnswer = z.object({
     projectors: measure,
   }),
   batches: z.object({ commandsMean: measure, secondsMean: measure }),
-  pools: z.array(z.object({ service: z.string(), figures: z.record(z.string(), z.number()) })),
+  /** What each service does with its database, by its own word. */
+  pools: z.array(
+    z.object({
+      service: z.string(),
+      connections: measure,
+      inUse: measure,
+      /** Callers that wait for a connection now, and how long those of the last readings did. */
+      waiting: measure,
+      waitSecondsMean: measure,
+      statements: measure,
+      errors: rates,
+      /** Shares of its statements that failed, and that took more than a second. */
+      errorRatio: measure,
+      slowRatio: measure,
+    }),
+  ),
   services: z.array(watched.extend({ name: z.string() })),
   /** The last reconciliation that came to its end; null when there was none. */
   reconciliation: z

@@ -33,7 +33,7 @@ export async function openSession(options: SessionOptions): Promise<PoolSession>
     if (options.requireDurable === true && ['off', 'local'].includes(rows[0]?.durable ?? '')) {
       throw new DatabaseError('DB_NOT_DURABLE', { context: { synchronous_commit: rows[0]?.durable } });
     }
-    if (onFailure !== undefined) session.reportTo(onFailure);
+    session.reportTo(options);
     return session;
   } catch (error) {
     // Closing politely could wait: whoever opens has a deadline.

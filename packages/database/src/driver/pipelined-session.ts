@@ -3,6 +3,7 @@ import { type Client, type QueryResult, DatabaseError as ServerError } from 'pg'
 import { DatabaseError } from '../errors.ts';
 import type { PoolSession, Rows, Statement, TransactionStatus } from '../session.ts';
 import { requestCancel } from './cancel-request.ts';
+import type { SessionOptions } from './client-config.ts';
 import { translate } from './translate.ts';
 
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -15,6 +16,8 @@ const NOTICES_MAX = 16;
 /** Sessions ended by an administrator, a crash or a shutdown: the commit record may have been written. */
 const CUT_OFF: ReadonlySet<string> = new Set(['57P', '08P', '080', 'XX0']);
 
+type Told = Pick<SessionOptions, 'onFailure' | 'onAnswer'>;
+
 /** `isAlone`: the server warned that no standby has confirmed. */
 type CommitAnswer = { readonly command: string; readonly isAlone: boolean };
 
@@ -24,7 +27,7 @@ export class PipelinedSession implements PoolSession {
   readonly #client: Client;
   readonly #closing = new AbortController();
   #outstanding = 0;
-  #onFailure: ((error: DatabaseError) => void) | undefined;
+  #told: Told = {};
   #notices: string[] = [];
   #isAlone = false;
   #ended: Promise<void> | null = null;
@@ -41,9 +44,9 @@ export class PipelinedSession implements PoolSession {
     });
   }
 
-  /** From now on each error is told. */
-  reportTo(onFailure: (error: DatabaseError) => void): void {
-    this.#onFailure = onFailure;
+  /** From now on each answer is told, and each error. */
+  reportTo(told: Told): void {
+    this.#told = told;
   }
 
   get closed(): AbortSignal {
@@ -73,6 +76,7 @@ export class PipelinedSession implements PoolSession {
 
   async query<Row extends object>(statement: Statement): Promise<Rows<Row>> {
     const { text, values, name } = statement;
+    const sentMs = performance.now();
     this.#outstanding += 1;
     try {
       const result = await this.#client.query<Row>({
@@ -86,12 +90,13 @@ export class PipelinedSession implements PoolSession {
     } catch (error) {
       throw this.#noted(translate(errorOf(error), this.#closing.signal.aborted));
     } finally {
-      this.#outstanding -= 1;
+      this.#answered(sentMs);
     }
   }
 
   async commit(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     if (this.#outstanding === 0) this.#isAlone = false;
+    const sentMs = performance.now();
     this.#outstanding += 1;
     let answer: CommitAnswer;
     try {
@@ -106,7 +111,7 @@ export class PipelinedSession implements PoolSession {
       this.#abandon(new Error('the session was given up'));
       throw this.#noted(new DatabaseError('DB_COMMIT_UNKNOWN', { cause: error }));
     } finally {
-      this.#outstanding -= 1;
+      this.#answered(sentMs);
     }
     if (answer.command !== 'COMMIT') throw this.#noted(new DatabaseError('DB_COMMIT_ROLLED_BACK'));
     if (answer.isAlone) throw this.#noted(new DatabaseError('DB_COMMIT_NOT_DURABLE'));
@@ -127,8 +132,13 @@ export class PipelinedSession implements PoolSession {
     }
   }
 
+  #answered(sentMs: number): void {
+    this.#outstanding -= 1;
+    this.#told.onAnswer?.(performance.now() - sentMs);
+  }
+
   #noted(error: AppError): AppError {
-    if (error instanceof DatabaseError) this.#onFailure?.(error);
+    if (error instanceof DatabaseError) this.#told.onFailure?.(error);
     return error;
   }
 

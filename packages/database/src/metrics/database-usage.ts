@@ -7,10 +7,14 @@ import type { PoolSession, Session } from '../session.ts';
 import type { UsageObserver } from './usage-observer.ts';
 
 const MS_PER_SECOND = 1_000;
+/** The guide's bound for the latency of a query. */
+const SLOW_MS = 1_000;
+/** What is sent behind a statement that failed fails for that alone. */
+const TRANSACTION_ABORTED = '25P02';
 
 /**
- * What a program does with its database, as its metrics: errors by type, connections, and how long they are
- * waited for. It counts the sessions that are opened through it and the managers that it is given.
+ * What a program does with its database, as its metrics: statements, the slow ones, errors by type, connections,
+ * and how long they are waited for. It counts the sessions that are opened through it and the managers that it is given.
  */
 export class DatabaseUsage implements UsageObserver {
   readonly #errors: CounterMetric<'type'>;
@@ -18,6 +22,9 @@ export class DatabaseUsage implements UsageObserver {
   readonly #sessions = new Set<PoolSession>();
   readonly #managers = new Set<{ figures(): Figures }>();
   #opening = 0;
+  /** Not yet in the metrics: adding to those costs more than to a number. */
+  #statements = 0;
+  #slowStatements = 0;
 
   constructor(metrics: Metrics) {
     this.#errors = metrics.counter({
@@ -26,6 +33,14 @@ export class DatabaseUsage implements UsageObserver {
       labels: ['type'],
     });
     for (const type of Object.values(DatabaseErrorType)) this.#errors.add(0, { type });
+    const statements = metrics.counter({
+      name: 'tradestream_database_statements_total',
+      help: 'Statements that were answered, with an error or without',
+    });
+    const slowStatements = metrics.counter({
+      name: 'tradestream_database_slow_statements_total',
+      help: 'Those of them that took more than a second, with the wait behind others on the connection',
+    });
     this.#waits = metrics.histogram({
       name: 'tradestream_pool_wait_seconds',
       help: 'From asking for a connection to having it',
@@ -40,6 +55,10 @@ export class DatabaseUsage implements UsageObserver {
       open.set(sum('total') + this.#sessions.size);
       inUse.set(sum('active') + busy);
       waiting.set(sum('waiting') + this.#opening);
+      statements.add(this.#statements);
+      slowStatements.add(this.#slowStatements);
+      this.#statements = 0;
+      this.#slowStatements = 0;
     });
   }
 
@@ -48,7 +67,11 @@ export class DatabaseUsage implements UsageObserver {
     const startedMs = performance.now();
     this.#opening += 1;
     try {
-      const session = await openSession({ ...options, onFailure: (error) => this.failed(error) });
+      const session = await openSession({
+        ...options,
+        onFailure: (error) => this.failed(error),
+        onAnswer: (ms) => this.answered(ms),
+      });
       this.waited(performance.now() - startedMs);
       this.#sessions.add(session);
       session.closed.addEventListener('abort', () => this.#sessions.delete(session), { once: true });
@@ -68,8 +91,13 @@ export class DatabaseUsage implements UsageObserver {
     return () => void this.#managers.delete(manager);
   }
 
-  failed({ type }: DatabaseError): void {
-    this.#errors.add(1, { type });
+  failed({ code, type }: DatabaseError): void {
+    if (code !== TRANSACTION_ABORTED) this.#errors.add(1, { type });
+  }
+
+  answered(ms: number): void {
+    this.#statements += 1;
+    if (ms > SLOW_MS) this.#slowStatements += 1;
   }
 
   waited(ms: number): void {

@@ -89,6 +89,7 @@ export class Opener {
         requireDurable: config.requireDurable,
         signal: aborting.signal,
         onFailure: (error) => config.observer.failed(error),
+        onAnswer: (ms) => config.observer.answered(ms),
       });
       this.#openings.delete(aborting);
       if (aborting.signal.aborted) return session.destroy(new Error('nobody waits for the connection any more'));

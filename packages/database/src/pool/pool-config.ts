@@ -73,7 +73,7 @@ export type ResolvedPool = Required<
   >
 >;
 
-const UNOBSERVED: UsageObserver = { failed: () => undefined, waited: () => undefined };
+const UNOBSERVED: UsageObserver = { failed: () => undefined, answered: () => undefined, waited: () => undefined };
 const MAX_SIZE = 10;
 const HEALTH_CHECK = { enabled: true, interval: 30_000, timeout: 2_000 } as const;
 const WAITING_PER_CONNECTION = 10;

@@ -134,6 +134,11 @@ function fingerprintOf(rule: Rule, labels: Readonly<Record<string, string>>): st
 }
 
 function summaryOf(rule: Rule, { labels, value }: Judged): string {
-  const shown = value === null ? 'none' : String(Math.round(value * 100) / 100);
-  return rule.summary.replaceAll(/\{(\w+)\}/g, (_, name: string) => (name === 'value' ? shown : (labels[name] ?? '')));
+  const shown = (number: number) => (value === null ? 'none' : String(Math.round(number * 100) / 100));
+  const words: Readonly<Record<string, string>> = {
+    ...labels,
+    value: shown(value ?? 0),
+    percent: `${shown((value ?? 0) * 100)} %`,
+  };
+  return rule.summary.replaceAll(/\{(\w+)\}/g, (_, name: string) => words[name] ?? '');
 }

@@ -108,6 +108,13 @@ const ROWS: readonly Row[] = [
     title: 'Errors, and what was set aside',
     panels: [
       lines('Errors a second, by type', 'cps', [line('tradestream_errors_rate', '{{type}}')]),
+      lines('Statements that fail, of all, by service', 'percentunit', [
+        line('tradestream_database_error_ratio', '{{name}}'),
+      ]),
+      lines('Statements that take more than a second, of all, by service', 'percentunit', [
+        line('tradestream_slow_statement_ratio', '{{name}}'),
+      ]),
+      lines('Wait for a connection, by service', 's', [line('tradestream_pool_wait_seconds_mean', '{{name}}')]),
       lines('Rejections a second, by reason', 'cps', [line('tradestream_rejections_rate', '{{reason}}')]),
       lines('Retries and deadlocks a second', 'cps', [
         line('tradestream_retries_rate', 'retry {{code}}'),

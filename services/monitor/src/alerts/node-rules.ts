@@ -1,5 +1,7 @@
 import { AT_ONCE, type Rule, SOON } from './rule.ts';
 
+/** Longer than the readings of a service reach back, 10 s: what happened once does not fire. */
+const AGAIN = { forSeconds: 11, keepSeconds: 6 } as const;
 const NO_PRIMARY = { inhibitedBy: ['PrimaryDown'] } as const;
 
 /** What is watched of the primary, its replicas and the connections to them. */
@@ -92,8 +94,33 @@ export const NODE_RULES: readonly Rule[] = [
     // Services are read every 5 s: somebody waits at two readings.
     forSeconds: 6,
     keepSeconds: 6,
-    summary: '{value} callers wait for a connection of {name}',
+    summary: 'Callers of {name} wait for a connection: {value}',
     runbook: 'connections',
+    ...NO_PRIMARY,
+  },
+  {
+    name: 'DatabaseErrors',
+    severity: 'warning',
+    metric: 'tradestream_database_error_ratio',
+    is: 'above',
+    value: 0.01,
+    clear: 0.005,
+    ...AGAIN,
+    summary: '{percent} of the statements of {name} fail',
+    runbook: 'database-errors',
+    ...NO_PRIMARY,
+  },
+  {
+    name: 'StatementsSlow',
+    severity: 'warning',
+    metric: 'tradestream_slow_statement_ratio',
+    is: 'above',
+    // The 95th percentile is above a second.
+    value: 0.05,
+    clear: 0.02,
+    ...AGAIN,
+    summary: '{percent} of the statements of {name} take more than a second',
+    runbook: 'query-latency',
     ...NO_PRIMARY,
   },
   {

@@ -10,12 +10,15 @@ export function prometheusRules(rules: readonly Rule[]): string {
     '        labels:',
     `          severity: ${rule.severity}`,
     '        annotations:',
-    `          summary: '${rule.summary.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-      name === 'value' ? '{{ $value | humanize }}' : `{{ $labels.${name} }}`,
-    )}'`,
+    `          summary: '${rule.summary.replaceAll(/\{(\w+)\}/g, (_, name: string) => templateOf(name))}'`,
     `          runbook_url: 'docs/operations/${rule.runbook}.md'`,
   ]);
   return ['groups:', '  - name: tradestream', '    rules:', ...lines, ''].join('\n');
+}
+
+function templateOf(name: string): string {
+  if (name === 'value') return '{{ $value | humanize }}';
+  return name === 'percent' ? '{{ $value | humanizePercentage }}' : `{{ $labels.${name} }}`;
 }
 
 function expressionOf({ metric, where = {}, is, value }: Rule): string {

@@ -15,7 +15,7 @@ export type Rule = {
   /** How long the condition holds before it fires, and how long it must be gone before it resolves. */
   readonly forSeconds: number;
   readonly keepSeconds: number;
-  /** `{label}` and `{value}` are filled in. */
+  /** `{label}` and `{value}` are filled in; `{percent}` is the value of a share. */
   readonly summary: string;
   /** Page of docs/operations, without `.md`. */
   readonly runbook: string;

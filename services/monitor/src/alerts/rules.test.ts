@@ -20,7 +20,7 @@ describe('the rules', () => {
       const labels: readonly string[] = FIGURES[metric].labels;
       const named = [...summary.matchAll(/\{(\w+)\}/g)]
         .map(([, label = '']) => label)
-        .filter((each) => each !== 'value');
+        .filter((each) => each !== 'value' && each !== 'percent');
       for (const label of [...Object.keys(where), ...named]) expect(labels, `${name} ${label}`).toContain(label);
     }
   });

@@ -5,7 +5,10 @@ import { AT_ONCE, type Rule, SLOWLY, SOON } from './rule.ts';
 const NO_BROKER = { inhibitedBy: ['BrokerDown'] } as const;
 const NO_PRIMARY = { inhibitedBy: ['PrimaryDown'] } as const;
 
-/** What is watched. Thresholds of the guide: connectionUsage 80, queryLatency 1000 ms, errorRate 0.01. */
+/**
+ * What is watched. Thresholds of the guide: connectionUsage 80, queryLatency 1000 ms, errorRate 0.01, of commands
+ * and of statements.
+ */
 export const RULES: readonly Rule[] = [
   // Sources.
   {
@@ -133,7 +136,7 @@ export const RULES: readonly Rule[] = [
     is: 'above',
     value: 0,
     ...AT_ONCE,
-    summary: 'Retention took {value} records before group {group} read them',
+    summary: 'Retention took records before group {group} read them: {value}',
     runbook: 'retention',
     ...NO_BROKER,
   },
@@ -219,7 +222,7 @@ export const RULES: readonly Rule[] = [
     is: 'above',
     value: 0,
     ...AT_ONCE,
-    summary: '{value} records are set aside',
+    summary: 'Records are set aside: {value}',
     runbook: 'parked-records',
     ...NO_PRIMARY,
   },
@@ -230,7 +233,7 @@ export const RULES: readonly Rule[] = [
     is: 'above',
     value: 0,
     ...AT_ONCE,
-    summary: '{value} partitions are paused: the queue behind a parked command is full',
+    summary: 'Partitions are paused, since the queue behind a parked command is full: {value}',
     runbook: 'partition-paused',
   },
   {

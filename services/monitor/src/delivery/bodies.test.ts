@@ -73,6 +73,13 @@ const errorsOf = (schema: object, body: string) => {
   return (ajv.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
 };
 
+type Sent = {
+  readonly startsAt: string;
+  readonly endsAt: string;
+  readonly labels: object;
+  readonly annotations: { readonly runbook_url: string };
+};
+
 const NOW_MS = Date.parse('2026-01-02T03:04:05.678Z');
 const FIRING: Alert = {
   fingerprint: '0123456789abcdef',
@@ -91,7 +98,8 @@ describe('what receivers are sent', () => {
   test.each(['', 'https://monitor.example/'])('Alertmanager takes it, with the address %j', (external) => {
     const body = alertmanagerBody([FIRING, RESOLVED], external, NOW_MS);
     expect(errorsOf(POSTABLE_ALERTS, body)).toEqual([]);
-    const [firing, resolved] = JSON.parse(body) as { startsAt: string; endsAt: string; labels: object }[]; // as was seen
+    const [firing, resolved] = JSON.parse(body) as Sent[]; // as was seen
+    expect(firing?.annotations.runbook_url).toBe(`${external}docs/operations/consumer-lag.md`);
     expect(firing?.labels).toEqual({ ...FIRING.labels, alertname: 'ConsumerStopped', severity: 'warning' });
     // It fires as long as its end lies ahead, and has ended when that is past.
     expect(Date.parse(firing?.endsAt ?? '')).toBeGreaterThan(NOW_MS);

@@ -11,7 +11,7 @@ export function webhookBody(alerts: readonly Alert[], externalUrl: string): stri
   const items = alerts.map((alert) => ({
     status: alert.state,
     labels: labelsOf(alert),
-    annotations: annotationsOf(alert),
+    annotations: annotationsOf(alert, externalUrl),
     startsAt: alert.startsAt,
     endsAt: alert.endsAt ?? NO_END,
     generatorURL: externalUrl,
@@ -37,7 +37,7 @@ export function alertmanagerBody(alerts: readonly Alert[], externalUrl: string, 
   return JSON.stringify(
     alerts.map((alert) => ({
       labels: labelsOf(alert),
-      annotations: annotationsOf(alert),
+      annotations: annotationsOf(alert, externalUrl),
       startsAt: alert.startsAt,
       endsAt: alert.endsAt ?? new Date(nowMs + KEPT_MS).toISOString(),
       ...(externalUrl === '' ? {} : { generatorURL: externalUrl }),
@@ -55,8 +55,10 @@ function labelsOf({ name, severity, labels }: Alert): Readonly<Record<string, st
   return { ...labels, alertname: name, severity };
 }
 
-function annotationsOf({ summary, runbook }: Alert): Readonly<Record<string, string>> {
-  return { summary, runbook_url: runbook };
+/** The monitor shows the page itself, where it is known how people reach the monitor. */
+function annotationsOf({ summary, runbook }: Alert, externalUrl: string): Readonly<Record<string, string>> {
+  const base = externalUrl === '' || externalUrl.endsWith('/') ? externalUrl : `${externalUrl}/`;
+  return { summary, runbook_url: `${base}${runbook}` };
 }
 
 /** The pairs that all have. */

@@ -96,6 +96,13 @@ export const FIGURES = {
   tradestream_connection_usage_percent: { help: 'Connections of max_connections', labels: [], kept: true },
   tradestream_lock_waiters: { help: 'Sessions that wait for a lock', labels: [], kept: false },
   tradestream_pool_waiters: { help: 'Callers of a service that wait for a connection', labels: ['name'], kept: true },
+  tradestream_pool_wait_seconds_mean: { help: 'Wait of its callers for a connection', labels: ['name'], kept: true },
+  tradestream_database_error_ratio: { help: 'Failed statements of a service by all', labels: ['name'], kept: true },
+  tradestream_slow_statement_ratio: {
+    help: 'Statements of a service that take more than a second, by all',
+    labels: ['name'],
+    kept: true,
+  },
   tradestream_standby_waiters: { help: 'Commits that wait for a standby', labels: [], kept: false },
   tradestream_oldest_transaction_seconds: { help: 'Age of the oldest transaction', labels: [], kept: true },
   tradestream_batch_commands_mean: { help: 'Commands of a batch', labels: [], kept: true },

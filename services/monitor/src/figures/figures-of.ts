@@ -142,9 +142,12 @@ function pipelineFigures({ pipeline, relayVerdict, parkedPerSecond }: Known): re
     ...figure('tradestream_command_error_ratio', parkedRatio),
     ...figure('tradestream_connection_usage_percent', database.usagePercent),
     ...figure('tradestream_lock_waiters', database.waitingForLocks),
-    ...pools.flatMap(({ service, figures }) =>
-      figure('tradestream_pool_waiters', figures['tradestream_pool_waiting'], { name: service }),
-    ),
+    ...pools.flatMap(({ service: name, waiting, waitSecondsMean, errorRatio, slowRatio }) => [
+      ...figure('tradestream_pool_waiters', waiting, { name }),
+      ...figure('tradestream_pool_wait_seconds_mean', waitSecondsMean, { name }),
+      ...figure('tradestream_database_error_ratio', errorRatio, { name }),
+      ...figure('tradestream_slow_statement_ratio', slowRatio, { name }),
+    ]),
     ...figure('tradestream_standby_waiters', database.waitingForStandby),
     ...figure('tradestream_oldest_transaction_seconds', database.oldestTransactionSeconds),
     ...figure('tradestream_batch_commands_mean', batches.commandsMean),

@@ -3,6 +3,7 @@ import { createLogger, createMetrics, type FastifyInstance, openHttp, Readiness 
 import { describe, expect, test } from 'vitest';
 import { AlertBook } from '../alerts/alert-book.ts';
 import { AlertStore } from '../alerts/alert-store.ts';
+import { RULES } from '../alerts/rules.ts';
 import { DeadLetterStore } from '../deadletters/dead-letter-store.ts';
 import { History } from '../history/history.ts';
 import { JobBook, type JobRow } from '../jobs/job-book.ts';
@@ -31,6 +32,7 @@ const MATRIX: Readonly<Record<string, Role>> = {
   'GET /assets/icon.svg': 'reader',
   'GET /assets/uplot.js': 'reader',
   'GET /assets/uplot.css': 'reader',
+  'GET /docs/operations/:page': 'reader',
   'GET /v1/lag': 'reader',
   'GET /v1/replication': 'reader',
   'GET /v1/pipeline': 'reader',
@@ -227,6 +229,17 @@ describe('who may use which route', () => {
     });
     requireRoles(app);
     expect(() => app.get('/v1/new', async () => 'open to all')).toThrow('names no role');
+  });
+
+  test('the page of an alert is there, as text, and no other file is', async () => {
+    const headers = { host: '127.0.0.1' };
+    for (const { runbook } of RULES) {
+      const page = await local.app.inject({ url: `/docs/operations/${runbook}.md`, headers });
+      expect(page.headers['content-type']).toBe('text/plain; charset=utf-8');
+      expect(page.body).toContain('## What to do');
+    }
+    for (const name of ['none.md', '..%2Ferrors.md', '%2e%2e%2f%2e%2e%2fpackage.json'])
+      expect((await local.app.inject({ url: `/docs/operations/${name}`, headers })).statusCode).toBe(404);
   });
 
   test('the page comes with a policy that lets nothing in from outside', async () => {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from '@tradestream/runtime';
 import { addPageRoutes } from '../dashboard/page-routes.ts';
+import { addRunbookRoutes } from '../dashboard/runbook-routes.ts';
 import { requireRoles } from './access.ts';
 import { type AuditRoutesOptions, addAuditRoutes } from './audit-routes.ts';
 import { addCommandRoutes, type CommandRoutesOptions } from './command-routes.ts';
@@ -25,6 +26,7 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   addReadRoutes(app, options);
   addCommandRoutes(app, options);
   addPageRoutes(app);
+  addRunbookRoutes(app);
   addSilenceRoutes(app, options);
   addJobRoutes(app, options);
   addDeadLetterRoutes(app, options);

@@ -49,3 +49,48 @@ test('rates and means are taken over the readings of all services', () => {
   expect(book.answer.rates.commands).toEqual({ applied: 10 });
   expect(book.answer.batches).toEqual({ commandsMean: 10, secondsMean: null });
 });
+
+test('what a service does with its database is its own: shares of its statements, and the wait for a connection', () => {
+  const book = new ServiceBook();
+  const at = (statements: number, slow: number, errors: number, waits: number) => [
+    counter('tradestream_database_statements_total', {}, statements),
+    counter('tradestream_database_slow_statements_total', {}, slow),
+    counter('tradestream_database_errors_total', { type: 'QUERY_ERROR' }, errors),
+    counter('tradestream_database_errors_total', { type: 'CONNECTION_ERROR' }, 0),
+    counter('tradestream_pool_connections', {}, 3),
+    counter('tradestream_pool_in_use', {}, 2),
+    counter('tradestream_pool_waiting', {}, 1),
+    counter('tradestream_pool_wait_seconds_count', {}, waits),
+    counter('tradestream_pool_wait_seconds_sum', {}, waits / 4),
+  ];
+  read(book, 0, at(100, 0, 0, 10));
+  expect(book.answer.pools).toMatchObject([{ statements: null, errorRatio: null, waitSecondsMean: null }]);
+  read(book, 5_000, at(200, 10, 20, 14));
+  expect(book.answer.pools).toEqual([
+    {
+      service: 'worker-1',
+      connections: 3,
+      inUse: 2,
+      waiting: 1,
+      waitSecondsMean: 0.25,
+      statements: 20,
+      errors: { QUERY_ERROR: 4, CONNECTION_ERROR: 0 },
+      errorRatio: 0.2,
+      slowRatio: 0.1,
+    },
+  ]);
+});
+
+test('a service that cannot even connect fails in all that it does, and one that rests in nothing', () => {
+  const book = new ServiceBook();
+  const at = (errors: number) => [
+    counter('tradestream_pool_connections', {}, 0),
+    counter('tradestream_database_statements_total', {}, 7),
+    counter('tradestream_database_errors_total', { type: 'CONNECTION_ERROR' }, errors),
+  ];
+  read(book, 0, at(0));
+  read(book, 5_000, at(0));
+  expect(book.answer.pools).toMatchObject([{ errorRatio: 0, slowRatio: 0 }]);
+  read(book, 10_000, at(3));
+  expect(book.answer.pools).toMatchObject([{ errorRatio: 1 }]);
+});

@@ -1,6 +1,7 @@
 import type { PipelineAnswer } from '@tradestream/contracts';
 import type { Series } from '../sources/scrape.ts';
 import { Rates } from './rates.ts';
+import { ServicePools } from './service-pools.ts';
 
 type Service = PipelineAnswer['services'][number];
 type FromServices = Pick<PipelineAnswer, 'services' | 'batches' | 'pools' | 'pausedPartitions'> & {
@@ -22,6 +23,7 @@ const READINGS = 5;
 export class ServiceBook {
   readonly #rates = new Rates(READINGS);
   readonly #means = new Rates(READINGS);
+  readonly #pools = new ServicePools();
   #answer: FromServices = {
     services: [],
     batches: { commandsMean: null, secondsMean: null },
@@ -58,11 +60,7 @@ export class ServiceBook {
         commandsMean: this.#mean(all, 'tradestream_batch_commands', atMs),
         secondsMean: this.#mean(all, 'tradestream_batch_seconds', atMs),
       },
-      pools: readings.flatMap(({ service, series }) => {
-        const own = series.filter(({ name }) => name.startsWith('tradestream_pool_') && !name.endsWith('_bucket'));
-        const figures = Object.fromEntries(own.map(({ name, labels, value }) => [nameOf(name, labels), value]));
-        return own.length === 0 ? [] : [{ service: service.name, figures }];
-      }),
+      pools: readings.flatMap(({ service, series }) => this.#pools.take(service.name, series, atMs)),
       rates,
       pausedPartitions: sumOf(all, 'tradestream_worker_paused'),
     };
@@ -84,10 +82,4 @@ export class ServiceBook {
 function sumOf(all: readonly Series[], metric: string): number | null {
   const values = all.filter(({ name }) => name === metric).map(({ value }) => value);
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
-}
-
-function nameOf(name: string, labels: Readonly<Record<string, string>>): string {
-  const { service: _, ...rest } = labels;
-  const pairs = Object.entries(rest).map(([label, value]) => `${label}=${value}`);
-  return pairs.length === 0 ? name : `${name}{${pairs.join(',')}}`;
 }
