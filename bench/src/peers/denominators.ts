@@ -37,7 +37,7 @@ export class Denominators implements Closeable {
     try {
       const database = scope.use(await createScratchDatabase(endpoints, 'bench_raw'));
       await migrate({ url: database.url, folder: 'schemas/sql/ledger', schema: 'ledger', log });
-      const writer = scope.use(await RawWriter.open(database.url));
+      const writer = scope.use(await RawWriter.open(database.endpoints));
       await writer.setUp([...load.setup()]);
       return new Denominators({ load, url: database.url, writer, scope });
     } catch (error) {

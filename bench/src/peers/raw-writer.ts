@@ -1,5 +1,6 @@
 import { openSession, type Session } from '@tradestream/database';
 import type { Closeable } from '@tradestream/runtime';
+import type { Endpoints } from '@tradestream/stack';
 import { decide, evolve } from '@tradestream/trading';
 import type { LoadCommand } from '../load.ts';
 import { settleTables } from '../measure/settle-tables.ts';
@@ -21,15 +22,17 @@ export class RawWriter implements Closeable {
   readonly state = new RowState();
   readonly position = new RawPosition();
   readonly #session: Session;
+  readonly #endpoints: Endpoints;
 
-  private constructor(session: Session) {
+  private constructor(session: Session, endpoints: Endpoints) {
     this.#session = session;
+    this.#endpoints = endpoints;
   }
 
   /** On a database with the ledger's tables and nothing in them. */
-  static async open(url: string): Promise<RawWriter> {
+  static async open(endpoints: Endpoints): Promise<RawWriter> {
     const session = await openSession({
-      url,
+      url: endpoints.databaseUrl,
       applicationName: 'bench-raw',
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       settings: SETTINGS,
@@ -38,7 +41,7 @@ export class RawWriter implements Closeable {
     await session.query({
       text: `INSERT INTO ledger.partitions (topic, partition) SELECT 'raw', generate_series(0, 5)`,
     });
-    return new RawWriter(session);
+    return new RawWriter(session, endpoints);
   }
 
   /** The rows that stand before the clock starts. Balances are made by inserts, which no cell needs. */
@@ -64,7 +67,7 @@ export class RawWriter implements Closeable {
     for (let at = 0; at < commands.length; at += cell.batchCount) {
       batches.push(makeRawBatch(this.state, this.position, commands.slice(at, at + cell.batchCount)));
     }
-    await settleTables(this.#session);
+    await settleTables(this.#session, this.#endpoints);
     const wal = await readWal(this.#session);
     const startedMs = performance.now();
     for (const batch of batches) {

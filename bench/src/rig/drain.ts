@@ -20,7 +20,7 @@ export async function drainBacklog(rig: Rig, commands: readonly LoadCommand[]): 
   rig.holdWorker();
   try {
     await rig.publish(commands);
-    await settleTables(rig.session);
+    await settleTables(rig.session, rig.endpoints);
   } catch (error) {
     rig.releaseWorker();
     throw error;

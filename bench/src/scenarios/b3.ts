@@ -41,16 +41,14 @@ export async function runB3(options: ScenarioOptions): Promise<Report> {
   for (const percent of PERCENTS) {
     const commandsPerSecond = Math.round((rate * percent) / 100);
     note(`${percent} % of ${rate}/s for ${DURATION_MS / 1_000} s`);
-    await settleTables(rig.session);
+    await settleTables(rig.session, rig.endpoints);
     resetRssMax(rig.pids);
     const commands = load.endless();
     const timing = { durationMs: DURATION_MS, warmUpMs: WARM_UP_MS };
-    levels.push({
-      percent,
-      commandsPerSecond,
-      ...(await measureLatencies(rig, { ...timing, rate: commandsPerSecond, commands, random })),
-      rssBytesMax: rssBytesMax(rig.pids),
-    });
+    const latencies = await measureLatencies(rig, { ...timing, rate: commandsPerSecond, commands, random });
+    const level = { percent, commandsPerSecond, ...latencies, rssBytesMax: rssBytesMax(rig.pids) };
+    note(rowOf(level).join(': '));
+    levels.push(level);
   }
   return { json: { scenario: 'B3', rate, levels, rssBytesMax: draining }, rows: levels.map(rowOf) };
 }

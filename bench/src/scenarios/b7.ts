@@ -44,7 +44,7 @@ export async function runB7(options: ScenarioOptions): Promise<Report> {
   await rig.publish(load.setup());
   await rig.publish(load.commands(commandCount));
   await rig.reached('projected');
-  await settleTables(rig.session);
+  await settleTables(rig.session, rig.endpoints);
   resetRssMax(rig.pids);
   const rounds: (readonly Rebuilt[])[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
