@@ -23,6 +23,7 @@ export type LedgerServer = {
   /** Sessions as the services open them. */
   readonly openWorker: () => Promise<Session>;
   readonly openProjector: () => Promise<Session>;
+  readonly openMonitor: () => Promise<Session>;
   /** Sessions that this one waits for. */
   readonly blockersOf: (session: Session) => Promise<readonly number[]>;
   /** Rows of a view by the first column of their key. */
@@ -41,6 +42,8 @@ const WORKER = {
   connectTimeoutMs: CONNECT_TIMEOUT_MS,
   settings: SESSION_SETTINGS,
 } as const;
+
+const MONITOR = { applicationName: 'tradestream-monitor', connectTimeoutMs: CONNECT_TIMEOUT_MS } as const;
 
 const amount = (column: string) => `${column}::numeric(60, 18)::text AS ${column}`;
 const micros = (column: string) => `(extract(epoch FROM ${column}) * 1000000)::bigint::text AS ${column}`;
@@ -69,6 +72,7 @@ export async function openRealServer(endpoints: Endpoints): Promise<LedgerServer
   return {
     openWorker: () => openSession({ ...WORKER, url: database.serviceUrls.worker }),
     openProjector: () => openSession({ ...PROJECTOR, url: database.serviceUrls.projector }),
+    openMonitor: () => openSession({ ...MONITOR, url: database.serviceUrls.monitor }),
     blockersOf: async ({ backendPid }) => {
       const text = 'SELECT pg_blocking_pids($1) AS pids';
       const { rows } = await owner.query<{ pids: number[] }>({ text, values: [backendPid] });
@@ -99,6 +103,7 @@ export async function openMemoryServer(): Promise<LedgerServer> {
   return {
     openWorker: () => open(WORKER),
     openProjector: () => open(PROJECTOR),
+    openMonitor: () => open(MONITOR),
     blockersOf: async ({ backendPid }) =>
       [...server.backends].flatMap(({ pid, waitsFor }) =>
         pid === backendPid && waitsFor instanceof Transaction ? [waitsFor.pid] : [],

@@ -1,8 +1,10 @@
 import type { Session } from '@tradestream/database';
 import { afterAll, afterEach, beforeAll, describe, inject } from 'vitest';
+import { archiveLaws } from './ledger-archive-laws.ts';
 import { type LedgerServer, openMemoryServer, openRealServer } from './ledger-bench.ts';
 import type { LawTable } from './ledger-law-table.ts';
 import { ownershipLaws } from './ledger-ownership-laws.ts';
+import { releaseLaws } from './ledger-release-laws.ts';
 import { rowLaws } from './ledger-row-laws.ts';
 import { viewLaws } from './ledger-view-laws.ts';
 
@@ -34,8 +36,11 @@ describe.each(SERVERS)('%s holds the laws of the ledger', (_name, open) => {
     server: () => server,
     worker: () => kept(server.openWorker()),
     projector: () => kept(server.openProjector()),
+    monitor: () => kept(server.openMonitor()),
   };
   ownershipLaws(table);
   rowLaws(table);
   viewLaws(table);
+  releaseLaws(table);
+  archiveLaws(table);
 });

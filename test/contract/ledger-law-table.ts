@@ -1,9 +1,17 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { EventPack } from '@tradestream/contracts';
 import { type Session, type Statement } from '@tradestream/database';
 import { AppError, createLogger } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
 import type { NewReceipt } from '../../services/worker/src/apply/decide-batch.ts';
-import type { PartitionMove } from '../../services/worker/src/apply/write-statements.ts';
+import {
+  addEvents,
+  addParked,
+  addReceipts,
+  eventColumns,
+  type PartitionMove,
+  TAKE_BATCH_NUMBER,
+} from '../../services/worker/src/apply/write-statements.ts';
 import { APPLICATION_NAME } from '../../services/worker/src/connections.ts';
 import type { DecodedCommand } from '../../services/worker/src/intake/decode-record.ts';
 import { type ClaimOptions, claimPartitions } from '../../services/worker/src/ownership/claim-partitions.ts';
@@ -17,6 +25,7 @@ export type LawTable = {
   /** A worker's session, closed with the law. */
   readonly worker: () => Promise<Session>;
   readonly projector: () => Promise<Session>;
+  readonly monitor: () => Promise<Session>;
 };
 
 export const TOPIC = 'trade-commands';
@@ -152,4 +161,35 @@ export function commandFrom(commandId: string, place: { readonly partition: numb
 
 export function receiptOf(commandId: string, place = { partition: 0, offset: 5 }): NewReceipt {
   return { from: commandFrom(commandId, place), index: 0, outcome: 'applied', reason: null, seq: 1 };
+}
+
+/** Records that are set aside with the receipts of their commands, at offsets from 0 on; answers with the commands' ids. */
+export async function park(
+  session: Session,
+  partition: number,
+  reasons: readonly string[],
+): Promise<readonly string[]> {
+  const parked = reasons.map((reason, offset) => {
+    const from = commandFrom(randomUUID(), { partition, offset });
+    return { from, reason, message: 'm', blocksKey: true };
+  });
+  const receipts = parked.map(
+    ({ from, reason }, index): NewReceipt => ({ from, index, outcome: 'parked', reason, seq: null }),
+  );
+  await transact(session, TAKE_BATCH_NUMBER, ...addReceipts(receipts), addParked(TOPIC, parked));
+  return parked.map(({ from }) => from.commandId);
+}
+
+/** Events of commands, in this order from the first sequence on. */
+export function eventsOf(commands: readonly DecodedCommand[], seqs: readonly number[]): Statement {
+  const encoded = new EventPack();
+  const events = commands.map((from, index) => {
+    const event = { ...DEPOSIT, type: 'FundsDeposited', balances: [], orders: [] } as const;
+    const { partition, timestampMs } = from.record;
+    const seq = seqs[index] ?? -1;
+    encoded.add({ partition, seq }, { commandId: from.commandId, occurredAt: timestampMs * 1_000, event });
+    return { from, index, seq, type: event.type };
+  });
+  const joined = encoded.join({ timeline: 2, batch: 1 });
+  return addEvents(eventColumns({ events, encoded }), { joined, batch: 1, timeline: 2, schemaId: 3 });
 }

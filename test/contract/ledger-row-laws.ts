@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { EventPack } from '@tradestream/contracts';
+import { readFile } from 'node:fs/promises';
 import type { Session, Statement } from '@tradestream/database';
 import type { Balance, Order } from '@tradestream/trading';
 import { expect, test } from 'vitest';
+import { EventReader } from '../../services/projector/src/event-reader.ts';
+import { loadLedgerEvents } from '../../services/projector/src/ledger-source.ts';
 import { loadBalances, loadOrders, loadReceipts, loadTrades } from '../../services/worker/src/apply/load-state.ts';
 import {
   addConflicts,
-  addEvents,
   addOrders,
   addReceipts,
   addTrades,
   addZeroBalances,
-  eventColumns,
   expectAbsent,
   TAKE_BATCH_NUMBER,
   writeBalances,
@@ -22,7 +22,7 @@ import { WorkingState } from '../../services/worker/src/state/working-state.ts';
 import {
   claimOne,
   commandFrom,
-  DEPOSIT,
+  eventsOf,
   first,
   freshName,
   HASH,
@@ -47,6 +47,7 @@ export function rowLaws(table: LawTable): void {
   versionLaws(table);
   uniqueLaws(table);
   eventLaws(table);
+  lostEventLaws(table);
   lockLaws(table);
 }
 
@@ -256,6 +257,24 @@ function eventLaws(table: LawTable): void {
   });
 }
 
+function lostEventLaws(table: LawTable): void {
+  test('events that the topic has lost are read from the ledger, between two sequences and a few at a time', async () => {
+    const [worker, projector] = [await table.worker(), await table.projector()];
+    const { partition } = await claimOne(table, worker);
+    await worker.query(eventsAt(partition, [1, 2, 3, 4, 6]));
+    const reader = new EventReader({
+      register: async () => ({ commandSchemaId: 1, eventSchemaId: 3 }),
+      schemaText: async () => await readFile('schemas/avro/trade-event.avsc', 'utf8'),
+    });
+    const read = async (afterSeq: number, beforeSeq: number, countMax: number) =>
+      (await loadLedgerEvents(projector, reader, { partition, afterSeq, beforeSeq, countMax })).map(({ seq }) => seq);
+    expect(await read(1, 4, 9)).toEqual([2, 3]);
+    expect(await read(1, 9, 2)).toEqual([2, 3]);
+    expect(await read(0, 9, 9)).toEqual([1, 2, 3, 4]);
+    expect(await read(4, 9, 9)).toEqual([]);
+  });
+}
+
 function lockLaws(table: LawTable): void {
   test('a locked row is read by all and written by none but who locked it', async () => {
     const [a, b] = [await table.worker(), await table.worker()];
@@ -338,15 +357,8 @@ function tradeOf(tradeId: string) {
 }
 
 function eventsAt(partition: number, seqs: readonly number[]): Statement {
-  const encoded = new EventPack();
-  const events = seqs.map((seq, index) => {
-    const from = commandFrom(randomUUID(), { partition, offset: seq });
-    const event = { ...DEPOSIT, type: 'FundsDeposited', balances: [], orders: [] } as const;
-    encoded.add({ partition, seq }, { commandId: from.commandId, occurredAt: from.record.timestampMs * 1_000, event });
-    return { from, index, seq, type: event.type };
-  });
-  const joined = encoded.join({ timeline: 2, batch: 1 });
-  return addEvents(eventColumns({ events, encoded }), { joined, batch: 1, timeline: 2, schemaId: 3 });
+  const commands = seqs.map((offset) => commandFrom(randomUUID(), { partition, offset }));
+  return eventsOf(commands, seqs);
 }
 
 function inOrder(...orders: readonly Order[]): readonly Order[] {

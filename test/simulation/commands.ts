@@ -22,6 +22,7 @@ const WEALTH = TRADERS.flatMap((userId) => ASSETS.map((asset) => ({ userId, asse
 /** Placed again and again, under whatever symbol. */
 export const RACED_ORDER = 'twice';
 const EXECUTED_AT = 1_767_225_600_000_000;
+const POISON: OutgoingRecord = { key: 'user:ann', value: Buffer.from([0, 0, 0, 0, COMMAND_SCHEMA_ID, 255, 255]) };
 
 /** What writers send in one world: commands that hit each other's state, some twice, some that are none. */
 export function chooseCommands(random: Random, profile: Profile): readonly Sending[] {
@@ -42,10 +43,24 @@ class CommandMaker {
 
   sendings(): readonly Sending[] {
     const { commands, spanMs } = this.#profile;
-    return Array.from({ length: commands }, (_, index) => ({
+    const sendings = Array.from({ length: commands }, (_, index) => ({
       atMs: index < WEALTH.length ? 0 : (spanMs * index) / commands,
       record: this.#recordAt(index),
     }));
+    return [...sendings, ...this.#late()];
+  }
+
+  /** What was sent long ago comes again, and what is of a user's funds wherever it likes. */
+  #late(): readonly Sending[] {
+    const { archive, healedAtMs, partitions } = this.#profile;
+    const random = this.#random;
+    return Array.from({ length: archive?.repeats ?? 0 }).flatMap(() => {
+      const sent = this.#sent[random.below(this.#sent.length)];
+      if (sent === undefined) return [];
+      const record = this.#encoded(sent.commandId, sent.command);
+      const atMs = healedAtMs * (0.4 + random.fraction() * 0.6) + random.below(80);
+      return [{ atMs, record: 'amount' in sent.command ? { ...record, partition: random.below(partitions) } : record }];
+    });
   }
 
   #recordAt(index: number): OutgoingRecord {
@@ -56,9 +71,10 @@ class CommandMaker {
 
   #next(): OutgoingRecord {
     const random = this.#random;
+    if (this.#profile.operators !== null && random.chance(0.5)) return this.#cursed();
     const kind = random.below(100);
     const again = this.#sent[random.below(this.#sent.length)];
-    if (kind < 2) return { key: 'user:ann', value: Buffer.from([0, 0, 0, 0, COMMAND_SCHEMA_ID, 255, 255]) };
+    if (kind < 2) return POISON;
     if (again !== undefined && kind < 8) return this.#encoded(again.commandId, again.command);
     if (again !== undefined && kind < 12) return this.#conflicting(again.commandId, again.command);
     const command = this.#command();
@@ -67,6 +83,15 @@ class CommandMaker {
     // race with their own amendments in two partitions no order of history is promised.
     const isFunds = command.type === 'DepositFunds' || command.type === 'WithdrawFunds';
     return isFunds && kind < 40 ? { ...record, partition: random.below(this.#profile.partitions) } : record;
+  }
+
+  /** What operators have to do with: commands of a key some of which fail, and what is no command at all. */
+  #cursed(): OutgoingRecord {
+    const random = this.#random;
+    if (random.chance(0.08)) return POISON;
+    const type = random.chance(0.7) ? 'DepositFunds' : 'WithdrawFunds';
+    const asset = random.pick(['ETH', 'ETH', 'USD', 'BTC', 'USD'] as const);
+    return this.#framed({ type, userId: CURSED_USER, asset, amount: this.#amount(20) });
   }
 
   #command(): TradeCommand {
@@ -155,7 +180,7 @@ class CommandMaker {
   }
 
   #framed(command: TradeCommand): OutgoingRecord {
-    const commandId = this.#random.chance(0.05) && command.type !== 'ExecuteTrade' ? null : this.#newId();
+    const commandId = this.#random.chance(0.05) && command.type !== 'ExecuteTrade' ? null : newId(this.#random);
     if (commandId !== null) this.#sent.push({ commandId, command });
     return this.#encoded(commandId, command);
   }
@@ -171,11 +196,12 @@ class CommandMaker {
     const other = 'amount' in command ? { ...command, amount: command.amount + 1n } : this.#deposit();
     return this.#encoded(commandId, other);
   }
+}
 
-  #newId(): string {
-    const hex = () => this.#random.next().toString(16).padStart(8, '0');
-    const digits = hex() + hex() + hex() + hex();
-    const groups = [digits.slice(0, 8), digits.slice(8, 12), `4${digits.slice(13, 16)}`, `8${digits.slice(17, 20)}`];
-    return [...groups, digits.slice(20)].join('-');
-  }
+/** A UUID that only the seed decides. */
+export function newId(random: Random): string {
+  const hex = () => random.next().toString(16).padStart(8, '0');
+  const digits = hex() + hex() + hex() + hex();
+  const groups = [digits.slice(0, 8), digits.slice(8, 12), `4${digits.slice(13, 16)}`, `8${digits.slice(17, 20)}`];
+  return [...groups, digits.slice(20)].join('-');
 }

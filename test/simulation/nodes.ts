@@ -91,8 +91,11 @@ async function runWorker(wiring: Wiring, life: Life): Promise<void> {
   worker.attach(member);
   member.join();
   const watching = setInterval(() => worker.watch(), WATCH_MS);
+  const { operators } = profile;
+  const looking = operators && setInterval(() => void worker.lookForIntents(), operators.lookEveryMs);
   life.stop = async () => {
     clearInterval(watching);
+    if (looking !== null) clearInterval(looking);
     closing.abort(new RuntimeError('RT_ABORTED'));
     await applying;
     await member.close();
@@ -180,5 +183,11 @@ function workerConfig(profile: Profile): WorkerConfig {
     TRADESTREAM_WORKER_RETRY_DEADLINE_MS: 1_000,
     TRADESTREAM_WORKER_CLAIM_TIMEOUT_MS: 200,
     TRADESTREAM_WORKER_DRAIN_MS: 2_000,
+    ...(profile.operators === null
+      ? {}
+      : {
+          TRADESTREAM_WORKER_RELEASE_RECORDS_MAX: profile.operators.releaseRecordsMax,
+          TRADESTREAM_WORKER_KEY_WAITING_MAX: profile.operators.keyWaitingMax,
+        }),
   };
 }

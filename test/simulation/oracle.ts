@@ -1,129 +1,54 @@
-import { decodeCommand, decodeEvent, payloadDigest, readFrame } from '@tradestream/contracts';
-import { checkCommand, commandKey, type EventEnvelope, type TradeCommand } from '@tradestream/trading';
+import { decodeEvent, readFrame } from '@tradestream/contracts';
+import type { EventEnvelope } from '@tradestream/trading';
 import { holdOf, statusOf, TradingModel } from '../property/trading-model.ts';
 import { RACED_ORDER } from './commands.ts';
-import type { EventRow, ReceiptRow } from './database/ledger-tables.ts';
+import type { EventRow } from './database/ledger-tables.ts';
+import { type Evidence, gatherEvidence, isDecided } from './evidence.ts';
+import { outcomeContradictions } from './outcome-oracle.ts';
+import { releaseContradictions } from './release-oracle.ts';
 import type { AppendedRecord } from './simulated-log.ts';
 import { viewContradictions } from './view-oracle.ts';
 import type { Wiring } from './wiring.ts';
 
-/** A record of the commands topic, read by nothing of the worker. */
-type Command = {
-  readonly record: AppendedRecord;
-  readonly place: string;
-  /** Null where the record has none and its place gives it. */
-  readonly commandId: string | null;
-  readonly command: TradeCommand;
-  readonly hash: string;
-};
+/**
+ * Of an order id that races under two symbols a refusal may rest on its absence, while the batch that
+ * places it stands before: decision 0009. By the reason given and the one by the model.
+ */
+const RACED_REASONS: ReadonlySet<string> = new Set([
+  'UNKNOWN_ORDER SYMBOL_MISMATCH',
+  'INSUFFICIENT_FUNDS DUPLICATE_ORDER',
+]);
 
 /** What a world must come to, whatever went wrong in it; returns what does not hold. */
 export function judge(wiring: Wiring): readonly string[] {
   const { ledger, topics, log, server } = wiring;
-  const failures: string[] = [];
-  const records = log.appended.get(topics.commands) ?? [];
+  const evidence = gatherEvidence(wiring);
   const published = log.appended.get(topics.events) ?? [];
-  const commands: Command[] = [];
-  const poison: AppendedRecord[] = [];
-  for (const record of records) {
-    const command = commandOf(record);
-    if (command === null) poison.push(record);
-    else commands.push(command);
-  }
   const events = [...ledger.events.rows.values()].toSorted((a, b) => a.batch - b.batch || a.index - b.index);
   const envelopes = events.map(({ payload }) => decodeEvent(payload));
-  failures.push(
-    ...outcomes(wiring, commands, poison),
-    ...keyOrder(wiring, commands),
-    ...history(wiring, commands),
-    ...sequences(wiring, events, envelopes),
+  const failures = [
+    ...outcomeContradictions(evidence),
+    ...releaseContradictions(evidence),
+    ...history(evidence),
+    ...sequences(evidence, events, envelopes),
     ...topicContradictions(events, published),
     ...viewContradictions(wiring, envelopes),
-  );
+  ];
   // Every writer locks in one order: nobody ever waits in a circle.
   if (server.deadlocks > 0) failures.push(`${server.deadlocks} deadlocks`);
   return failures;
 }
 
-function commandOf(record: AppendedRecord): Command | null {
-  if (record.value === null) return null;
-  try {
-    const { commandId, command } = decodeCommand(readFrame(record.value).payload);
-    if (checkCommand(command) !== null || commandKey(command) !== record.key) return null;
-    const place = `${record.partition}/${record.offset}`;
-    return { record, place, commandId, command, hash: payloadDigest(command) };
-  } catch {
-    return null;
-  }
-}
-
-/** Every record has exactly one outcome, every command id exactly one receipt. */
-function outcomes(
-  { ledger }: Wiring,
-  commands: readonly Command[],
-  poison: readonly AppendedRecord[],
-): readonly string[] {
-  const failures: string[] = [];
-  const byPlace = new Map<string, ReceiptRow>();
-  for (const receipt of ledger.receipts.rows.values()) {
-    const place = `${receipt.partition}/${receipt.offset}`;
-    if (byPlace.has(place)) failures.push(`two receipts for the record at ${place}`);
-    byPlace.set(place, receipt);
-  }
-  const places = new Set(commands.map(({ place }) => place));
-  for (const place of byPlace.keys()) if (!places.has(place)) failures.push(`a receipt for no command at ${place}`);
-  for (const { place, commandId, hash, command } of commands) {
-    const receipt = commandId === null ? byPlace.get(place) : ledger.receipts.rows.get(commandId);
-    if (receipt === undefined) {
-      failures.push(`no receipt for ${command.type} at ${place}`);
-      continue;
-    }
-    const isFirst = byPlace.get(place) === receipt;
-    const isSame = receipt.hash.toString('latin1') === hash;
-    const isConflict = ledger.conflicts.rows.has(place.replace('/', '|'));
-    if (isFirst && !isSame) failures.push(`the receipt at ${place} is of another payload`);
-    if (!isFirst && isConflict === isSame) failures.push(`the record at ${place} is ${isSame ? 'a' : 'no'} conflict`);
-    if (isFirst && isConflict) failures.push(`the record at ${place} has a receipt and a conflict`);
-    const isParked = ledger.parked.rows.has(place.replace('/', '|'));
-    if (isParked !== (isFirst && receipt.outcome === 'parked')) failures.push(`parked and receipt differ at ${place}`);
-  }
-  for (const { partition, offset } of poison) {
-    if (!ledger.parked.rows.has(`${partition}|${offset}`))
-      failures.push(`poison at ${partition}/${offset} is not parked`);
-  }
-  return failures;
-}
-
-/** Once a command is parked, no later one of its key in its partition is decided. */
-function keyOrder({ ledger }: Wiring, commands: readonly Command[]): readonly string[] {
-  const blocked = new Set<string>();
-  const failures: string[] = [];
-  for (const { place, record } of commands) {
-    const key = `${record.partition} ${record.key}`;
-    const parked = ledger.parked.rows.get(place.replace('/', '|'));
-    const decided = [...ledger.receipts.rows.values()].find(
-      (each) => `${each.partition}/${each.offset}` === place && each.outcome !== 'parked',
-    );
-    if (blocked.has(key) && decided !== undefined) failures.push(`the command at ${place} has overtaken a parked one`);
-    if (parked?.blocksKey === true) blocked.add(key);
-  }
-  return failures;
-}
-
 /** Deciding everything again, in the order of history and by a model of its own, gives every outcome and balance. */
-function history({ ledger }: Wiring, commands: readonly Command[]): readonly string[] {
+function history({ ledger, receipts, commandOf }: Evidence): readonly string[] {
   const failures: string[] = [];
   const model = new TradingModel();
-  const byPlace = new Map(commands.map((command) => [command.place, command]));
-  const decided = [...ledger.receipts.rows.values()]
-    .filter(({ outcome }) => outcome !== 'parked')
-    .toSorted((a, b) => a.batch - b.batch || a.index - b.index);
+  const decided = receipts.filter(isDecided).toSorted((a, b) => a.batch - b.batch || a.index - b.index);
   for (const receipt of decided) {
-    const command = byPlace.get(`${receipt.partition}/${receipt.offset}`)?.command;
-    if (command === undefined) continue;
+    const command = commandOf(receipt);
+    if (command === null) continue;
     const expected = model.run(command);
     const outcome = receipt.outcome === 'applied' ? 'applied' : (receipt.reason ?? '');
-    // Of an order id that races under two symbols a refusal may name another reason: it changes nothing.
     const named =
       'buyOrderId' in command
         ? [command.buyOrderId, command.sellOrderId]
@@ -131,7 +56,7 @@ function history({ ledger }: Wiring, commands: readonly Command[]): readonly str
           ? [command.orderId]
           : [];
     const isRaced = named.includes(RACED_ORDER);
-    const mayDiffer = isRaced && expected !== 'applied' && outcome !== 'applied';
+    const mayDiffer = isRaced && RACED_REASONS.has(`${outcome} ${expected}`);
     if (outcome !== expected && !mayDiffer) {
       failures.push(
         `${command.type} in batch ${receipt.batch} index ${receipt.index}: ${outcome}, by the model ${expected}`,
@@ -141,7 +66,7 @@ function history({ ledger }: Wiring, commands: readonly Command[]): readonly str
   return [...failures, ...stateContradictions(ledger, model)];
 }
 
-function stateContradictions(ledger: Wiring['ledger'], model: TradingModel): readonly string[] {
+function stateContradictions(ledger: Evidence['ledger'], model: TradingModel): readonly string[] {
   const failures: string[] = [];
   const sums = new Map<string, bigint>();
   for (const { userId, asset, available, held } of ledger.balances.rows.values()) {
@@ -173,7 +98,7 @@ function stateContradictions(ledger: Wiring['ledger'], model: TradingModel): rea
 
 /** Sequences have no gap, an event is where its receipt says, its bytes say the same, and the fold of all is the state. */
 function sequences(
-  { ledger, profile }: Wiring,
+  { ledger, profile, receipts, byId }: Evidence,
   events: readonly EventRow[],
   envelopes: readonly EventEnvelope[],
 ): readonly string[] {
@@ -187,7 +112,7 @@ function sequences(
   const balances = new Map<string, string>();
   for (const [index, envelope] of envelopes.entries()) {
     const row = events[index];
-    const receipt = ledger.receipts.rows.get(row?.commandId ?? '');
+    const receipt = byId.get(row?.commandId ?? '');
     if (row === undefined || receipt?.seq !== row.seq || receipt.partition !== row.partition) {
       failures.push(`the event ${row?.partition}/${row?.seq} has no receipt that names it`);
       continue;
@@ -200,7 +125,7 @@ function sequences(
       balances.set(`${userId}|${asset}`, `${available} ${held} ${version}`);
     }
   }
-  const decided = [...ledger.receipts.rows.values()].filter(({ outcome }) => outcome !== 'parked').length;
+  const decided = receipts.filter(isDecided).length;
   if (decided !== events.length) failures.push(`${decided} receipts of decided commands, ${events.length} events`);
   for (const [key, folded] of balances) {
     const row = ledger.balances.rows.get(key);

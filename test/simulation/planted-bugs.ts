@@ -1,10 +1,11 @@
 import { arrays, DatabaseError } from '@tradestream/database';
 import { columns } from './database/columns.ts';
 import type { SessionManners } from './database/ends.ts';
-import { type LedgerTables, pair } from './database/ledger-tables.ts';
+import { type LedgerTables, pair, type ReceiptRow } from './database/ledger-tables.ts';
+import { claimAnswer } from './database/partition-statements.ts';
 import type { RunStatement, Statements } from './database/statement.ts';
 import type { ViewTables } from './database/view-tables.ts';
-import type { Profile } from './profile.ts';
+import type { Extra, Profile } from './profile.ts';
 import type { SeedOptions } from './world.ts';
 
 type Tables = { readonly ledger: LedgerTables; readonly views: ViewTables };
@@ -98,6 +99,38 @@ const STATEMENTS: Readonly<Record<string, Readonly<Record<string, NamedChange>>>
         return run(host, tx, values.with(3, seqs).with(4, arrays.int8(rows.map((row) => row?.nextOffset ?? 0))));
       },
   },
+  'an unknown commit is settled by a plain read': {
+    'FROM ledger.claim_again(':
+      (_, { ledger }) =>
+      (__, tx, values) =>
+        columns.number(values[1]).flatMap((partition) => {
+          const row = ledger.partitions.read(tx, String(partition));
+          return row === undefined ? [] : [claimAnswer(row)];
+        }),
+  },
+  'an intent is executed by whoever sees it': {
+    intents_wait: (run) => (host, tx, values) => run(host, tx, values.with(1, EVERY_PARTITION)),
+    load_intents: (run) => (host, tx, values) => run(host, tx, values.with(1, EVERY_PARTITION)),
+  },
+  'a redrive that failed again passes for done': {
+    settle_intents: (run) => (host, tx, values) => {
+      const outcomes = columns.text(values[1]).map((outcome) => (outcome === 'parked' ? 'applied' : outcome));
+      return run(host, tx, values.with(1, arrays.text(outcomes)));
+    },
+  },
+  'an edit is not remembered': { add_edits: NOTHING },
+  'the archive is not asked for what is not found': {
+    expect_unarchived: NOTHING,
+    load_receipts:
+      (run, { ledger }) =>
+      (host, tx, [ids]) => {
+        const kept = columns.text(ids).filter((id) => ledger.receipts.read(tx, id) !== undefined);
+        return run(host, tx, [arrays.uuid(kept)]);
+      },
+  },
+  'receipts leave before they are in the archive': {
+    archive_receipts: (_, { ledger }) => archiveInTwo(ledger),
+  },
   'a lower version overwrites a view': {
     upsert_balances:
       (run, { views }) =>
@@ -110,6 +143,8 @@ const STATEMENTS: Readonly<Record<string, Readonly<Record<string, NamedChange>>>
       },
   },
 };
+
+const EVERY_PARTITION = arrays.int4([0, 1, 2]);
 
 /** Connections and producers that say something is done when it is not. */
 const MANNERS: Readonly<Record<string, SessionManners>> = {
@@ -137,6 +172,13 @@ const HARD_WORLDS: Readonly<Record<string, (profile: Profile) => Profile>> = {
       { atMs: profile.spanMs * part + profile.standbyMs * 3.5, fault: 'promote standby' as const },
     ]),
   }),
+  'an unknown commit is settled by a plain read': (profile) => ({
+    ...profile,
+    timed: [0.2, 0.5, 0.8].flatMap((part) => [
+      { atMs: profile.spanMs * part, fault: 'cancel wait' as const },
+      { atMs: profile.spanMs * part + profile.standbyMs * 3.5, fault: 'promote standby' as const },
+    ]),
+  }),
   'rows of a view are written outside of the transaction': cutOften,
   'what a failed batch left in memory is kept': cutOften,
   'locks taken in no order': (profile) => ({ ...profile, pauses: 0.3 }),
@@ -155,6 +197,17 @@ function cutOften(profile: Profile): Profile {
   return { ...profile, healedAtMs: profile.spanMs * 4, chances: { ...profile.chances, cutBeforeCommit: 0.15 } };
 }
 
+/** What worlds need to have for a bug to do anything in them. */
+const EXTRAS: Readonly<Record<string, readonly Extra[]>> = {
+  'an intent is executed by whoever sees it': ['operators'],
+  'a redrive that failed again passes for done': ['operators'],
+  'an edit is not remembered': ['operators'],
+  'a key is released against its order': ['operators'],
+  'new commands of a key overtake what is being released': ['operators'],
+  'the archive is not asked for what is not found': ['archive'],
+  'receipts leave before they are in the archive': ['archive'],
+};
+
 /** How a world with this bug is run. */
 export function plantedBug(name: string): SeedOptions {
   const changes = STATEMENTS[name];
@@ -165,6 +218,7 @@ export function plantedBug(name: string): SeedOptions {
       : { statements: (all: Statements, tables: Tables) => changed(all, changes, tables) }),
     ...(manners === undefined ? {} : { manners }),
     forgetfulProducer: name === FORGETFUL_PRODUCER,
+    extras: EXTRAS[name] ?? [],
     ...(HARD_WORLDS[name] === undefined ? {} : { profile: HARD_WORLDS[name] }),
   };
 }
@@ -206,6 +260,26 @@ function writeUnchecked(ledger: LedgerTables, which: 'all' | 'read only' | 'firs
       ledger.balances.write(tx, pair(userId, asset), { userId, asset, available, held, version });
     }
     return NO_ROWS;
+  };
+}
+
+/** Takes receipts out in one transaction, and brings them to the archive in the next. */
+function archiveInTwo(ledger: LedgerTables): RunStatement {
+  let leaving: readonly ReceiptRow[] | null = null;
+  return (_, tx, values) => {
+    const [partition = -1, before = 0] = values.slice(1).map(Number);
+    if (leaving === null) {
+      leaving = [...ledger.receipts.rows.values()].filter(
+        (row) => row.partition === partition && row.offset < before && row.seq !== null,
+      );
+      for (const { commandId } of leaving) ledger.receipts.rows.delete(commandId);
+      return [{ moved: 0, done: false }];
+    }
+    for (const row of leaving) ledger.archive.add(tx, row.commandId, row);
+    const archivedSeq = Math.max(0, ...leaving.map(({ seq }) => seq ?? 0));
+    ledger.retention.write(tx, String(partition), { archivedSeq, discarded: false });
+    leaving = null;
+    return [{ moved: 0, done: true }];
   };
 }
 

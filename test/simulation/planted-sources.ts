@@ -48,6 +48,16 @@ export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> 
         '    const records = this.#recordsOf(next);\n    for (const { position, events } of next) position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? 0);\n',
     },
   ],
+  'a key is released against its order': [
+    { file: `${WORKER}/release/plan-release.ts`, find: 'a.timeMs - b.timeMs ||', replace: 'b.timeMs - a.timeMs ||' },
+  ],
+  'new commands of a key overtake what is being released': [
+    {
+      file: `${WORKER}/release/release-parked.ts`,
+      find: "if (state === 'free') {",
+      replace: "if (state !== 'blocked') {",
+    },
+  ],
   'what a failed batch left in memory is kept': [
     { file: `${WORKER}/apply/apply-batch.ts`, find: '    inFlight.batch.forget();\n', replace: '' },
   ],

@@ -34,7 +34,41 @@ export type Profile = {
   };
   /** Faults that come at a time of their own. */
   readonly timed: readonly { readonly atMs: number; readonly fault: TimedFault }[];
+  /** Null where nobody asks for anything. */
+  readonly operators: OperatorProfile | null;
+  /** Null where the log keeps all its commands. */
+  readonly archive: ArchiveProfile | null;
 };
+
+/** The log loses its oldest commands, their receipts move to the archive, and copies of them come again. */
+export type ArchiveProfile = {
+  readonly runs: readonly { readonly atMs: number; readonly isTwice: boolean }[];
+  readonly batchEvents: number;
+  readonly repeats: number;
+};
+
+/** What operators want done with parked records while everything else goes on. */
+export type OperatorProfile = {
+  /** What always fails is mended then. */
+  readonly curedAtMs: number;
+  readonly presses: readonly Press[];
+  /** Workers look for intents this often. */
+  readonly lookEveryMs: number;
+  readonly releaseRecordsMax: number;
+  readonly keyWaitingMax: number;
+};
+
+export type Press = {
+  readonly atMs: number;
+  readonly verb: 'redrive' | 'discard' | 'edit';
+  readonly aim: 'all' | 'failed' | 'one';
+  /** Two operators press at once. */
+  readonly isTwice: boolean;
+};
+
+/** What some worlds have besides; a planted bug may want it in all of its own. */
+export const EXTRAS = ['operators', 'archive'] as const;
+export type Extra = (typeof EXTRAS)[number];
 
 export const TIMED_FAULTS = [
   'kill worker',
@@ -55,6 +89,10 @@ export const TIMED_FAULTS = [
 export type TimedFault = (typeof TIMED_FAULTS)[number];
 
 const TIMED_MAX = 5;
+const PRESSES_MAX = 5;
+const RUNS_MAX = 3;
+/** Chance of each extra. */
+const SOME = 0.12;
 
 export function chooseProfile(random: Random): Profile {
   const spanMs = random.pick([20, 100, 400]);
@@ -93,5 +131,49 @@ export function chooseProfile(random: Random): Profile {
       atMs: random.fraction() * healedAtMs,
       fault: kinds[random.below(kinds.length)] ?? 'cut sessions',
     })),
+    operators: null,
+    archive: null,
+  };
+}
+
+/** Chosen by numbers of their own, so that worlds without extras are what they were. */
+export function withExtras(profile: Profile, random: Random, always: readonly Extra[]): Profile {
+  const has = Object.fromEntries(EXTRAS.map((extra) => [extra, random.chance(SOME) || always.includes(extra)]));
+  return {
+    ...profile,
+    ...(has['operators'] === true ? { cursed: true, operators: chooseOperators(profile, random) } : {}),
+    ...(has['archive'] === true ? { archive: chooseArchive(profile, random), timed: moved(profile, random) } : {}),
+  };
+}
+
+function chooseArchive({ healedAtMs }: Profile, random: Random): ArchiveProfile {
+  return {
+    runs: Array.from({ length: random.between(1, RUNS_MAX) }, () => ({
+      atMs: healedAtMs * (0.3 + random.fraction() * 0.7) + random.below(40),
+      isTwice: random.chance(0.3),
+    })),
+    batchEvents: random.pick([1, 3, 100]),
+    repeats: random.between(2, 8),
+  };
+}
+
+/** Whoever has seen a command is not the only one that meets its copies. */
+function moved({ timed, healedAtMs }: Profile, random: Random): Profile['timed'] {
+  const faults = [random.pick<TimedFault>(['expel worker', 'kill worker', 'stop worker']), 'expel worker' as const];
+  return [...timed, ...faults.map((fault) => ({ atMs: healedAtMs * random.fraction(), fault }))];
+}
+
+function chooseOperators({ healedAtMs }: Profile, random: Random): OperatorProfile {
+  return {
+    curedAtMs: healedAtMs * random.pick([0.4, 0.8, 1]) + random.below(60),
+    presses: Array.from({ length: random.between(1, PRESSES_MAX) }, () => ({
+      atMs: random.fraction() * healedAtMs,
+      verb: random.pick(['redrive', 'redrive', 'redrive', 'discard', 'edit']),
+      aim: random.pick(['all', 'failed', 'one']),
+      isTwice: random.chance(0.4),
+    })),
+    lookEveryMs: random.pick([20, 60, 150]),
+    releaseRecordsMax: random.pick([1, 2, 500]),
+    keyWaitingMax: random.pick([1, 3, 10_000]),
   };
 }

@@ -1,9 +1,11 @@
+import { Archivists } from './archivists.ts';
 import { chooseCommands, type Sending } from './commands.ts';
 import type { SessionManners } from './database/ends.ts';
 import { plantFaults } from './faults.ts';
 import { type Life, startProjector, startWorker } from './nodes.ts';
+import { Operators } from './operators.ts';
 import { judge } from './oracle.ts';
-import { chooseProfile, type Profile } from './profile.ts';
+import { chooseProfile, type Extra, type Profile, withExtras } from './profile.ts';
 import { Random } from './random.ts';
 import { Actor, Scheduler } from './scheduler.ts';
 import { timeFrom } from './virtual-time.ts';
@@ -30,6 +32,8 @@ export type SeedOptions = {
   readonly forgetfulProducer?: boolean;
   /** Makes the world harder than its seed would. */
   readonly profile?: (profile: Profile) => Profile;
+  /** What every world has, and not only some. */
+  readonly extras?: readonly Extra[];
   /** Shows what the world is made of before it begins. */
   readonly onOpened?: (wiring: Wiring) => void;
 };
@@ -37,6 +41,7 @@ export type SeedOptions = {
 const LATEST_MS = 400_000;
 const STEPS_MAX = 60_000;
 const RESEND_MS = 10;
+const EXTRA_SEED = 0x5f356495;
 /** What is looked at only now and then. */
 const LOOK_EVERY = 8;
 
@@ -49,7 +54,7 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   const onUnhandled = (error: unknown) => failures.push(`a rejection that nobody handles: ${String(error)}`);
   process.on('unhandledRejection', onUnhandled);
   try {
-    const chosen = chooseProfile(random);
+    const chosen = withExtras(chooseProfile(random), new Random(seed ^ EXTRA_SEED), options.extras ?? []);
     const profile = options.profile?.(chosen) ?? chosen;
     const wiring = await openWiring(scheduler, profile, options.statements ?? ((same) => same));
     wiring.server.manners = options.manners ?? {};
@@ -76,6 +81,8 @@ class World {
   readonly #failures: string[];
   readonly #lives = { worker: [] as Life[], projector: [] as Life[] };
   readonly #writer = new Actor('writer');
+  readonly #operators: Operators;
+  readonly #archivists: Archivists;
   #unsent = 0;
   #started = 0;
   #looked = 0;
@@ -83,12 +90,16 @@ class World {
   constructor(wiring: Wiring, failures: string[]) {
     this.#wiring = wiring;
     this.#failures = failures;
+    this.#archivists = new Archivists(wiring, (error) => failures.push(`archiving fails: ${error.stack}`));
+    this.#operators = new Operators(wiring, (error) => failures.push(`an operator fails: ${error.stack}`));
   }
 
   async run(sendings: readonly Sending[]): Promise<void> {
     const { scheduler } = this.#wiring;
     for (const kind of ['worker', 'worker', 'projector', 'projector'] as const) this.#start(kind);
     this.#send(sendings);
+    this.#operators.start();
+    this.#archivists.start();
     plantFaults(this.#wiring, {
       living: (kind) => this.#lives[kind],
       kill: (life) => this.#kill(life),
@@ -178,6 +189,7 @@ class World {
       if (row.eventSeq > 0 && !views.positions.rows.has(`balances|${partition}`)) left.push(`no views of ${partition}`);
     }
     for (const row of ledger.parked.rows.values()) if (!row.isCopied) left.push(`parked ${row.id} not copied`);
+    left.push(...this.#operators.whatIsLeft(), ...this.#archivists.whatIsLeft());
     return left;
   }
 }

@@ -7,6 +7,7 @@ import type { Transaction } from './table.ts';
 /** What all sessions of a server share. */
 export interface ServerState {
   readonly timeline: number;
+  readonly scheduler: { readonly nowMs: number };
   nextBatch(): number;
   endBlockersOf(pid: number, applicationName: string): readonly number[];
 }
@@ -41,6 +42,10 @@ export class Backend implements StatementHost {
 
   get timeline(): number {
     return this.#server.timeline;
+  }
+
+  get nowMs(): number {
+    return this.#server.scheduler.nowMs;
   }
 
   nextBatch(): number {

@@ -21,6 +21,11 @@ export class CommitLog {
   #waiting: WaitingCommit[] = [];
   #alone: Standing[] = [];
 
+  /** Whether something is seen that the standbys may lack. */
+  get standsAlone(): boolean {
+    return this.#alone.length > 0;
+  }
+
   next(): number {
     this.last += 1;
     return this.last;

@@ -1,7 +1,10 @@
 import { DatabaseError } from '@tradestream/database';
+import { archiveStatements } from './archive-statements.ts';
 import { columns, numericText, plainArray } from './columns.ts';
 import { type BalanceRow, type EventRow, type LedgerTables, type OrderRow, pair } from './ledger-tables.ts';
+import { parkedStatements } from './parked-statements.ts';
 import { partitionStatements } from './partition-statements.ts';
+import { releaseStatements } from './release-statements.ts';
 import type { RunStatement, Statements } from './statement.ts';
 import type { Transaction } from './table.ts';
 
@@ -14,10 +17,10 @@ export const CURSED_USER = 'cursed';
 
 /** What the worker's SQL says, on tables in memory. */
 export function ledgerStatements(ledger: LedgerTables): Statements {
-  const partitions = partitionStatements(ledger);
+  const parts = [partitionStatements(ledger), releaseStatements(ledger), archiveStatements(ledger)];
   return {
-    named: { ...partitions.named, ...writing(ledger), ...loading(ledger) },
-    unnamed: [...partitions.unnamed, ...seldom(ledger)],
+    named: Object.assign({}, ...parts.map(({ named }) => named), writing(ledger), loading(ledger)),
+    unnamed: [...parts.flatMap(({ unnamed }) => unnamed), ...parkedStatements(ledger), ...seldom(ledger)],
   };
 }
 
@@ -40,9 +43,6 @@ function writing(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
       if (order || trade) throw new DatabaseError('TS003');
       return NO_ROWS;
     },
-    // The simulation archives nothing.
-    expect_unarchived: () => NO_ROWS,
-    intents_wait: () => NO_ROWS,
     take_batch_number: (host) => [{ batch: String(host.nextBatch()) }],
     add_receipts: (host, tx, values) => {
       const [ids, hashes, outcomes] = [columns.text(values[0]), columns.bytes(values[1]), columns.text(values[2])];
@@ -135,7 +135,7 @@ function writeBalances(ledger: LedgerTables, tx: Transaction, values: readonly u
   let written = 0;
   for (const [at, userId] of users.entries()) {
     const asset = assets[at] ?? '';
-    if (userId === CURSED_USER && asset === CURSED_ASSET) throw new DatabaseError('22003');
+    if (ledger.isCursed && userId === CURSED_USER && asset === CURSED_ASSET) throw new DatabaseError('22003');
     const row = ledger.balances.lockWhere(tx, pair(userId, asset), ({ version }) => version === from[at]);
     if (row === undefined) continue;
     written += 1;
@@ -218,20 +218,6 @@ function loading(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
         return ledger.trades.read(tx, pair(symbol, trade_id)) === undefined ? [] : [{ symbol, trade_id }];
       });
     },
-    load_receipts: (_, tx, [ids]) =>
-      columns.text(ids).flatMap((command_id) => {
-        const row = ledger.receipts.read(tx, command_id);
-        if (row === undefined) return [];
-        return [
-          {
-            command_id,
-            payload_hash: row.hash,
-            edited_hash: null,
-            partition: row.partition,
-            place: String(row.offset),
-          },
-        ];
-      }),
     load_events: (_, tx, [partition, after, last, count]) =>
       eventsBetween(ledger, tx, { partition, from: Number(after) + 1, to: Number(last), count }).map((row) => ({
         seq: String(row.seq),
@@ -268,8 +254,8 @@ function seldom(ledger: LedgerTables): Statements['unnamed'] {
     ],
     [
       'SELECT schema_id, payload FROM ledger.events',
-      (_, tx, [partition, after, before, count]) =>
-        eventsBetween(ledger, tx, { partition, from: Number(after) + 1, to: Number(before) - 1, count }).map(
+      (_, tx, [partition, after, before]) =>
+        eventsBetween(ledger, tx, { partition, from: Number(after) + 1, to: Number(before) - 1 }).map(
           ({ schemaId: schema_id, payload }) => ({ schema_id, payload }),
         ),
     ],
@@ -295,10 +281,11 @@ function addConflicts(ledger: LedgerTables, tx: Transaction, values: readonly un
 function eventsBetween(
   ledger: LedgerTables,
   tx: Transaction,
-  range: { readonly partition: unknown; readonly from: number; readonly to: number; readonly count: unknown },
+  range: { readonly partition: unknown; readonly from: number; readonly to: number; readonly count?: unknown },
 ): readonly EventRow[] {
   const rows: EventRow[] = [];
-  for (let seq = range.from; seq <= range.to && rows.length < Number(range.count); seq += 1) {
+  const count = Number(range.count ?? Number.POSITIVE_INFINITY);
+  for (let seq = range.from; seq <= range.to && rows.length < count; seq += 1) {
     const row = ledger.events.read(tx, pair(Number(range.partition), seq));
     if (row !== undefined) rows.push(row);
   }

@@ -78,7 +78,33 @@ export type ParkedRow = {
   readonly commandId: string | null;
   readonly blocksKey: boolean;
   readonly isCopied: boolean;
+  readonly status: string;
+  readonly attempts: number;
+  readonly tries: number;
 };
+
+export type IntentRow = {
+  readonly id: number;
+  readonly parkedId: number;
+  readonly partition: number;
+  readonly jobId: string;
+  readonly kind: string;
+  readonly editedValue: Buffer | null;
+  readonly actor: string;
+  readonly requestedAtMs: number;
+  /** Null while it is open. */
+  readonly outcome: string | null;
+  readonly message: string | null;
+};
+
+export type EditRow = {
+  readonly parkedId: number;
+  readonly intentId: number;
+  readonly originalHash: Buffer | null;
+  readonly editedHash: Buffer;
+};
+
+export type AuditRow = { readonly intentId: number; readonly actor: string; readonly outcome: string };
 
 export type ConflictRow = {
   readonly partition: number;
@@ -92,6 +118,9 @@ export type ConflictRow = {
 export class LedgerTables {
   readonly partitions = new Table<PartitionRow>('partitions');
   readonly receipts = new Table<ReceiptRow>('receipts');
+  readonly archive = new Table<ReceiptRow>('receipt_archive');
+  /** By partition. */
+  readonly retention = new Table<{ readonly archivedSeq: number; readonly discarded: boolean }>('retention');
   readonly events = new Table<EventRow>('events');
   readonly balances = new Table<BalanceRow>('balances');
   readonly orders = new Table<OrderRow>('orders');
@@ -99,6 +128,21 @@ export class LedgerTables {
   readonly conflicts = new Table<ConflictRow>('conflicts');
   readonly parked = new Table<ParkedRow>('parked');
   readonly schemas = new Table<{ readonly id: number; readonly schema: string }>('schemas');
+  readonly jobs = new Table<{ readonly createdAtMs: number }>('jobs');
+  readonly intents = new Table<IntentRow>('intents');
+  /** By the parked record: it has one open intent at most. */
+  readonly openIntents = new Table<{ readonly id: number }>('intents_open');
+  readonly edits = new Table<EditRow>('edits');
+  readonly audit = new Table<AuditRow>('audit');
+  /** Whether what is cursed is refused: a defect that somebody may mend. */
+  isCursed = true;
+  #identity = 0;
+
+  /** A number that no other row has; never taken back. */
+  nextIdentity(): number {
+    this.#identity += 1;
+    return this.#identity;
+  }
 }
 
 export function emptyPartition(partition: number): PartitionRow {
@@ -117,6 +161,18 @@ export function emptyPartition(partition: number): PartitionRow {
     singleOffset: null,
     singleAttempts: 0,
   };
+}
+
+const OFFSETS = 1_000_000;
+
+/** A parked record's id tells its place. */
+export function parkedIdOf(partition: number, offset: number): number {
+  return partition * OFFSETS + offset + 1;
+}
+
+/** The primary key of the record that is parked under an id. */
+export function parkedKeyOf(id: number): string {
+  return pair(Math.floor((id - 1) / OFFSETS), (id - 1) % OFFSETS);
 }
 
 /** Primary keys of two columns. */

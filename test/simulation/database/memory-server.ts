@@ -36,7 +36,7 @@ export class MemoryServer implements ServerState, ServerEnd {
   manners: SessionManners = {};
   readonly #statements: StatementBook;
   readonly #latencies: Latencies;
-  readonly #commits = new CommitLog();
+  readonly commits = new CommitLog();
   #pid = 0;
   #batch = 0;
   #isUp = true;
@@ -101,7 +101,7 @@ export class MemoryServer implements ServerState, ServerEnd {
   terminate(backend: Backend): void {
     if (backend.isGone) return;
     this.#forget(backend);
-    const waiting = backend.tx === null ? null : this.#commits.takeWaiting(backend.tx);
+    const waiting = backend.tx === null ? null : this.commits.takeWaiting(backend.tx);
     if (waiting === null) this.#rollBack(backend);
     else this.#stand(waiting.number, waiting.tx);
     backend.session.cutOff(this.hop());
@@ -109,7 +109,7 @@ export class MemoryServer implements ServerState, ServerEnd {
 
   /** An operator's cancel of the wait for standbys: the commit stands, its client is told that it is alone. */
   cancelWait(): void {
-    const waiting = this.#commits.takeWaiting(null);
+    const waiting = this.commits.takeWaiting(null);
     if (waiting === null) return;
     this.#stand(waiting.number, waiting.tx);
     waiting.done(true);
@@ -121,13 +121,13 @@ export class MemoryServer implements ServerState, ServerEnd {
 
   /** The server ends and comes back with all that it had written, also what no standby has. */
   restart(downMs: number): void {
-    for (const { number, tx } of this.#commits.restart()) this.#stand(number, tx);
+    for (const { number, tx } of this.commits.restart()) this.#stand(number, tx);
     this.#goDown(downMs);
   }
 
   /** The server ends and a standby takes its place: what that had not got is lost. */
   promote(downMs: number): void {
-    const { kept, lost } = this.#commits.promote(this.scheduler.random);
+    const { kept, lost } = this.commits.promote(this.scheduler.random);
     for (const { tx } of kept) this.#end(tx, true);
     for (const { tx } of lost) this.#end(tx, false);
     this.timeline += 1;
@@ -249,7 +249,7 @@ export class MemoryServer implements ServerState, ServerEnd {
       this.#end(tx, true);
       return over(answers, false);
     }
-    const number = this.#commits.next();
+    const number = this.commits.next();
     if (backend.isLocal) {
       this.#stand(number, tx);
       return over(answers, false);
@@ -265,18 +265,18 @@ export class MemoryServer implements ServerState, ServerEnd {
       this.#send(backend, late);
       if (!backend.isGone) this.#pump(backend);
     };
-    this.#commits.wait({ number, tx, done });
+    this.commits.wait({ number, tx, done });
   }
 
   /** The standbys will say that they have all that was committed until now. */
   #awaitStandbys(): void {
-    const number = this.#commits.last;
+    const number = this.commits.last;
     const { timeline } = this;
     const delayMs = Math.max(this.#latencies.standby(), this.#standbysBackAtMs - this.scheduler.nowMs);
     this.scheduler.after(this.actor, delayMs, 'flushed', () => {
       if (!this.#isUp || timeline !== this.timeline) return;
       if (this.#standbysBackAtMs > this.scheduler.nowMs) return this.#awaitStandbys();
-      for (const { tx, done } of this.#commits.flushed(number)) {
+      for (const { tx, done } of this.commits.flushed(number)) {
         this.#end(tx, true);
         done(false);
       }
@@ -285,7 +285,7 @@ export class MemoryServer implements ServerState, ServerEnd {
 
   /** A commit stands here, whatever the standbys have. */
   #stand(number: number, tx: Transaction): void {
-    this.#commits.stands(number, this.#end(tx, true));
+    this.commits.stands(number, this.#end(tx, true));
   }
 
   #rollBack(backend: Backend): void {

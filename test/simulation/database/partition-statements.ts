@@ -1,16 +1,17 @@
 import { DatabaseError } from '@tradestream/database';
 import { columns } from './columns.ts';
-import { emptyPartition, type LedgerTables, type ParkedRow, type PartitionRow, pair } from './ledger-tables.ts';
+import { emptyPartition, type LedgerTables, type PartitionRow } from './ledger-tables.ts';
 import type { RunStatement, Statements } from './statement.ts';
 import type { Transaction } from './table.ts';
 
 const NO_ROWS: readonly object[] = [];
 
-/** Ownership of partitions, their fence, and what is parked in them. */
+/** Ownership of partitions, and their fence. */
 export function partitionStatements(ledger: LedgerTables): Statements {
   return {
     named: {
       move_partitions: (_, tx, values) => movePartitions(ledger, tx, values),
+      move_sequences: (_, tx, values) => moveSequences(ledger, tx, values),
       lock_partitions: (_, tx, [, partitions, epochs, offsets]) => {
         const [owned, froms] = [columns.number(epochs), columns.number(offsets)];
         const wanted = columns.number(partitions);
@@ -30,13 +31,8 @@ export function partitionStatements(ledger: LedgerTables): Statements {
       ['FROM ledger.claim_again(', (host, tx, values) => claimAgain(ledger, tx, { values, pid: host.pid })],
       ['SELECT ledger.release(', release(ledger)],
       ['SELECT partition, epoch::text FROM ledger.partitions', epochs(ledger)],
-      ['SELECT partition, key, count(*)', keyQueues(ledger)],
-      ['JOIN ledger.parked AS k', parkedAhead(ledger)],
       ['SELECT ledger.mark_single(', markSingle(ledger)],
       ['SELECT ledger.mark_published(', markPublished(ledger)],
-      ['INSERT INTO ledger.parked', (_, tx, values) => addParked(ledger, tx, values)],
-      ['FROM ledger.parked WHERE copied_at IS NULL', uncopied(ledger)],
-      ['UPDATE ledger.parked SET copied_at', markCopied(ledger)],
       [
         'FROM pg_stat_activity',
         (host, _, [pid, name]) => host.endBlockersOf(Number(pid), String(name)).map((ended) => ({ pid: ended })),
@@ -72,6 +68,25 @@ function movePartitions(ledger: LedgerTables, tx: Transaction, values: readonly 
     });
   }
   if (moved < partitions.length) refuseMove(ledger, tx, { partitions, epochs: epochs ?? [] });
+  return NO_ROWS;
+}
+
+/** The fence of a batch that takes nothing from the log: deaths and single tries are left alone. */
+function moveSequences(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
+  const [partitions = [], epochs = [], offsets, fromSeqs, toSeqs, published] = values.slice(1).map(columns.number);
+  let moved = 0;
+  for (const [at, partition] of partitions.entries()) {
+    const row = ledger.partitions.lockWhere(
+      tx,
+      String(partition),
+      (each) => each.epoch === epochs[at] && each.nextOffset === offsets?.[at] && each.eventSeq === fromSeqs?.[at],
+    );
+    if (row === undefined) continue;
+    moved += 1;
+    const publishedSeq = Math.max(row.publishedSeq, published?.[at] ?? 0);
+    writePartition(ledger, tx, { ...row, eventSeq: toSeqs?.[at] ?? -1, publishedSeq });
+  }
+  if (moved < partitions.length) refuseMove(ledger, tx, { partitions, epochs });
   return NO_ROWS;
 }
 
@@ -135,7 +150,8 @@ function claimAgain(ledger: LedgerTables, tx: Transaction, { values, pid }: Clai
   });
 }
 
-function claimAnswer(row: PartitionRow): object {
+/** What a claim answers. */
+export function claimAnswer(row: PartitionRow): object {
   return {
     partition: row.partition,
     epoch: String(row.epoch),
@@ -190,91 +206,6 @@ function markPublished(ledger: LedgerTables): RunStatement {
       const row = ledger.partitions.lockWhere(tx, String(partition), ({ epoch }) => epoch === owned[at]);
       if (row === undefined) continue;
       writePartition(ledger, tx, { ...row, publishedSeq: Math.max(row.publishedSeq, marks[at] ?? 0) });
-    }
-    return NO_ROWS;
-  };
-}
-
-function parkedOf(ledger: LedgerTables, partitions: readonly number[]): readonly ParkedRow[] {
-  return [...ledger.parked.rows.values()]
-    .filter((row) => partitions.includes(row.partition))
-    .toSorted((a, b) => a.partition - b.partition || a.offset - b.offset);
-}
-
-function keyQueues(ledger: LedgerTables): RunStatement {
-  return (_, __, [, partitions]) => {
-    const queues = new Map<string, { partition: number; key: Buffer; count: number; head: string }>();
-    for (const { partition, key, blocksKey, reason } of parkedOf(ledger, columns.number(partitions))) {
-      if (!blocksKey || key === null) continue;
-      const name = pair(partition, key.toString('latin1'));
-      const queue = queues.get(name) ?? { partition, key, count: 0, head: reason };
-      queue.count += 1;
-      queues.set(name, queue);
-    }
-    return [...queues.values()];
-  };
-}
-
-function parkedAhead(ledger: LedgerTables): RunStatement {
-  return (_, __, [, partitions, offsets]) => {
-    const mine = columns.number(partitions);
-    const nexts = columns.number(offsets);
-    return parkedOf(ledger, mine)
-      .filter(({ partition, offset }) => offset >= (nexts[mine.indexOf(partition)] ?? 0))
-      .map(({ partition, offset }) => ({ partition, place: String(offset) }));
-  };
-}
-
-function addParked(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
-  const [offsets, times] = [columns.number(values[2]), columns.number(values[3])];
-  const [keys, contents] = [columns.bytesOrNull(values[4]), columns.bytesOrNull(values[5])];
-  const [headers, reasons, messages] = [values[6], values[7], values[8]].map(columns.text);
-  const [ids, blocks] = [columns.textOrNull(values[9]), columns.flag(values[10])];
-  for (const [at, partition] of columns.number(values[1]).entries()) {
-    const offset = offsets[at] ?? -1;
-    ledger.parked.add(tx, pair(partition, offset), {
-      id: partition * 1_000_000 + offset,
-      partition,
-      offset,
-      recordTime: times[at] ?? 0,
-      key: keys[at] ?? null,
-      value: contents[at] ?? null,
-      headers: headers?.[at] ?? '[]',
-      reason: reasons?.[at] ?? '',
-      message: messages?.[at] ?? '',
-      commandId: ids[at] ?? null,
-      blocksKey: blocks[at] ?? false,
-      isCopied: false,
-    });
-  }
-  return NO_ROWS;
-}
-
-function uncopied(ledger: LedgerTables): RunStatement {
-  return (_, __, [topic, partitions]) =>
-    parkedOf(ledger, columns.number(partitions))
-      .filter((row) => !row.isCopied)
-      .map((row) => ({
-        id: String(row.id),
-        topic,
-        partition: row.partition,
-        place: String(row.offset),
-        record_time: String(Math.floor(row.recordTime / 1_000)),
-        key: row.key,
-        value: row.value,
-        headers: JSON.parse(row.headers),
-        reason: row.reason,
-        message: row.message,
-      }));
-}
-
-function markCopied(ledger: LedgerTables): RunStatement {
-  return (_, tx, [ids]) => {
-    const wanted = new Set(columns.number(ids));
-    for (const [key, row] of ledger.parked.rows) {
-      if (!wanted.has(row.id)) continue;
-      const locked = ledger.parked.lock(tx, key);
-      if (locked !== undefined) ledger.parked.write(tx, key, { ...locked, isCopied: true });
     }
     return NO_ROWS;
   };

@@ -4,6 +4,7 @@ import type { Transaction } from './table.ts';
 /** What a statement may see of the server that runs it. */
 export interface StatementHost {
   readonly timeline: number;
+  readonly nowMs: number;
   readonly pid: number;
   /** The next number of the sequence of batches; never taken back. */
   nextBatch(): number;

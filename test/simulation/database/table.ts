@@ -89,6 +89,17 @@ export class Table<Row> implements Holding {
     return held?.by === tx && held.written ? held.row : this.rows.get(key);
   }
 
+  /** Every row as this transaction sees it. */
+  *all(tx: Transaction): Iterable<Row> {
+    for (const key of this.rows.keys()) {
+      const row = this.read(tx, key);
+      if (row !== undefined) yield row;
+    }
+    for (const [key, { by, written, row }] of this.#held) {
+      if (by === tx && written && row !== undefined && !this.rows.has(key)) yield row;
+    }
+  }
+
   /** Locks a row, which need not be there, and reads it. */
   lock(tx: Transaction, key: string): Row | undefined {
     return this.#lock(tx, key).row;

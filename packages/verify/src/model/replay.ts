@@ -58,22 +58,28 @@ export class Replay {
   }
 
   /**
-   * Across keys the history order is that of batches: for an order id that races under two symbols
-   * the two refusals may change places, and nothing else may.
+   * Across keys the history order is that of batches: of an order id that races under two symbols two
+   * refusals may change places, and a placement may be refused for want of funds that came second, as
+   * decision 0009 says. Nothing else may.
    */
   #checkRefusal(envelope: EventEnvelope, reason: string, again: Ruling['refused']): void {
     if (again === reason) return;
+    const command = askedBy(envelope.event);
     const raced = again !== null && RACING.has(reason) && RACING.has(again);
     expectHolds(
       'history',
-      raced,
+      raced || (reason === 'INSUFFICIENT_FUNDS' && again === 'DUPLICATE_ORDER' && this.#isPlacedElsewhere(command)),
       () => `${nameOf(envelope)} was refused for ${reason}; decided again it is ${again ?? 'accepted'}`,
     );
     if (again !== 'UNKNOWN_ORDER') return;
-    const command = askedBy(envelope.event);
     if (command.type === 'DepositFunds' || command.type === 'WithdrawFunds') return;
     const orderIds = command.type === 'ExecuteTrade' ? [command.buyOrderId, command.sellOrderId] : [command.orderId];
     this.#unsettled.push({ envelope, orderIds, symbol: command.symbol });
+  }
+
+  /** Whether its order id was taken under another symbol, in another partition then. */
+  #isPlacedElsewhere(command: ReturnType<typeof askedBy>): boolean {
+    return command.type === 'PlaceOrder' && this.#market.order(command.orderId)?.symbol !== command.symbol;
   }
 
   #bookBalances(envelope: EventEnvelope, told: readonly Balance[], transfers: readonly Transfer[]): void {

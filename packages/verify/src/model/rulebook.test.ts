@@ -53,6 +53,25 @@ test('for an order id that races under two symbols the two refusals may change p
   expect(() => new Replay(new Market()).take(refused('ORDER_NOT_OPEN'))).toThrow('decided again it is UNKNOWN_ORDER');
 });
 
+test('a placement may have been refused for want of funds while its order id was being taken under another symbol', () => {
+  const place = { orderId: 'o', userId: 'u', side: 'buy', price: UNIT, quantity: UNIT } as const;
+  const taken = (symbol: string) => {
+    const replay = new Replay(new Market());
+    replay.take(envelopeOf(deposited('u', 'EUR', UNIT), 1));
+    const order = { ...place, symbol } as const;
+    const balances = [{ userId: 'u', asset: 'EUR', available: 0n, held: UNIT, version: 2 }];
+    const orders = [{ ...order, filled: 0n, hold: UNIT, status: 'open', version: 1 }] as const;
+    replay.take(envelopeOf({ type: 'OrderPlaced', ...order, balances, orders }, 2));
+    return replay;
+  };
+  const command = { type: 'PlaceOrder', ...place, symbol: 'BTC-EUR' } as const;
+  const refused = envelopeOf({ type: 'CommandRejected', reason: 'INSUFFICIENT_FUNDS', command }, 3);
+  const raced = taken('ETH-EUR');
+  raced.take(refused);
+  raced.end();
+  expect(() => taken('BTC-EUR').take(refused)).toThrow('decided again it is DUPLICATE_ORDER');
+});
+
 function deposited(userId: string, asset: string, amount: Amount): TradeEvent {
   const balances = [{ userId, asset, available: amount, held: 0n, version: 1 }];
   return { type: 'FundsDeposited', userId, asset, amount, balances, orders: [] };

@@ -31,6 +31,15 @@ test('a head that failed again is parked again, and nothing behind it moves', ()
   expect(plan.refusals).toMatchObject([{ row: { id: 1 }, reason: 'COMMAND_FAILED', message: 'no', answer: 'no' }]);
 });
 
+test('an edit that is refused leaves what only waited to be released as it was sent', () => {
+  const edit: Intent = { id: 1, kind: 'edit', editedValue: Buffer.of(1) };
+  const plan = planOf([head(1, redrive), waiting(2, edit), waiting(3)], { failing: new Map([[2, 'no']]) });
+  expect(released(plan)).toEqual([1]);
+  expect(plan.refusals).toMatchObject([{ row: { id: 2 }, reason: 'BEHIND_PARKED', answer: 'no' }]);
+  expect(plan.queues).toMatchObject([{ state: 'releasing', growth: -1 }]);
+  expect(released(planOf([waiting(2), waiting(3)]))).toEqual([2, 3]);
+});
+
 test('a discarded head releases what is behind it', () => {
   const plan = planOf([head(1, discard), waiting(2)]);
   expect(released(plan)).toEqual([2]);

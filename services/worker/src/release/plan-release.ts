@@ -111,7 +111,10 @@ function walkQueue(
         if (!row.blocksKey) growth += 1;
         return { state: 'releasing', growth };
       } else {
-        draft.refusals.push(refusalOf(row, failure));
+        const refusal = refusalOf(row, failure);
+        draft.refusals.push(refusal);
+        // Refused is the edit, not what was sent: with nothing in front of it that has its turn next.
+        if (row.blocksKey && refusal.reason === BEHIND_PARKED) return { state: 'releasing', growth };
         head = row.blocksKey ? row : head;
       }
     }

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import type { Session } from '@tradestream/database';
+import { createMemoryLog } from '@tradestream/messaging';
+import { archiveReceipts, askOf } from '@tradestream/recovery';
+import { expect, test } from 'vitest';
+import type { NewReceipt } from '../../services/worker/src/apply/decide-batch.ts';
+import { loadReceipts } from '../../services/worker/src/apply/load-state.ts';
+import { addReceipts, movePartitions, TAKE_BATCH_NUMBER } from '../../services/worker/src/apply/write-statements.ts';
+import {
+  claimOne,
+  commandFrom,
+  eventsOf,
+  first,
+  holdOpen,
+  type LawTable,
+  moveOf,
+  park,
+  TOPIC,
+  transact,
+  waitsFor,
+} from './ledger-law-table.ts';
+
+const ROLLED_BACK = 'DB_COMMIT_ROLLED_BACK';
+const signal = new AbortController().signal;
+
+export function archiveLaws(table: LawTable): void {
+  test('receipts of what the log has lost move to the archive, in portions, and are found there', async () => {
+    const [worker, monitor] = [await table.worker(), await table.monitor()];
+    const { partition, ids } = await decided(table, worker, 5);
+    expect(await archive(monitor, { partition, start: 3, batchEvents: 2 })).toBe(3);
+    expect(await archive(monitor, { partition, start: 3, batchEvents: 2 })).toBe(0);
+    expect(
+      [...(await loadReceipts(worker, ids)).values()].map(({ offset }) => offset).toSorted((a, b) => a - b),
+    ).toEqual([0, 1, 2, 3, 4]);
+    const again = async (offset: number) =>
+      await transact(worker, TAKE_BATCH_NUMBER, ...addReceipts([receipt(ids[offset] ?? '', { partition, offset: 9 })]));
+    expect(await again(0)).toEqual(['done', 'done', 'TS003', ROLLED_BACK]);
+    expect((await again(3)).slice(0, 2)).toEqual(['done', '23505']);
+    expect(await archive(monitor, { partition, start: 99, batchEvents: 50 })).toBe(2);
+    expect(await again(4)).toEqual(['done', 'done', 'TS003', ROLLED_BACK]);
+  });
+
+  test('a receipt that has yet to change stays', async () => {
+    const [worker, monitor] = [await table.worker(), await table.monitor()];
+    const { partition, ...position } = await claimOne(table, worker);
+    const [id = ''] = await park(worker, partition, ['COMMAND_FAILED']);
+    await transact(worker, movePartitions(TOPIC, [moveOf({ partition, ...position }, { toSeq: 0 })]));
+    expect(await archive(monitor, { partition, start: 1, batchEvents: 10 })).toBe(0);
+    const taken = await transact(worker, TAKE_BATCH_NUMBER, ...addReceipts([receipt(id, { partition, offset: 7 })]));
+    expect(taken.slice(0, 2)).toEqual(['done', '23505']);
+  });
+
+  test('two who archive take turns, and a command that was taken for new waits to hear where its receipt went', async () => {
+    const [worker, other, a, b] = [
+      await table.worker(),
+      await table.worker(),
+      await table.monitor(),
+      await table.monitor(),
+    ];
+    const { partition, ids } = await decided(table, worker, 2);
+    await holdOpen(a);
+    expect(await archive(a, { partition, start: 1, batchEvents: 10 })).toBe(1);
+    const second = archive(b, { partition, start: 2, batchEvents: 10 });
+    await waitsFor(table, b, a);
+    const late = transact(other, TAKE_BATCH_NUMBER, ...addReceipts([receipt(first(ids), { partition, offset: 8 })]));
+    await waitsFor(table, other, a);
+    expect([...(await loadReceipts(worker, ids)).keys()]).toHaveLength(2);
+    await a.commit();
+    expect(await late).toEqual(['done', 'done', 'TS003', ROLLED_BACK]);
+    expect(await second).toBe(1);
+  });
+}
+
+/** A partition of its own with so many commands that were applied. */
+async function decided(table: LawTable, session: Session, count: number) {
+  const position = await claimOne(table, session);
+  const { partition } = position;
+  const commands = Array.from({ length: count }, (_, offset) => commandFrom(randomUUID(), { partition, offset }));
+  const receipts = commands.map((from, index): NewReceipt => ({ ...applied(index), from }));
+  const seqs = commands.map((_, index) => index + 1);
+  const move = moveOf(position, { toOffset: count, toSeq: count });
+  const statements = [
+    movePartitions(TOPIC, [move]),
+    TAKE_BATCH_NUMBER,
+    ...addReceipts(receipts),
+    eventsOf(commands, seqs),
+  ];
+  expect(new Set(await transact(session, ...statements))).toEqual(new Set(['done']));
+  return { partition, ids: commands.map(({ commandId }) => commandId) };
+}
+
+function applied(index: number) {
+  return { index, outcome: 'applied', reason: null, seq: index + 1 } as const;
+}
+
+function receipt(commandId: string, place: { readonly partition: number; readonly offset: number }): NewReceipt {
+  return { ...applied(0), from: commandFrom(commandId, place) };
+}
+
+/** One run on a log that begins there. */
+async function archive(
+  session: Session,
+  {
+    partition,
+    start,
+    batchEvents,
+  }: { readonly partition: number; readonly start: number; readonly batchEvents: number },
+): Promise<number> {
+  const admin = {
+    ...(await createMemoryLog().openAdmin()),
+    ranges: async () => [{ partition, start, end: start }],
+  };
+  return await archiveReceipts({
+    ask: askOf(session),
+    admin,
+    topic: TOPIC,
+    signal,
+    batchEvents,
+    onMoved: async () => undefined,
+  });
+}
