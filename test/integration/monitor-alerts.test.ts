@@ -83,7 +83,7 @@ const JOBS = [
   { kind: 'snapshot', state: 'failed', age: '5 minutes' },
   { kind: 'redrive', state: 'failed', age: '2 hours' },
   { kind: 'retention', state: 'running', age: '16 minutes' },
-  { kind: 'replay-commands', state: 'running', age: '14 minutes' },
+  { kind: 'replay-commands', state: 'running', age: '5 minutes' },
   { kind: 'discard', state: 'done', age: '91 days' },
 ] as const;
 

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { AlertAnswer } from '@tradestream/contracts';
+import { MONITOR_SPEC } from '@tradestream/monitor';
 import { createLogger, sleep } from '@tradestream/runtime';
 import { openStack } from '@tradestream/stack';
 import { verifyDeep } from '@tradestream/verify';
@@ -8,6 +9,7 @@ import { eventually } from '../../support/eventually.ts';
 import type { LedgerWorld } from '../../support/ledger-world.ts';
 import type { MonitorProcess } from '../../support/monitor-process.ts';
 import { monitorOf, openMonitorWorld } from '../../support/monitor-world.ts';
+import { ServiceAddresses } from '../../support/service-addresses.ts';
 import { type MemorySample, sampleMemory, slopePerHour } from './memory-slope.ts';
 
 export type SoakReport = {
@@ -30,6 +32,11 @@ const PHASES: readonly { readonly seconds: number; readonly perSecond: number }[
   { seconds: 15, perSecond: 2_000 },
   { seconds: 30, perSecond: 100 },
 ];
+/** Tests look four times as often, and so call a consumer stalled four times as soon. */
+const SHIPPED = {
+  TRADESTREAM_MONITOR_CANARY: 'true',
+  TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS: MONITOR_SPEC.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS.fallbackText,
+};
 const TICK_MS = 250;
 const SETTLED_MS = 120_000;
 /** Slopes of a short run say nothing. */
@@ -61,7 +68,9 @@ export async function runSoak(options: {
       ['worker-2', world.startWorker()],
       ['projector', world.startProjector()],
     ]);
-    await using monitor = await monitorOf(world, { TRADESTREAM_MONITOR_CANARY: 'true' });
+    const addresses = new ServiceAddresses();
+    for (const [name, child] of services) await addresses.tell(world, name, child);
+    await using monitor = await monitorOf(world, { ...SHIPPED, TRADESTREAM_MONITOR_SERVICES_FILE: addresses.file });
     services.set('monitor', monitor.child);
     const load = new Load({ ...BASELINE_LOAD, users: 2_000, openOrders: 200 });
     const setup = [...load.setup()];
@@ -120,7 +129,10 @@ async function watch(options: {
       sent += batch.length;
       await sleep(Math.max(0, tickMs - performance.now()));
     }
-    for (const name of await options.alerts()) alarms.add(name);
+    for (const name of await options.alerts()) {
+      if (!alarms.has(name)) note(`false alarm: ${name}`);
+      alarms.add(name);
+    }
     for (const [name, child] of services) {
       const sample = sampleMemory(child.pid);
       if (sample === null || child.exitCode !== null) alarms.add(`${name} has ended`);
@@ -158,5 +170,5 @@ async function alertsSince(monitor: MonitorProcess, since: number): Promise<read
   const { items } = await monitor.get<{ items: readonly AlertAnswer[] }>('/v1/alerts');
   return items
     .filter(({ state, startsAt }) => state === 'firing' || Date.parse(startsAt) >= since)
-    .map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`);
+    .map(({ name, labels, startsAt }) => `${name} ${JSON.stringify(labels)} at ${startsAt}`);
 }

@@ -26,12 +26,17 @@ const UNSEEN_MS = 60_000;
 /** Alerts that changed at one evaluation. */
 export type Transitions = { readonly fired: readonly Alert[]; readonly resolved: readonly Alert[] };
 
+/** What an alert was the cause of has so long to get well after it, ms: readers reconnect, and verdicts look back. */
+const SETTLE_MS = 10_000;
+
 type Judged = { readonly labels: Readonly<Record<string, string>>; readonly value: number | null };
 
 /** Evaluates rules over figures. Pure but for what it remembers: time comes in. */
 export class AlertEngine {
   readonly #rules: readonly Rule[];
   #states = new Map<string, State>();
+  /** Resolved within `SETTLE_MS`: they still inhibit. */
+  #settling: readonly { readonly alert: Alert; readonly untilMs: number }[] = [];
 
   constructor(rules: readonly Rule[], firing: readonly Alert[] = []) {
     this.#rules = rules;
@@ -49,14 +54,15 @@ export class AlertEngine {
       for (const judged of seriesOf(rule, byName)) seen.set(fingerprintOf(rule, judged.labels), { rule, judged });
     }
     const known = new Set([...seen.keys(), ...this.#states.keys()]);
-    const firing = this.firing;
+    this.#settling = this.#settling.filter(({ untilMs }) => nowMs < untilMs);
+    const causes = [...this.firing, ...this.#settling.map(({ alert }) => alert)];
     const fired: Alert[] = [];
     const resolved: Alert[] = [];
     const next = new Map<string, State>();
     for (const fingerprint of known) {
       const before = this.#states.get(fingerprint) ?? NONE;
       const now = seen.get(fingerprint);
-      const isInhibited = now !== undefined && firing.some((alert) => inhibits(alert, now));
+      const isInhibited = now !== undefined && causes.some((alert) => inhibits(alert, now));
       const after =
         now === undefined ? unseen(before, nowMs) : step({ before, ...now, fingerprint, isInhibited, nowMs });
       if (before.alert === null && after.alert !== null) fired.push(after.alert);
@@ -65,6 +71,7 @@ export class AlertEngine {
       if (after.alert !== null || after.pendingSinceMs !== null) next.set(fingerprint, after);
     }
     this.#states = next;
+    this.#settling = [...this.#settling, ...resolved.map((alert) => ({ alert, untilMs: nowMs + SETTLE_MS }))];
     return { fired, resolved };
   }
 }

@@ -1,4 +1,4 @@
-import { AT_ONCE, type Rule, SOON } from './rule.ts';
+import { AT_ONCE, type Rule, SLOWLY, SOON } from './rule.ts';
 
 /** Longer than the readings of a service reach back, 10 s: what happened once does not fire. */
 const AGAIN = { forSeconds: 11, keepSeconds: 6 } as const;
@@ -118,7 +118,8 @@ export const NODE_RULES: readonly Rule[] = [
     // The 95th percentile is above a second.
     value: 0.05,
     clear: 0.02,
-    ...AGAIN,
+    // In a burst batches are large, and so are their statements.
+    ...SLOWLY,
     summary: '{percent} of the statements of {name} take more than a second',
     runbook: 'query-latency',
     ...NO_PRIMARY,
