@@ -4,6 +4,7 @@ import { commandKey, UNIT } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type LedgerWorld, openLedgerWorld, type Sent } from '../support/ledger-world.ts';
+import { endProcess } from '../support/processes.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
 const WITHIN = { withinMs: 60_000 } as const;
@@ -13,6 +14,8 @@ let worker: ChildProcess;
 let database: TcpProxy;
 let registry: TcpProxy;
 let registryUrl: string;
+/** The ways through the proxies. */
+let away: Readonly<Record<'registry' | 'database', string>>;
 let sent = 0;
 
 beforeAll(async () => {
@@ -23,11 +26,8 @@ beforeAll(async () => {
   database = toDatabase.proxy;
   registry = toRegistry.proxy;
   registryUrl = endpoints.schemaRegistryUrl;
-  worker = world.startWorker({
-    TRADESTREAM_WORKER_DATABASE_URL: toDatabase.url,
-    SCHEMA_REGISTRY_URL: toRegistry.url,
-    TRADESTREAM_WORKER_STATEMENT_TIMEOUT_MS: '2000',
-  });
+  away = { registry: toRegistry.url, database: toDatabase.url };
+  worker = startWorker();
   await send(deposits(10));
   await world.applied(60_000);
 });
@@ -67,6 +67,27 @@ test('a registry that is away keeps a record of a new schema waiting; one that w
   await expectNothingLost();
 });
 
+test('worker and projector that start while the registry is away begin with the schemas that the ledger knows', async () => {
+  const unknown = await registerAnother();
+  registry.mode = 'refuse';
+  await world.stopWorkers();
+  worker = startWorker();
+  const projector = world.startProjector({ SCHEMA_REGISTRY_URL: away.registry });
+  await send(deposits(10));
+  await world.applied(60_000);
+  await world.projected(60_000);
+  for (const service of [worker, projector]) {
+    const said = world.logOf(service).filter(({ event }) => event === 'started_without_registry');
+    expect(said).toHaveLength(1);
+  }
+  await eventually(async () => expect(await world.unready(worker)).toEqual({}), WITHIN);
+  await sendWith(unknown, 'late');
+  await eventually(async () => expect((await world.unready(worker))['applying']).toMatch(/registry/), WITHIN);
+  registry.mode = 'pass';
+  await expectNothingLost();
+  await endProcess(projector);
+});
+
 test('a registry that has forgotten a schema that was used is no reason to park', async () => {
   // As after the loss of its memory: the ledger has used an id of which the registry says that it has none.
   const forgotten = 1_987_654;
@@ -93,6 +114,14 @@ test('a broker that is frozen is waited for, and named', async () => {
   await send(deposits(100));
   await expectNothingLost();
 }, 120_000);
+
+function startWorker(): ChildProcess {
+  return world.startWorker({
+    TRADESTREAM_WORKER_DATABASE_URL: away.database,
+    SCHEMA_REGISTRY_URL: away.registry,
+    TRADESTREAM_WORKER_STATEMENT_TIMEOUT_MS: '2000',
+  });
+}
 
 function deposits(count: number): readonly Sent[] {
   return Array.from({ length: count }, (_, index) => ({

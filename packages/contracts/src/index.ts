@@ -91,6 +91,7 @@ export {
 } from './ids.ts';
 export { GROUP_SETTINGS, LOG_SETTINGS } from './log-settings.ts';
 export { payloadDigest, payloadHash } from './payload-hash.ts';
+export { ownSchemaIds, type StoredSchema } from './registry/own-schemas.ts';
 export { openSchemas, type SchemaIds, type Schemas } from './registry/schemas.ts';
 export { decodeToken, encodeToken, mergeTokens, type Token } from './token.ts';
 export { subjectOf, TOPICS, type Topics, topicsWithPrefix } from './topics.ts';

@@ -26,7 +26,10 @@ export async function composeProjector(config: ProjectorConfig, context: Service
   for (const part of ['database', 'broker', 'registry', 'projecting']) readiness.set(part, false, 'starting');
   const http = scope.use(openServer(config, context));
   log.info({ url: await http.listen() }, 'http_listening');
-  const connections = await openConnections(config, { scope, context });
+  // The ledger may be in another database than the views.
+  const urls = { views: url, ledger: config.TRADESTREAM_PROJECTOR_LEDGER_DATABASE_URL || url };
+  const openLedger = async () => await openWorkSession(urls.ledger, context.stopping);
+  const connections = await openConnections(config, { scope, context, openLedger });
   const { admin, topics, reader } = connections;
   const metrics = new ProjectorMetrics(context.metrics);
   const views = VIEWS.filter(({ name }) => config.TRADESTREAM_PROJECTOR_PROJECTIONS.includes(name));
@@ -50,8 +53,6 @@ export async function composeProjector(config: ProjectorConfig, context: Service
     await watch.close();
     await subscription.close();
   });
-  // The ledger may be in another database than the views.
-  const urls = { views: url, ledger: config.TRADESTREAM_PROJECTOR_LEDGER_DATABASE_URL || url };
   scope.use(
     new RequestDesk({
       views,

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { openSchemas, type Topics, topicsWithPrefix } from '@tradestream/contracts';
+import { openSchemas, ownSchemaIds, type Topics, topicsWithPrefix } from '@tradestream/contracts';
+import type { Session } from '@tradestream/database';
 import { type LogAdmin, type MessageLog, openKafka } from '@tradestream/messaging';
 import { retry, type Scope, type ServiceContext } from '@tradestream/runtime';
 import type { ProjectorConfig } from './config.ts';
 import { EventReader } from './event-reader.ts';
+import { loadStored, withLedger } from './ledger-schemas.ts';
 
 const REGISTRY_TIMEOUT_MS = 5_000;
 
@@ -18,10 +20,17 @@ export type Connections = {
   readonly waiting: <T>(part: string, work: () => Promise<T>) => Promise<T>;
 };
 
+export type ConnectionOptions = {
+  readonly scope: Scope;
+  readonly context: ServiceContext;
+  /** A connection to where the ledger should be. */
+  readonly openLedger: () => Promise<Session>;
+};
+
 /** Connects to registry and broker, in that order, waiting for each as long as it takes. */
 export async function openConnections(
   config: ProjectorConfig,
-  { scope, context }: { readonly scope: Scope; readonly context: ServiceContext },
+  { scope, context, openLedger }: ConnectionOptions,
 ): Promise<Connections> {
   const { log, readiness } = context;
   const waiting = waitingWith(context);
@@ -36,8 +45,11 @@ export async function openConnections(
     }),
   );
   const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
-  const reader = new EventReader(schemas);
-  await waiting('registry', async () => await reader.learn((await schemas.register()).eventSchemaId));
+  const reader = new EventReader(withLedger(schemas, openLedger));
+  await waiting('registry', async () => {
+    const own = await ownSchemaIds({ schemas, loadStored: async () => await loadStored(openLedger), log });
+    await reader.learn(own.eventSchemaId);
+  });
   const admin = scope.use(await waiting('broker', () => kafka.openAdmin()));
   await waiting('broker', () => admin.clusterId());
   return { topics, clientId, kafka, admin, reader, waiting };

@@ -16,7 +16,7 @@ export const PROJECTOR_ERRORS = {
   },
   SCHEMA_UNKNOWN: {
     retry: 'later',
-    summary: 'the registry does not know the schema id of an event',
+    summary: 'neither the ledger nor the registry knows the schema id of an event',
     advice: 'the partition waits: restore the registry, which has lost what the relay registered',
   },
   TIMELINE_CHANGED: {

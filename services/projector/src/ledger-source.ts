@@ -12,7 +12,7 @@ export type EventRange = {
 };
 
 /** The ledger is in another database, or this role may not read it. */
-const UNREADABLE: ReadonlySet<string> = new Set(['42P01', '3F000', '42501']);
+export const UNREADABLE: ReadonlySet<string> = new Set(['42P01', '3F000', '42501']);
 
 /**
  * Events that the topic no longer holds, from the ledger: without a gap from the first on, and none

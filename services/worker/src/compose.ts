@@ -41,7 +41,7 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
     readiness,
     stopping,
   });
-  const schemas = await learnOwnSchema(connections);
+  const schemas = await learnOwnSchemas(connections);
   const figures = new WorkerMetrics(metrics);
   const parts = { config, connections, schemas, log, readiness, metrics: figures, stopping };
   const { bench, worker, relay } = assembleWorker(parts);
@@ -82,9 +82,9 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
   return scope;
 }
 
-async function learnOwnSchema({ schemas, commandSchemaId, link, waiting }: Connections): Promise<SchemaBook> {
+async function learnOwnSchemas({ schemas, link, waiting, ...ids }: Connections): Promise<SchemaBook> {
   const book = new SchemaBook(schemas);
-  // The registry may forget our own schema before its first use is in the ledger.
-  await waiting('registry', () => book.learn(new Set([commandSchemaId]), link.loads()));
+  // The registry may forget our own schemas before their first use is in the ledger.
+  await waiting('registry', () => book.learnOwn(ids, link.loads()));
   return book;
 }

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { openSchemas, type Schemas, type Topics, topicsWithPrefix } from '@tradestream/contracts';
+import {
+  openSchemas,
+  ownSchemaIds,
+  type Schemas,
+  type StoredSchema,
+  type Topics,
+  topicsWithPrefix,
+} from '@tradestream/contracts';
 import type { DatabaseUsage } from '@tradestream/database';
 import { type LogAdmin, type LogReader, type MessageLog, openKafka, type Producer } from '@tradestream/messaging';
 import { errorOf, type Logger, type Readiness, RuntimeError, retry, type Scope, waitFor } from '@tradestream/runtime';
@@ -81,7 +88,7 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
   // Whatever it still waits for from a broker that is away is worth nothing by then.
   scope.defer('kafka', () => closeSoon(kafka.close(), { log, part: 'kafka' }));
   const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
-  const ids = await waiting('registry', () => schemas.register());
+  const ids = await waiting('registry', () => ownSchemaIds({ schemas, loadStored: () => loadStored(link), log }));
   readiness.set('registry', true);
   const admin = await kafka.openAdmin();
   const reader = await kafka.openReader();
@@ -91,6 +98,17 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
   readiness.set('broker', true);
   await link.reopen();
   return { owner, topics, link, kafka, admin, reader, producer, clusterId, schemas, ...ids, waiting };
+}
+
+/** Schemas that were used, the latest first; the link need not be open. @throws {DatabaseError} */
+async function loadStored(link: LedgerLink): Promise<readonly StoredSchema[]> {
+  const session = await link.openSession('schemas');
+  try {
+    const text = 'SELECT id, schema FROM ledger.schemas ORDER BY first_used_at DESC, id DESC';
+    return (await session.query<StoredSchema>({ text })).rows;
+  } finally {
+    await session.close();
+  }
 }
 
 /** Waits for a part to close, but not long: nothing that matters hangs on it. */

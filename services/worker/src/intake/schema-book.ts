@@ -1,4 +1,4 @@
-import { parseWriterSchema, type Schemas, type WriterSchema } from '@tradestream/contracts';
+import { parseWriterSchema, type SchemaIds, type Schemas, type WriterSchema } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 
 /** A record may name any 32 bits; a registry's ids end here. */
@@ -13,6 +13,7 @@ type Known = { readonly schema: WriterSchema; readonly text: string; inLedger: b
 export class SchemaBook {
   readonly #known = new Map<number, Known>();
   readonly #schemas: Schemas;
+  #own: readonly number[] = [];
 
   constructor(schemas: Schemas) {
     this.#schemas = schemas;
@@ -42,10 +43,20 @@ export class SchemaBook {
     }
   }
 
-  /** Schemas of this batch that the ledger does not hold yet. */
+  /**
+   * Finds out about the schemas of this release, which go to the ledger with the first batch.
+   * @throws {ContractError} REGISTRY_UNAVAILABLE: as `learn`
+   */
+  async learnOwn({ commandSchemaId, eventSchemaId }: SchemaIds, session: Session): Promise<void> {
+    const own = [commandSchemaId, eventSchemaId];
+    await this.learn(new Set(own), session);
+    this.#own = own;
+  }
+
+  /** Schemas of this batch, of its records and of its events, that the ledger does not hold yet. */
   unstored(ids: ReadonlySet<number>): readonly { readonly id: number; readonly schema: string }[] {
     const rows: { id: number; schema: string }[] = [];
-    for (const id of ids) {
+    for (const id of new Set([...this.#own, ...ids])) {
       const known = this.#known.get(id);
       if (known !== undefined && !known.inLedger) rows.push({ id, schema: known.text });
     }
