@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { migrate, openSession } from '@tradestream/database';
@@ -8,6 +7,7 @@ import { makeFaultyLoad } from '../support/faulty-load.ts';
 import { call, type GatewayWorld, openGatewayWorld, ready, type ServiceProcess } from '../support/gateway-world.ts';
 import type { LedgerWorld } from '../support/ledger-world.ts';
 import { waitsForLock } from '../support/lock-waits.ts';
+import { type CliEnd, tradestreamAt } from '../support/monitor-cli.ts';
 import { MONITOR_TOKENS, type MonitorProcess } from '../support/monitor-process.ts';
 import { monitorOf } from '../support/monitor-world.ts';
 import { ask, ended, request, requestRow } from '../support/projection-requests.ts';
@@ -200,17 +200,8 @@ test('the same verbs on the command line, as jobs of the monitor that an operato
   expect(await verifyWorld(ledger)).toMatchObject({ ok: true, firstContradiction: null });
 }, 120_000);
 
-function tradestream(...args: readonly string[]): Promise<{ exitCode: number; out: string; err: string }> {
-  const env = {
-    PATH: process.env['PATH'],
-    TRADESTREAM_MONITOR_URL: monitor.url,
-    TRADESTREAM_TOKEN: MONITOR_TOKENS.operator,
-  };
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['packages/cli/src/main.ts', ...args], { env }, (error, out, err) => {
-      resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, out, err });
-    });
-  });
+async function tradestream(...args: readonly string[]): Promise<CliEnd> {
+  return await tradestreamAt(monitor.url, MONITOR_TOKENS.operator, args);
 }
 
 type Candles = { readonly items: readonly { readonly count: number }[] };

@@ -34,3 +34,15 @@ export async function loseLog(world: LedgerWorld): Promise<void> {
     { withinMs: PATIENCE_MS },
   );
 }
+
+/** A record that was set aside and discarded, and that the log has lost since. */
+export async function addDiscarded(world: LedgerWorld): Promise<void> {
+  await world.rows(
+    `WITH record AS (
+       INSERT INTO ledger.parked (topic, partition, "offset", record_time, reason, message, command_id, blocks_key, status)
+       VALUES ($1, 0, -1, now(), 'COMMAND_FAILED', 'of a test', gen_random_uuid(), true, 'discarded') RETURNING *)
+     INSERT INTO ledger.receipts (command_id, batch, "offset", partition, index, outcome, payload_hash)
+     SELECT command_id, 0, "offset", partition, 0, 'discarded', sha256('') FROM record`,
+    [world.topics.commands],
+  );
+}
