@@ -1,16 +1,24 @@
 import { randomUUID } from 'node:crypto';
+import { decodeToken } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 import { createMemoryLog } from '@tradestream/messaging';
 import { archiveReceipts, askOf } from '@tradestream/recovery';
 import { expect, test } from 'vitest';
+import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
 import type { NewReceipt } from '../../services/worker/src/apply/decide-batch.ts';
 import { loadReceipts } from '../../services/worker/src/apply/load-state.ts';
-import { addReceipts, movePartitions, TAKE_BATCH_NUMBER } from '../../services/worker/src/apply/write-statements.ts';
+import {
+  addConflicts,
+  addReceipts,
+  movePartitions,
+  TAKE_BATCH_NUMBER,
+} from '../../services/worker/src/apply/write-statements.ts';
 import {
   claimOne,
   commandFrom,
   eventsOf,
   first,
+  HASH,
   holdOpen,
   type LawTable,
   moveOf,
@@ -38,6 +46,23 @@ export function archiveLaws(table: LawTable): void {
     expect((await again(3)).slice(0, 2)).toEqual(['done', '23505']);
     expect(await archive(monitor, { partition, start: 99, batchEvents: 50 })).toBe(2);
     expect(await again(4)).toEqual(['done', 'done', 'TS003', ROLLED_BACK]);
+  });
+
+  test('a receipt is answered wherever it is kept, with its event and the conflicts of its id', async () => {
+    const [worker, monitor, gateway] = [await table.worker(), await table.monitor(), await table.gateway()];
+    const { partition, ids } = await decided(table, worker, 2);
+    const [id = '', other = ''] = ids;
+    const conflict = { from: commandFrom(id, { partition, offset: 9 }), firstHash: HASH.toString('latin1') };
+    await worker.query(addConflicts(TOPIC, [conflict]));
+    expect(await archive(monitor, { partition, start: 1, batchEvents: 10 })).toBe(1);
+    const found = await new ReceiptStore(askOf(gateway), TOPIC).loadReceipts([id, other, randomUUID()]);
+    expect([...found.keys()].toSorted()).toEqual([...ids].toSorted());
+    const events = [{ partition, seq: 1, type: 'FundsDeposited' }];
+    const conflicts = [{ topic: TOPIC, partition, offset: 9 }];
+    expect(found.get(id)?.answer).toMatchObject({ outcome: 'applied', partition, offset: 0, events, conflicts });
+    expect(found.get(id)?.payloadHashes).toEqual([HASH]);
+    expect(found.get(other)?.answer).toMatchObject({ offset: 1, conflicts: [] });
+    expect(decodeToken(found.get(id)?.token ?? '')?.seqs).toEqual({ [partition]: 1 });
   });
 
   test('a receipt that has yet to change stays', async () => {

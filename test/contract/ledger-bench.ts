@@ -24,6 +24,7 @@ export type LedgerServer = {
   readonly openWorker: () => Promise<Session>;
   readonly openProjector: () => Promise<Session>;
   readonly openMonitor: () => Promise<Session>;
+  readonly openGateway: () => Promise<Session>;
   /** Sessions that this one waits for. */
   readonly blockersOf: (session: Session) => Promise<readonly number[]>;
   /** Rows of a view by the first column of their key. */
@@ -44,6 +45,7 @@ const WORKER = {
 } as const;
 
 const MONITOR = { applicationName: 'tradestream-monitor', connectTimeoutMs: CONNECT_TIMEOUT_MS } as const;
+const GATEWAY = { applicationName: 'tradestream-gateway', connectTimeoutMs: CONNECT_TIMEOUT_MS } as const;
 
 const amount = (column: string) => `${column}::numeric(60, 18)::text AS ${column}`;
 const micros = (column: string) => `(extract(epoch FROM ${column}) * 1000000)::bigint::text AS ${column}`;
@@ -73,6 +75,7 @@ export async function openRealServer(endpoints: Endpoints): Promise<LedgerServer
     openWorker: () => openSession({ ...WORKER, url: database.serviceUrls.worker }),
     openProjector: () => openSession({ ...PROJECTOR, url: database.serviceUrls.projector }),
     openMonitor: () => openSession({ ...MONITOR, url: database.serviceUrls.monitor }),
+    openGateway: () => openSession({ ...GATEWAY, url: database.serviceUrls.gateway }),
     blockersOf: async ({ backendPid }) => {
       const text = 'SELECT pg_blocking_pids($1) AS pids';
       const { rows } = await owner.query<{ pids: number[] }>({ text, values: [backendPid] });
@@ -104,6 +107,7 @@ export async function openMemoryServer(): Promise<LedgerServer> {
     openWorker: () => open(WORKER),
     openProjector: () => open(PROJECTOR),
     openMonitor: () => open(MONITOR),
+    openGateway: () => open(GATEWAY),
     blockersOf: async ({ backendPid }) =>
       [...server.backends].flatMap(({ pid, waitsFor }) =>
         pid === backendPid && waitsFor instanceof Transaction ? [waitsFor.pid] : [],

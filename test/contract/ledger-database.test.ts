@@ -37,6 +37,7 @@ describe.each(SERVERS)('%s holds the laws of the ledger', (_name, open) => {
     worker: () => kept(server.openWorker()),
     projector: () => kept(server.openProjector()),
     monitor: () => kept(server.openMonitor()),
+    gateway: () => kept(server.openGateway()),
   };
   ownershipLaws(table);
   rowLaws(table);

@@ -26,6 +26,7 @@ export type LawTable = {
   readonly worker: () => Promise<Session>;
   readonly projector: () => Promise<Session>;
   readonly monitor: () => Promise<Session>;
+  readonly gateway: () => Promise<Session>;
 };
 
 export const TOPIC = 'trade-commands';

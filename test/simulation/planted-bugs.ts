@@ -206,6 +206,7 @@ const EXTRAS: Readonly<Record<string, readonly Extra[]>> = {
   'new commands of a key overtake what is being released': ['operators'],
   'the archive is not asked for what is not found': ['archive'],
   'receipts leave before they are in the archive': ['archive'],
+  'a token is read before COMMIT': ['readers'],
 };
 
 /** How a world with this bug is run. */

@@ -38,6 +38,8 @@ export type Profile = {
   readonly operators: OperatorProfile | null;
   /** Null where the log keeps all its commands. */
   readonly archive: ArchiveProfile | null;
+  /** When somebody reads what he has the receipt of. */
+  readonly readsAtMs: readonly number[];
 };
 
 /** The log loses its oldest commands, their receipts move to the archive, and copies of them come again. */
@@ -67,7 +69,7 @@ export type Press = {
 };
 
 /** What some worlds have besides; a planted bug may want it in all of its own. */
-export const EXTRAS = ['operators', 'archive'] as const;
+export const EXTRAS = ['operators', 'archive', 'readers'] as const;
 export type Extra = (typeof EXTRAS)[number];
 
 export const TIMED_FAULTS = [
@@ -91,6 +93,9 @@ export type TimedFault = (typeof TIMED_FAULTS)[number];
 const TIMED_MAX = 5;
 const PRESSES_MAX = 5;
 const RUNS_MAX = 3;
+const READS = 6;
+/** What was sent last takes a while. */
+const READS_SPREAD_MS = 50;
 /** Chance of each extra. */
 const SOME = 0.12;
 
@@ -133,6 +138,7 @@ export function chooseProfile(random: Random): Profile {
     })),
     operators: null,
     archive: null,
+    readsAtMs: [],
   };
 }
 
@@ -143,6 +149,7 @@ export function withExtras(profile: Profile, random: Random, always: readonly Ex
     ...profile,
     ...(has['operators'] === true ? { cursed: true, operators: chooseOperators(profile, random) } : {}),
     ...(has['archive'] === true ? { archive: chooseArchive(profile, random), timed: moved(profile, random) } : {}),
+    ...(has['readers'] === true ? { readsAtMs: chooseReads(profile, random) } : {}),
   };
 }
 
@@ -155,6 +162,10 @@ function chooseArchive({ healedAtMs }: Profile, random: Random): ArchiveProfile 
     batchEvents: random.pick([1, 3, 100]),
     repeats: random.between(2, 8),
   };
+}
+
+function chooseReads({ spanMs }: Profile, random: Random): readonly number[] {
+  return Array.from({ length: READS }, () => (spanMs + READS_SPREAD_MS) * random.fraction());
 }
 
 /** Whoever has seen a command is not the only one that meets its copies. */

@@ -7,6 +7,7 @@ import { Operators } from './operators.ts';
 import { judge } from './oracle.ts';
 import { chooseProfile, type Extra, type Profile, withExtras } from './profile.ts';
 import { Random } from './random.ts';
+import { Readers } from './readers.ts';
 import { Actor, Scheduler } from './scheduler.ts';
 import { timeFrom } from './virtual-time.ts';
 import { openWiring, type Wiring } from './wiring.ts';
@@ -100,6 +101,7 @@ class World {
     this.#send(sendings);
     this.#operators.start();
     this.#archivists.start();
+    new Readers(this.#wiring, (failure) => this.#failures.push(failure)).start();
     plantFaults(this.#wiring, {
       living: (kind) => this.#lives[kind],
       kill: (life) => this.#kill(life),

@@ -1,10 +1,12 @@
 import { DatabaseError } from '@tradestream/database';
 import { columns } from './columns.ts';
 import { type LedgerTables, pair, type ReceiptRow } from './ledger-tables.ts';
-import type { Statements } from './statement.ts';
+import type { StatementHost, Statements } from './statement.ts';
 import type { Transaction } from './table.ts';
 
 const NO_ROWS: readonly object[] = [];
+
+type Running = { readonly host: StatementHost; readonly tx: Transaction };
 
 /** Receipts that leave the hot table, and those that are asked for wherever they are. */
 export function archiveStatements(ledger: LedgerTables): Statements {
@@ -16,6 +18,11 @@ export function archiveStatements(ledger: LedgerTables): Statements {
         if (isTaken) throw new DatabaseError('TS003');
         return NO_ROWS;
       },
+      gateway_receipts: (host, tx, [ids]) =>
+        (Array.isArray(ids) ? ids : []).flatMap((id) => {
+          const row = ledger.receipts.read(tx, id) ?? ledger.archive.read(tx, id);
+          return row === undefined ? [] : [gatewayAnswer(ledger, { host, tx }, row)];
+        }),
       load_receipts: (_, tx, [ids]) =>
         columns.text(ids).flatMap((command_id) => {
           const row = ledger.receipts.read(tx, command_id) ?? archived(ledger, tx, command_id);
@@ -37,6 +44,31 @@ export function archiveStatements(ledger: LedgerTables): Statements {
         (_, tx) => [...ledger.partitions.all(tx)].map(({ partition }) => ({ partition })),
       ],
     ],
+  };
+}
+
+/** A receipt with its event's type and the conflicts recorded against it. */
+function gatewayAnswer(ledger: LedgerTables, { host, tx }: Running, row: ReceiptRow): object {
+  const conflicts = [...ledger.conflicts.all(tx)]
+    .filter(({ commandId }) => commandId === row.commandId)
+    .toSorted((a, b) => a.partition - b.partition || a.offset - b.offset)
+    .map(({ partition, offset }) => ({ topic: 'trade-commands', partition, offset }));
+  return {
+    command_id: row.commandId,
+    outcome: row.outcome,
+    reason: row.reason,
+    partition: row.partition,
+    record_offset: String(row.offset),
+    batch: String(row.batch),
+    index: row.index,
+    seq: row.seq === null ? null : String(row.seq),
+    payload_hash: row.hash,
+    edited_hash: ledger.edits.read(tx, row.commandId)?.editedHash ?? null,
+    event_type: ledger.events.read(tx, pair(row.partition, row.seq ?? -1))?.type ?? null,
+    conflicts: conflicts.length === 0 ? null : conflicts,
+    lsn: '0/0',
+    timeline: host.timeline,
+    system_id: '1',
   };
 }
 
