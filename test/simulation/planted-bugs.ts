@@ -163,6 +163,8 @@ export const COLLABORATOR_BUGS: readonly string[] = [
   FORGETFUL_PRODUCER,
 ];
 
+const HARD_MS = 400;
+
 /** Bugs that show only where something seldom goes wrong: their worlds have more of it. */
 const HARD_WORLDS: Readonly<Record<string, (profile: Profile) => Profile>> = {
   'published before the standbys have it': (profile) => ({
@@ -186,9 +188,11 @@ const HARD_WORLDS: Readonly<Record<string, (profile: Profile) => Profile>> = {
   'what is parked while others are copied is forgotten': (profile) => ({ ...profile, cursed: true }),
   'a position moves whoever was there': (profile) => ({
     ...profile,
-    timed: [0.1, 0.3, 0.5, 0.7, 0.9].map((part) => ({
-      atMs: profile.spanMs * part,
-      fault: 'expel projector' as const,
+    sessionTimeoutMs: 60,
+    healedAtMs: HARD_MS,
+    timed: Array.from({ length: 16 }, (_, index) => ({
+      atMs: HARD_MS * (index / 16),
+      fault: index % 2 === 0 ? ('freeze projector' as const) : ('expel projector' as const),
     })),
   }),
 };
