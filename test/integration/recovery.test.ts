@@ -7,6 +7,7 @@ import {
   type DryRunOrigin,
   differencesOf,
   dryRunCommands,
+  forgetCommands,
   forgetReceipts,
   openRecoverySession,
   replayCommands,
@@ -18,7 +19,7 @@ import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.
 import { eventually } from '../support/eventually.ts';
 import type { LedgerWorld, Sent } from '../support/ledger-world.ts';
 import { waitsForLock } from '../support/lock-waits.ts';
-import { addDiscarded, fingerprintOf, loseLog, skipToEnd } from '../support/lost-records.ts';
+import { addDiscarded, fingerprintOf, hotReceipts, loseLog, skipToEnd } from '../support/lost-records.ts';
 import { tradestreamAt } from '../support/monitor-cli.ts';
 import { MONITOR_TOKENS } from '../support/monitor-process.ts';
 import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
@@ -110,7 +111,7 @@ test(
     await apply([deposit]);
     const first = await receiptOf(deposit);
     await loseLog(world);
-    const there = await hotReceipts();
+    const there = await hotReceipts(world);
     await restartWorker();
     // The worker meets the receipt on its way: its insert waits, and finds it gone.
     await session.query({ text: 'BEGIN' });
@@ -119,7 +120,7 @@ test(
     await eventually(() => waitsForLock(world), { withinMs: PATIENCE_MS });
     await session.commit();
     await world.applied(PATIENCE_MS);
-    expect(await hotReceipts()).toBe(0);
+    expect(await hotReceipts(world)).toBe(0);
     expect(there).toBeGreaterThan(OLD);
     expect(moved).toBe(there);
     const { commandId } = deposit;
@@ -133,6 +134,12 @@ test(
     await apply([deposit, other]);
     expect(await balanceOf('kept')).toBe('5');
     expect(await receiptOf(deposit)).toEqual({ ...first, conflicts: [expect.anything()], token: expect.anything() });
+    expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+
+    // By id: of two that are named only that one is there which was archived, and the others are kept.
+    const named = { ask: askOf(session), commandIds: [commandId, newCommandId()], actor: 'ada', why: 'this one alone' };
+    expect(await forgetCommands(named)).toBe(1);
+    expect(await forgetCommands(named)).toBe(0);
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
 
     await forgetReceipts({
@@ -157,7 +164,10 @@ test(
      FROM ledger.receipts LIMIT 1`,
       'has a receipt and another one in the archive',
     );
-    expect(await world.rows(`SELECT actor, why FROM ledger.audit WHERE action = 'FORGET_RECEIPTS'`)).toEqual([
+    expect(
+      await world.rows(`SELECT actor, why FROM ledger.audit WHERE action = 'FORGET_RECEIPTS' ORDER BY id`),
+    ).toEqual([
+      { actor: 'ada', why: 'this one alone' },
       { actor: 'ada', why: 'the law wants it' },
     ]);
   },
@@ -280,10 +290,10 @@ test(
 
     expect(JSON.parse((await cli('retention', 'snapshot')).out)).toMatchObject({ orders: 2 * PAIRS });
     await loseLog(world);
-    await eventually(async () => (await hotReceipts()) === 0, { withinMs: PATIENCE_MS });
+    await eventually(async () => (await hotReceipts(world)) === 0, { withinMs: PATIENCE_MS });
     // No event goes with it: it is found all the same.
     await addDiscarded(world);
-    await eventually(async () => (await hotReceipts()) === 0, { withinMs: PATIENCE_MS });
+    await eventually(async () => (await hotReceipts(world)) === 0, { withinMs: PATIENCE_MS });
     expect(await cli('retention', 'run')).toMatchObject({ exitCode: 0 });
     const forget = ['retention', 'forget', '--before', '2000-01-01T00:00:00Z'];
     expect(await cli(...forget)).toMatchObject({ exitCode: 2, err: expect.stringContaining('applied again') });
@@ -358,11 +368,6 @@ async function restartWorker(overrides: Readonly<Record<string, string>> = {}): 
 async function apply(commands: readonly Sent[]): Promise<void> {
   await world.send(commands);
   await world.applied(PATIENCE_MS);
-}
-
-async function hotReceipts(): Promise<number> {
-  const [row] = await world.rows<{ count: number }>('SELECT count(*)::int AS count FROM ledger.receipts');
-  return row?.count ?? 0;
 }
 
 /** Verify names what the statement breaks; it is put right again. */

@@ -46,3 +46,9 @@ export async function addDiscarded(world: LedgerWorld): Promise<void> {
     [world.topics.commands],
   );
 }
+
+/** Receipts that are not archived. */
+export async function hotReceipts(world: LedgerWorld): Promise<number> {
+  const [row] = await world.rows<{ count: number }>('SELECT count(*)::int AS count FROM ledger.receipts');
+  return row?.count ?? 0;
+}

@@ -10,7 +10,7 @@ export { chooseOffsets, type ReplayedPartition } from './replay/choose-offsets.t
 export { type ReplayPlan, type ReplayResult, replayCommands } from './replay/replay-commands.ts';
 export { archiveReceipts } from './retention/archive-receipts.ts';
 export { findArchivable } from './retention/find-archivable.ts';
-export { forgetReceipts } from './retention/forget-receipts.ts';
+export { forgetCommands, forgetReceipts } from './retention/forget-receipts.ts';
 export { pruneFinished } from './retention/prune-finished.ts';
 export { retentionStatus } from './retention/retention-status.ts';
 export { type TakenSnapshot, takeSnapshot } from './snapshot/take-snapshot.ts';

@@ -99,7 +99,9 @@ async function checkPartition(
   await outcomes.parked.takeBefore(partition, start);
   let count = 0;
   const pages = reader.read({ topic, partition, from: start, to: end, signal });
-  const someForgotten = [...snapshot.retention.values()].some(({ forgottenBefore }) => forgottenBefore !== null);
+  const { retention, forgottenIds } = snapshot;
+  const someForgotten =
+    forgottenIds.size > 0 || [...retention.values()].some(({ forgottenBefore }) => forgottenBefore !== null);
   const loaded = loadAhead(pages, async (records) => await loadPage(records, { snapshot, outcomes, clusterId }));
   for await (const [records, page] of loaded) {
     for (const record of records) judgeRecord(record, { ...page, isBelowNext: record.offset < next, someForgotten });

@@ -89,7 +89,7 @@ export function judgeRecord(record: LogRecord, rows: OutcomeRows): void {
     const wasAside = parked?.command_id === null && parked.status === 'discarded';
     const only = receipt === undefined && (parked === undefined || wasAside);
     expectHolds('one outcome', only, () => `${nameOf(found)} is in ledger.conflicts and has another outcome too`);
-    return judgeConflict(found, conflict);
+    return judgeConflict(found, conflict, rows.someForgotten);
   }
   if (parked !== undefined) judgeParked(found, parked);
   if (receipt !== undefined) return judgeReceipt(found, receipt, parked);
@@ -150,7 +150,7 @@ function judgeEvent(found: Found, receipt: ReceiptRow): void {
   );
 }
 
-function judgeConflict(found: Found, conflict: ConflictRow): void {
+function judgeConflict(found: Found, conflict: ConflictRow, someForgotten: boolean): void {
   const { read, standing } = found;
   const isItself = read.commandId === conflict.command_id && read.hash.equals(conflict.payload_hash);
   expectHolds(
@@ -158,6 +158,7 @@ function judgeConflict(found: Found, conflict: ConflictRow): void {
     isItself,
     () => `${nameOf(found)}: ledger.conflicts has command ${conflict.command_id} there, or another hash of it`,
   );
+  if (standing === undefined && someForgotten) return;
   const isOther =
     standing !== undefined &&
     standing.payload_hash.equals(conflict.first_hash) &&

@@ -25,6 +25,8 @@ export type Snapshot = {
   readonly session: Session;
   readonly partitions: ReadonlyMap<number, LedgerPartition>;
   readonly retention: ReadonlyMap<number, Retention>;
+  /** Commands whose archived receipts were forgotten by name. */
+  readonly forgottenIds: ReadonlySet<string>;
   readonly schemas: ReadonlyMap<number, WriterSchema>;
   /** Of each projection, the seq up to which each partition's events are in its rows; null: views are not looked at. */
   readonly positions: ReadonlyMap<string, ReadonlyMap<number, number>> | null;
@@ -69,6 +71,7 @@ export async function openSnapshot(options: {
       session,
       partitions: await loadPartitions(session, commandsTopic),
       retention: await loadRetention(session, commandsTopic),
+      forgottenIds: await loadForgottenIds(session),
       schemas: await loadSchemas(session),
       positions: hasViews ? await loadPositions(session) : null,
     };
@@ -106,6 +109,15 @@ async function loadRetention(session: Session, topic: string): Promise<Snapshot[
       { archivedSeq: Number(archived), forgottenBefore: forgotten },
     ]),
   );
+}
+
+async function loadForgottenIds(session: Session): Promise<ReadonlySet<string>> {
+  const rows = await loadRows<{ id: string }>(
+    session,
+    `SELECT jsonb_array_elements_text(details->'commandIds') AS id FROM ledger.audit
+     WHERE action = 'FORGET_RECEIPTS' AND details ? 'commandIds'`,
+  );
+  return new Set(rows.map(({ id }) => id));
 }
 
 async function loadSchemas(session: Session): Promise<ReadonlyMap<number, WriterSchema>> {

@@ -7,7 +7,11 @@ import { CliFailure, EXIT } from '../output/exit-code.ts';
 import type { Column } from '../output/terminal.ts';
 
 type Doing = { readonly why: string; readonly wait: boolean };
-type Forget = Doing & { readonly before: string; readonly yesIAcceptThatOldCommandsCanBeAppliedAgain: boolean };
+type Forget = Doing & {
+  readonly before?: string;
+  readonly commandId?: readonly string[];
+  readonly yesIAcceptThatOldCommandsCanBeAppliedAgain: boolean;
+};
 
 const RISK = 'old commands can be applied again';
 const right = (title: string, field: string): Column => ({ title, field, align: 'right' });
@@ -58,16 +62,24 @@ function forgetCommand(context: CliContext): Command {
     'forget archived receipts for good: a command of then that is published again is applied again',
   );
   return doing(command)
-    .requiredOption('--before <time>', 'of commands whose records are older, ISO 8601')
+    .option('--before <time>', 'of commands whose records are older, ISO 8601')
+    .option('--command-id <uuid>', 'of this command; again for more', collectId)
     .option('--yes-i-accept-that-old-commands-can-be-applied-again', 'without it nothing is done', false)
-    .action(async ({ before, yesIAcceptThatOldCommandsCanBeAppliedAgain: accepted, ...given }: Forget) => {
+    .action(async ({ before, commandId, yesIAcceptThatOldCommandsCanBeAppliedAgain: accepted, ...given }: Forget) => {
+      if ((before === undefined) === (commandId === undefined))
+        throw new CliFailure('give --before or --command-id', { exitCode: EXIT.usage });
+      const which = before === undefined ? 'one of these commands' : `a command from before ${before}`;
       if (!accepted) {
-        const risk = `a command from before ${before} that is published again will be applied again`;
+        const risk = `${which} that is published again will be applied again`;
         const how = 'if that is meant, add --yes-i-accept-that-old-commands-can-be-applied-again';
         throw new CliFailure(`${risk}; ${how}`, { exitCode: EXIT.usage });
       }
-      await carryOut(context, '/v1/retention/forget', { before, accept: RISK }, given);
+      await carryOut(context, '/v1/retention/forget', { before, commandIds: commandId, accept: RISK }, given);
     });
+}
+
+function collectId(given: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), given];
 }
 
 function doing(command: Command): Command {

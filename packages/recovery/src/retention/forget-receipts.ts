@@ -31,3 +31,22 @@ export async function forgetReceipts(options: {
     if (count < BATCH_RECEIPTS) return forgotten;
   }
 }
+
+/**
+ * Forgets the archived receipts of these commands, with the same consequence, in one statement with its
+ * audit row. One whose receipt is not in the archive is left as it is: its record is still on the log.
+ * @returns how many were forgotten @throws {DatabaseError}
+ */
+export async function forgetCommands(options: {
+  readonly ask: Ask;
+  readonly commandIds: readonly string[];
+  readonly actor: string;
+  readonly why: string;
+}): Promise<number> {
+  const { ask, commandIds, actor, why } = options;
+  const [step] = await ask<{ count: number }>({
+    text: 'SELECT ledger.forget_commands($1, $2, $3)::float8 AS count',
+    values: [commandIds, actor, why],
+  });
+  return step?.count ?? 0;
+}

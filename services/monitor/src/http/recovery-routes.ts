@@ -12,11 +12,11 @@ import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradest
 import type { JobKindName, JsonObject } from '../jobs/job-kind.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { ReconciliationParameters } from '../reconciliation/reconciliation-kind.ts';
-import { ORIGIN_FIELDS, originOf } from '../recovery/recovery-parameters.ts';
+import { forgottenOf, ORIGIN_FIELDS, originOf } from '../recovery/recovery-parameters.ts';
 import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { actorOf } from './access.ts';
-import { answering, isRecord, isUuid, limitOf, refused, requireKnown, timeOf, whyOf } from './parameters.ts';
+import { answering, isRecord, isUuid, limitOf, refused, requireKnown, whyOf } from './parameters.ts';
 
 export type RecoveryRoutesOptions = {
   readonly jobs: Pick<Jobs, 'submit'>;
@@ -57,10 +57,9 @@ export function addRecoveryRoutes(app: FastifyInstance, options: RecoveryRoutesO
   });
   app.post('/v1/retention/run', OPERATOR, async (request) => await submit(options, request, 'retention', {}));
   app.post('/v1/retention/forget', ADMIN, async (request) => {
-    const { before, accept } = bodyOf(request, ['before', 'accept']);
+    const { accept, ...given } = bodyOf(request, ['before', 'commandIds', 'accept']);
     if (accept !== RISK) throw refused('accept', `the words "${RISK}"`);
-    const parameters = { before: new Date(timeOf('before', before)).toISOString() };
-    return await submit(options, request, 'forget-receipts', parameters);
+    return await submit(options, request, 'forget-receipts', forgottenOf(given));
   });
   app.post('/v1/reconciliation/run', OPERATOR, async (request) => {
     const { views = true } = bodyOf(request, ['views']);

@@ -3,6 +3,7 @@ import {
   archiveReceipts,
   askOf,
   dryRunCommands,
+  forgetCommands,
   forgetReceipts,
   openRecoverySession,
   type ReplayPlan,
@@ -86,11 +87,15 @@ async function archive(run: JobRun, source: Source): Promise<JsonObject> {
 }
 
 async function forget(run: JobRun, { ask, topic }: Source): Promise<JsonObject> {
-  const { before } = run.parameters as ForgetParameters; // written by our own route
+  const wanted = run.parameters as ForgetParameters; // written by our own route
+  if ('commandIds' in wanted) {
+    const { commandIds } = wanted;
+    return { asked: commandIds.length, forgotten: await forgetCommands({ ask, commandIds, ...actorOf(run) }) };
+  }
   const forgotten = await forgetReceipts({
     ask,
     topic,
-    beforeMs: Date.parse(before),
+    beforeMs: Date.parse(wanted.before),
     ...actorOf(run),
     signal: run.signal,
     onForgotten: async (count) => await run.progress(count, null),

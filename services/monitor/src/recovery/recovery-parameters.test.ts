@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { originOf } from './recovery-parameters.ts';
+import { forgottenOf, originOf } from './recovery-parameters.ts';
 
 const COMMAND = '0193A5D2-7C1E-7B3A-9F00-000000000001';
 
@@ -31,4 +31,19 @@ test.each([
   ['no partition', { fromOffset: 0, partitions: [] }, false],
 ])('%s is refused with its field and rule', (_what, given, isDry) => {
   expect(() => originOf(given, isDry)).toThrow(/^(from(Offset|Time|CommandId|Batch)|partitions): /);
+});
+
+test('what is forgotten is of before a time, or of named commands', () => {
+  expect(forgottenOf({ before: '2020-01-01' })).toEqual({ before: '2020-01-01T00:00:00.000Z' });
+  expect(forgottenOf({ commandIds: [COMMAND] })).toEqual({ commandIds: [COMMAND.toLowerCase()] });
+});
+
+test.each([
+  ['neither', {}],
+  ['both', { before: '2020-01-01', commandIds: [COMMAND] }],
+  ['no command', { commandIds: [] }],
+  ['what is no id', { commandIds: [COMMAND, 7] }],
+  ['one id that is no list', { commandIds: COMMAND }],
+])('%s is refused', (_what, given) => {
+  expect(() => forgottenOf(given)).toThrow(/^(before|commandIds): /);
 });

@@ -5,10 +5,11 @@ import { refused, timeOf } from '../http/parameters.ts';
 /** What jobs of these kinds are told. */
 export type ReplayParameters = { readonly wanted: Wanted };
 export type DryRunParameters = { readonly origin: DryRunOrigin };
-export type ForgetParameters = { readonly before: string };
+export type ForgetParameters = { readonly before: string } | { readonly commandIds: readonly string[] };
 
 export const ORIGIN_FIELDS = ['fromOffset', 'fromTime', 'fromCommandId', 'fromBatch', 'partitions'] as const;
 const PARTITIONS_MAX = 10_000;
+const COMMANDS_MAX = 1_000;
 
 /** Where to begin, as it was asked for: exactly one origin. A batch is one for dry runs only. */
 export function originOf(given: Readonly<Record<string, unknown>>, isDry: boolean): DryRunOrigin {
@@ -28,6 +29,21 @@ export function originOf(given: Readonly<Record<string, unknown>>, isDry: boolea
   const commandId = typeof fromCommandId === 'string' ? normaliseUuid(fromCommandId) : null;
   if (commandId === null) throw refused('fromCommandId', 'a command id is a UUID');
   return { origin: { kind: 'command', commandId }, partitions };
+}
+
+/** What is to be forgotten, as it was asked for: commands from before a time, or those of these ids. */
+export function forgottenOf(given: Readonly<Record<string, unknown>>): ForgetParameters {
+  const { before, commandIds } = given;
+  if ((before === undefined) === (commandIds === undefined))
+    throw refused('before', 'exactly one of before, commandIds');
+  if (before !== undefined) return { before: new Date(timeOf('before', before)).toISOString() };
+  const ids = Array.isArray(commandIds)
+    ? commandIds.map((each) => (typeof each === 'string' ? normaliseUuid(each) : null))
+    : [];
+  const known = ids.filter((id) => id !== null);
+  if (known.length === 0 || known.length < ids.length || known.length > COMMANDS_MAX)
+    throw refused('commandIds', `a list of 1 to ${COMMANDS_MAX} command ids, which are UUIDs`);
+  return { commandIds: known };
 }
 
 function partitionsOf(given: unknown): readonly number[] | null {
