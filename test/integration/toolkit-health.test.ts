@@ -290,8 +290,12 @@ test('what a program does with its database is in its metrics: errors by type, c
   await expect(db.getConnection({ timeoutMs: 50 })).rejects.toMatchObject({ code: 'DB_POOL_TIMEOUT' });
   const session = await usage.openSession({ url: database.url, applicationName: 'test', connectTimeoutMs: 20_000 });
   await expect(session.query({ text: 'SELEC' })).rejects.toMatchObject({ code: '42601' });
+  // A guess that was wrong is an answer, and no failure.
+  const guess = session.query({ text: `DO $$ BEGIN RAISE EXCEPTION 'stale' USING ERRCODE = 'TS003'; END $$` });
+  await expect(guess).rejects.toMatchObject({ code: 'TS003' });
   await session.query({ text: 'BEGIN' });
   await session.query({ text: 'SELECT 1 / 0' }).catch(() => undefined);
+  await session.query({ text: 'SELECT 1' }).catch(() => undefined);
   await expect(session.commit()).rejects.toMatchObject({ code: 'DB_COMMIT_ROLLED_BACK' });
   await expect(
     usage.openSession({ url: 'postgres://me@127.0.0.1:1/none', applicationName: 'test', connectTimeoutMs: 20_000 }),
