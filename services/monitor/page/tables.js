@@ -4,7 +4,7 @@ const TONES = { OK: 'ok', WARN: 'warn', REWIND: 'warn', STALL: 'bad', STOP: 'bad
 const SEVERITIES = { info: 'ok', warning: 'warn', critical: 'bad' };
 /** The worst first. */
 const RANKS = Object.keys(SEVERITIES).reverse();
-const RESOLVED_SHOWN = 10;
+const RESOLVED_SHOWN = 5;
 /** Groups that the reader has opened; a new reading leaves them open. */
 const opened = new Set();
 

@@ -55,6 +55,7 @@ describe('the life of an alert', () => {
     engine.evaluate([lag('a', 9)], 0);
     engine.evaluate([lag('a', 9)], 4_000);
     expect(engine.evaluate([lag('a', 3)], 60_000).resolved).toEqual([]);
+    expect(engine.firing).toMatchObject([{ summary: 'Node a is 9 s behind' }]);
     expect(engine.evaluate([lag('a', 1)], 70_000).resolved).toEqual([]);
     expect(engine.evaluate([lag('a', 9)], 74_000)).toEqual({ fired: [], resolved: [] });
     expect(engine.evaluate([lag('a', 1)], 80_000).resolved).toEqual([]);

@@ -104,7 +104,10 @@ function step(at: {
   const { value } = judged;
   const breached = value === null || isBreached(rule, value, before.alert !== null);
   if (before.alert !== null) {
-    if (breached) return { ...NONE, alert: { ...before.alert, summary: summaryOf(rule, judged) } };
+    // Between the two borders it says what it last said: why it fires.
+    const isPlain = value === null || isBreached(rule, value, false);
+    const summary = isPlain ? summaryOf(rule, judged) : before.alert.summary;
+    if (breached) return { ...NONE, alert: { ...before.alert, summary } };
     const endingSinceMs = before.endingSinceMs ?? nowMs;
     return nowMs - endingSinceMs >= rule.keepSeconds * 1_000 ? NONE : { ...NONE, endingSinceMs, alert: before.alert };
   }

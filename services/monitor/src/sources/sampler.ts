@@ -1,4 +1,5 @@
 import { type Closeable, errorOf, sleep } from '@tradestream/runtime';
+import type { StallWatch } from './stall-watch.ts';
 
 /** One answer of a source, and when it was complete. */
 export type Reading<T> = { readonly value: T; readonly atMs: number };
@@ -6,12 +7,17 @@ export type Reading<T> = { readonly value: T; readonly atMs: number };
 export type SamplerOptions<T> = {
   readonly name: string;
   readonly intervalMs: number;
+  /** For a source that is given a time to answer in; without it each failure is told. */
+  readonly stall?: Pick<StallWatch, 'hasStalledSince'>;
   /** Bounded by its own timeouts; called again only after it has ended. */
   readonly sample: (signal: AbortSignal) => Promise<T>;
-  /** A failure is told once a try; the last good reading stays. */
+  /** A failure is told once a try, but for one while the monitor stood still; the last good reading stays. */
   readonly onReading: (reading: Reading<T>) => void;
   readonly onFailure: (error: Error) => void;
 };
+
+/** Failures in a row that are laid to the monitor's own standing still; then they are the source's. */
+const DOUBTS_MAX = 3;
 
 /**
  * Asks one source at an interval, one call at a time. Sources do not wait for each other: one that
@@ -33,15 +39,18 @@ export class Sampler<T> implements Closeable {
   }
 
   async #run(): Promise<void> {
-    const { intervalMs, sample, onReading, onFailure } = this.#options;
+    const { intervalMs, sample, stall, onReading, onFailure } = this.#options;
     const { signal } = this.#stopping;
+    let doubts = 0;
     for (let isFirst = true; !signal.aborted; isFirst = false) {
       const startedMs = performance.now();
       try {
         const value = await sample(signal);
+        doubts = 0;
         if (!signal.aborted) onReading({ value, atMs: Date.now() });
       } catch (error) {
-        if (!signal.aborted) onFailure(errorOf(error));
+        doubts = stall?.hasStalledSince(startedMs) === true ? doubts + 1 : DOUBTS_MAX + 1;
+        if (!signal.aborted && doubts > DOUBTS_MAX) onFailure(errorOf(error));
       }
       // All begin at once; from the second time on they are spread over the interval, so that their work
       // is no burst that others on the machine wait for.

@@ -1,6 +1,7 @@
 import type { LogAdmin, LogReader } from '@tradestream/messaging';
 import { type Closeable, errorOf, type Logger, Scope, waitFor } from '@tradestream/runtime';
 import type { MonitorConfig } from '../config.ts';
+import { MonitorError } from '../errors.ts';
 import { LagBook } from '../lag/lag-book.ts';
 import { LogSampler } from '../lag/sample-log.ts';
 import { samplePositions } from '../lag/sample-positions.ts';
@@ -11,6 +12,7 @@ import { probeRedis, probeRegistry } from '../sources/probes.ts';
 import { Sampler } from '../sources/sampler.ts';
 import { scrape } from '../sources/scrape.ts';
 import { ServiceTargets } from '../sources/service-targets.ts';
+import { StallWatch } from '../sources/stall-watch.ts';
 import type { Watch } from './watch.ts';
 
 export type SamplersOptions = {
@@ -22,26 +24,31 @@ export type SamplersOptions = {
   readonly log: Logger;
 };
 
+type Opening = SamplersOptions & { readonly stall: StallWatch };
+
 /** Services, registry and Redis are asked less often than log and database: it is dearer for both sides. */
 const OUTER_INTERVAL_MS_MIN = 5_000;
 
 /** Starts to ask every source; each at its own pace. */
 export function openSamplers(options: SamplersOptions): Closeable {
   const scope = new Scope();
-  for (const open of [openNodes, openDatabase, openLog, openOuter]) open(options, scope);
+  const stall = scope.use(new StallWatch());
+  for (const open of [openNodes, openDatabase, openLog, openOuter]) open({ ...options, stall }, scope);
   return scope;
 }
 
-function openNodes({ config, watch, links, log }: SamplersOptions, scope: Scope): void {
+function openNodes({ config, watch, links, log, stall }: Opening, scope: Scope): void {
   for (const link of links.all) {
     scope.use(
       new Sampler({
         name: `node ${link.name}`,
         intervalMs: config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS,
+        stall,
         sample: async () => {
           const startedMs = performance.now();
           const sample = await sampleNode(link);
-          watch.querySeconds.set(link.name, (performance.now() - startedMs) / 1_000);
+          const seconds = (performance.now() - startedMs) / 1_000;
+          if (!stall.hasStalledSince(startedMs)) watch.querySeconds.set(link.name, seconds);
           return sample;
         },
         onReading: (reading) => watch.replication.take(link.name, reading),
@@ -55,11 +62,12 @@ function openNodes({ config, watch, links, log }: SamplersOptions, scope: Scope)
   }
 }
 
-function openDatabase({ config, watch, links, log }: SamplersOptions, scope: Scope): void {
+function openDatabase({ config, watch, links, log, stall }: Opening, scope: Scope): void {
   scope.use(
     new Sampler({
       name: 'database',
       intervalMs: config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS,
+      stall,
       sample: async () => {
         const link = links.watcher(watch.replication.primaryName ?? 'primary');
         if (link === null) return null;
@@ -78,7 +86,7 @@ function openDatabase({ config, watch, links, log }: SamplersOptions, scope: Sco
   );
 }
 
-function openLog({ config, watch, links, admin, reader, log }: SamplersOptions, scope: Scope): void {
+function openLog({ config, watch, links, admin, reader, log, stall }: Opening, scope: Scope): void {
   const logSampler = new LogSampler(admin, reader);
   const lagBook = new LagBook({
     windowSamples: config.TRADESTREAM_MONITOR_WINDOW_SAMPLES,
@@ -88,6 +96,7 @@ function openLog({ config, watch, links, admin, reader, log }: SamplersOptions, 
     new Sampler({
       name: 'log',
       intervalMs: config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS,
+      stall,
       sample: async (signal) => {
         if (watch.clusterName === '') watch.clusterName = await admin.clusterId();
         // Just before the ends of the log: what is applied between the two would seem to wait.
@@ -118,7 +127,7 @@ async function refreshPositions(
   }
 }
 
-function openOuter({ config, watch, log }: SamplersOptions, scope: Scope): void {
+function openOuter({ config, watch, log, stall }: Opening, scope: Scope): void {
   const timeoutMs = config.TRADESTREAM_MONITOR_SOURCE_TIMEOUT_MS;
   const targets = new ServiceTargets({
     fixed: config.TRADESTREAM_MONITOR_SERVICES,
@@ -128,6 +137,7 @@ function openOuter({ config, watch, log }: SamplersOptions, scope: Scope): void 
     new Sampler({
       name: 'services',
       intervalMs: Math.max(OUTER_INTERVAL_MS_MIN, config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS),
+      stall,
       sample: async () =>
         await Promise.all(
           targets.current().map(async (target) => {
@@ -137,6 +147,7 @@ function openOuter({ config, watch, log }: SamplersOptions, scope: Scope): void 
               const latencySeconds = (performance.now() - startedMs) / 1_000;
               return { service: { name: target.name, up: true, latencySeconds, detail: '' }, series };
             } catch (error) {
+              if (stall.hasStalledSince(startedMs)) throw error;
               const detail = errorOf(error).message;
               return { service: { name: target.name, up: false, latencySeconds: null, detail }, series: [] };
             }
@@ -150,11 +161,17 @@ function openOuter({ config, watch, log }: SamplersOptions, scope: Scope): void 
     new Sampler({
       name: 'registry and redis',
       intervalMs: Math.max(config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS, OUTER_INTERVAL_MS_MIN / 2),
-      sample: async () =>
-        await Promise.all([
+      stall,
+      sample: async () => {
+        const startedMs = performance.now();
+        const probes = await Promise.all([
           probeRegistry(config.SCHEMA_REGISTRY_URL, timeoutMs),
           config.REDIS_URL === '' ? null : probeRedis(config.REDIS_URL, timeoutMs),
-        ]),
+        ]);
+        const isDoubtful = stall.hasStalledSince(startedMs) && probes.some((probe) => probe?.up === false);
+        if (isDoubtful) throw new MonitorError('SOURCE_TIMEOUT', { detail: 'the monitor itself stood still' });
+        return probes;
+      },
       onReading: ({ value: [registry, redis] }) => {
         watch.registry = registry;
         watch.source('registry', registry.detail);
