@@ -100,7 +100,7 @@ function versionLaws(table: LawTable): void {
     };
     const order = (version: number) => {
       const at = MINUTE + version;
-      const row = { order: orderOf(id, { version, filled: BigInt(version) }), updatedAt: at, placedAt: at };
+      const row = { ...orderOf(id, { version, filled: BigInt(version) }), updatedAt: at, placedAt: at };
       return ORDERS.upsert([{ ...row, firstVersion: version }], 'views.orders');
     };
     for (const version of [2, 4, 3, 1, 4]) {

@@ -3,6 +3,11 @@ import { ContractError } from '../errors.ts';
 
 const AMOUNT_BYTES_MAX = 16;
 const LONG_BYTES_MAX = 10;
+const NAME_BYTES_MAX = 16;
+const NAMES = 256;
+
+/** Names read last, each at the place that its bytes give it. */
+const names = new Array<string>(NAMES).fill('');
 
 /** Memory in which an amount is put together, least significant byte first. */
 const words = new BigUint64Array(2);
@@ -39,6 +44,34 @@ export class ByteReader {
     const start = this.#at;
     this.#at += length;
     return this.#bytes.toString('utf8', start, this.#at);
+  }
+
+  /**
+   * A text of which few differ, as an asset or a symbol: the same one each time. Where millions of events
+   * are held, each with its own, they are what the garbage collector copies.
+   */
+  name(field: string): string {
+    const length = this.length(field);
+    const start = this.#at;
+    this.#at += length;
+    const bytes = this.#bytes;
+    if (length > NAME_BYTES_MAX) return bytes.toString('utf8', start, this.#at);
+    let place = length;
+    for (let index = start; index < this.#at; index += 1) place = (Math.imul(place, 31) + (bytes[index] ?? 0)) | 0;
+    place = (place ^ (place >>> 8)) & (NAMES - 1);
+    const known = names[place] ?? '';
+    if (known.length === length && this.#reads(known, start)) return known;
+    const name = bytes.toString('utf8', start, this.#at);
+    // ASCII has a character for each byte, and is what can be compared with bytes.
+    if (name.length === length) names[place] = name;
+    return name;
+  }
+
+  #reads(name: string, start: number): boolean {
+    for (let index = 0; index < name.length; index += 1) {
+      if (name.charCodeAt(index) !== this.#bytes[start + index]) return false;
+    }
+    return true;
   }
 
   amount(field: string): bigint {

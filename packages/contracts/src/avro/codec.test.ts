@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { anyCommandMessage, anyEnvelope } from './arbitrary-messages.ts';
+import { ByteReader } from './byte-reader.ts';
 import { decodeCommand, encodeCommand } from './command-codec.ts';
 import { decodeEvent, EventPack, encodeEvent } from './event-codec.ts';
 import { libraryCommandBytes, libraryEventBytes } from './library-encoding.ts';
@@ -57,6 +58,19 @@ test('an event read for its balances or its orders alone is as it was, without t
       expect(decodeEvent(bytes, undefined, 'orders')).toStrictEqual(without({ balances: [] }));
     }),
     { numRuns: 1000 },
+  );
+});
+
+test('a name is the text of its bytes, whatever was read before it', () => {
+  const bytes = fc.array(fc.constantFrom(0x41, 0x42, 0xc3, 0xa9, 0xe9, 0xff), { maxLength: 18 });
+  fc.assert(
+    fc.property(fc.array(bytes, { maxLength: 40 }), (values) => {
+      for (const each of values) {
+        const value = Buffer.from([each.length * 2, ...each]);
+        expect(new ByteReader(value).name('name')).toBe(new ByteReader(value).text('name'));
+      }
+    }),
+    { numRuns: 500 },
   );
 });
 

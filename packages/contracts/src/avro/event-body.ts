@@ -86,7 +86,7 @@ export function readEventBody(reader: ByteReader, values: ReadValues): TradeEven
   const branch = reader.index('event', BRANCHES);
   if (branch < 2) {
     const type = branch === 0 ? 'FundsDeposited' : 'FundsWithdrawn';
-    const funds = { userId: reader.text('userId'), asset: reader.text('asset'), amount: reader.amount('amount') };
+    const funds = { userId: reader.text('userId'), asset: reader.name('asset'), amount: reader.amount('amount') };
     return { type, ...funds, balances: readBalances(reader, values), orders: readOrders(reader, values) };
   }
   if (branch === 2) {
@@ -94,7 +94,7 @@ export function readEventBody(reader: ByteReader, values: ReadValues): TradeEven
       type: 'OrderPlaced',
       orderId: reader.text('orderId'),
       userId: reader.text('userId'),
-      symbol: reader.text('symbol'),
+      symbol: reader.name('symbol'),
       side: readSide(reader),
       price: reader.amount('price'),
       quantity: reader.amount('quantity'),
@@ -106,7 +106,7 @@ export function readEventBody(reader: ByteReader, values: ReadValues): TradeEven
     return {
       type: 'OrderAmended',
       orderId: reader.text('orderId'),
-      symbol: reader.text('symbol'),
+      symbol: reader.name('symbol'),
       price: readOptionalAmount(reader, 'price'),
       quantity: readOptionalAmount(reader, 'quantity'),
       balances: readBalances(reader, values),
@@ -117,7 +117,7 @@ export function readEventBody(reader: ByteReader, values: ReadValues): TradeEven
     return {
       type: 'OrderCancelled',
       orderId: reader.text('orderId'),
-      symbol: reader.text('symbol'),
+      symbol: reader.name('symbol'),
       balances: readBalances(reader, values),
       orders: readOrders(reader, values),
     };
@@ -126,7 +126,7 @@ export function readEventBody(reader: ByteReader, values: ReadValues): TradeEven
     return {
       type: 'TradeExecuted',
       tradeId: reader.text('tradeId'),
-      symbol: reader.text('symbol'),
+      symbol: reader.name('symbol'),
       buyOrderId: reader.text('buyOrderId'),
       sellOrderId: reader.text('sellOrderId'),
       price: reader.amount('price'),
@@ -202,7 +202,7 @@ function skipBalance(reader: ByteReader): void {
 function readBalance(reader: ByteReader): Balance {
   return {
     userId: reader.text('balances.userId'),
-    asset: reader.text('balances.asset'),
+    asset: reader.name('balances.asset'),
     available: reader.amount('balances.available'),
     held: reader.amount('balances.held'),
     version: reader.long('balances.version'),
@@ -227,7 +227,7 @@ function readOrder(reader: ByteReader): Order {
   return {
     orderId: reader.text('orders.orderId'),
     userId: reader.text('orders.userId'),
-    symbol: reader.text('orders.symbol'),
+    symbol: reader.name('orders.symbol'),
     side: readSide(reader),
     price: reader.amount('orders.price'),
     quantity: reader.amount('orders.quantity'),

@@ -19,7 +19,7 @@ export type Stretch = {
 export type Chunk = { readonly fold: Fold; readonly reached: Positions; readonly eventCount: number };
 
 /** A chunk is written when it has so many rows, or is of so many events that progress should be kept. */
-const ROWS_MAX = 25_000;
+const ROWS_MAX = 40_000;
 const EVENTS_MAX = 120_000;
 
 /**

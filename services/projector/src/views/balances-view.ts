@@ -3,8 +3,11 @@ import type { Balance, EventEnvelope } from '@tradestream/trading';
 import { textPart } from './row-key.ts';
 import { ACCEPTED, nameOf, type ViewDefinition } from './view.ts';
 
+/** Its texts are those of the first event: what goes on living beside the rows is then only their amounts. */
+export type BalanceRow = { -readonly [Part in keyof Balance]: Balance[Part] };
+
 /** Balances after their newest event: the higher version wins, whatever the order of arrival. */
-export const BALANCES: ViewDefinition<Balance> = {
+export const BALANCES: ViewDefinition<BalanceRow> = {
   name: 'balances',
   reads: ACCEPTED,
   values: 'balances',
@@ -15,16 +18,22 @@ export const BALANCES: ViewDefinition<Balance> = {
   upsert: upsertBalances,
 };
 
-function addNewest(rows: Map<string, Balance>, { event }: EventEnvelope): void {
+function addNewest(rows: Map<string, BalanceRow>, { event }: EventEnvelope): void {
   if (event.type === 'CommandRejected') return;
   for (const balance of event.balances) {
     const key = `${balance.userId} ${balance.asset}`;
     const known = rows.get(key);
-    if (known === undefined || known.version < balance.version) rows.set(key, balance);
+    if (known === undefined) {
+      rows.set(key, { ...balance }); // other views read the same event
+    } else if (known.version < balance.version) {
+      known.available = balance.available;
+      known.held = balance.held;
+      known.version = balance.version;
+    }
   }
 }
 
-function upsertBalances(rows: readonly Balance[], table: string): Statement {
+function upsertBalances(rows: readonly BalanceRow[], table: string): Statement {
   return {
     name: nameOf('upsert', table),
     text: `INSERT INTO ${table} AS b (user_id, asset, available, held, version)

@@ -3,12 +3,12 @@ import type { EventEnvelope, Order } from '@tradestream/trading';
 import { textPart } from './row-key.ts';
 import { ACCEPTED, nameOf, type ViewDefinition } from './view.ts';
 
-export type OrderRow = {
-  readonly order: Order;
-  readonly updatedAt: number;
-  readonly placedAt: number;
+/** Id, user, symbol and side are those of the first event: they never change. */
+export type OrderRow = { -readonly [Part in keyof Order]: Order[Part] } & {
+  updatedAt: number;
+  placedAt: number;
   /** The lowest version seen: `placedAt` is its time. */
-  readonly firstVersion: number;
+  firstVersion: number;
 };
 
 /** Orders after their newest event, with the times of their first and newest, by version. */
@@ -18,7 +18,7 @@ export const ORDERS: ViewDefinition<OrderRow> = {
   values: 'orders',
   growsRows: true,
   keyParts: [textPart('id')],
-  keyOf: ({ order }) => order.orderId,
+  keyOf: ({ orderId }) => orderId,
   add: addNewest,
   upsert: upsertOrders,
 };
@@ -27,14 +27,24 @@ function addNewest(rows: Map<string, OrderRow>, { event, occurredAt }: EventEnve
   if (event.type === 'CommandRejected') return;
   for (const order of event.orders) {
     const known = rows.get(order.orderId);
-    const isNewest = known === undefined || known.order.version < order.version;
-    const isFirst = known === undefined || order.version < known.firstVersion;
-    rows.set(order.orderId, {
-      order: isNewest ? order : known.order,
-      updatedAt: isNewest ? occurredAt : known.updatedAt,
-      placedAt: isFirst ? occurredAt : known.placedAt,
-      firstVersion: isFirst ? order.version : known.firstVersion,
-    });
+    if (known === undefined) {
+      const times = { updatedAt: occurredAt, placedAt: occurredAt, firstVersion: order.version };
+      rows.set(order.orderId, { ...order, ...times });
+      continue;
+    }
+    if (known.version < order.version) {
+      known.price = order.price;
+      known.quantity = order.quantity;
+      known.filled = order.filled;
+      known.hold = order.hold;
+      known.status = order.status;
+      known.version = order.version;
+      known.updatedAt = occurredAt;
+    }
+    if (order.version < known.firstVersion) {
+      known.firstVersion = order.version;
+      known.placedAt = occurredAt;
+    }
   }
 }
 
@@ -61,18 +71,18 @@ function upsertOrders(rows: readonly OrderRow[], table: string): Statement {
     name: nameOf('upsert', table),
     text: upsertInto(table),
     values: [
-      arrays.text(rows.map(({ order }) => order.orderId)),
-      arrays.text(rows.map(({ order }) => order.userId)),
-      arrays.text(rows.map(({ order }) => order.symbol)),
-      arrays.text(rows.map(({ order }) => order.side)),
-      arrays.numeric18(rows.map(({ order }) => order.price)),
-      arrays.numeric18(rows.map(({ order }) => order.quantity)),
-      arrays.numeric18(rows.map(({ order }) => order.filled)),
-      arrays.numeric18(rows.map(({ order }) => order.hold)),
-      arrays.text(rows.map(({ order }) => order.status)),
+      arrays.text(rows.map((row) => row.orderId)),
+      arrays.text(rows.map((row) => row.userId)),
+      arrays.text(rows.map((row) => row.symbol)),
+      arrays.text(rows.map((row) => row.side)),
+      arrays.numeric18(rows.map((row) => row.price)),
+      arrays.numeric18(rows.map((row) => row.quantity)),
+      arrays.numeric18(rows.map((row) => row.filled)),
+      arrays.numeric18(rows.map((row) => row.hold)),
+      arrays.text(rows.map((row) => row.status)),
       arrays.timestamptzMicros(rows.map((row) => row.placedAt)),
       arrays.timestamptzMicros(rows.map((row) => row.updatedAt)),
-      arrays.int8(rows.map(({ order }) => order.version)),
+      arrays.int8(rows.map((row) => row.version)),
       arrays.int8(rows.map((row) => row.firstVersion)),
     ],
   };
