@@ -7,7 +7,7 @@ const NAME_BYTES_MAX = 16;
 const NAMES = 256;
 
 /** Names read last, each at the place that its bytes give it. */
-const names = new Array<string>(NAMES).fill('');
+const names = Array.from({ length: NAMES }, () => '');
 
 /** Memory in which an amount is put together, least significant byte first. */
 const words = new BigUint64Array(2);

@@ -87,8 +87,9 @@ class PartitionHistory {
     const { rows } = await this.#session.query<EventRow>({
       name: 'read_history',
       text: `SELECT seq::float8 AS seq, index, schema_id, payload FROM ledger.events
-             WHERE partition = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT ${FETCH_EVENTS}`,
-      values: [partition, this.#seq, this.#last],
+             WHERE partition = $1 AND seq > $2 AND seq <= $3 ORDER BY seq`,
+      // Ends at a sequence: by a LIMIT all that is left might be sorted for each page.
+      values: [partition, this.#seq, Math.min(this.#last, this.#seq + FETCH_EVENTS)],
     });
     const gap = rows.findIndex(({ seq }, at) => seq !== this.#seq + at + 1);
     if (rows.length === 0 || gap >= 0) {

@@ -259,18 +259,22 @@ export class EventRelay {
   }
 }
 
-/** The next events of a partition, by their place and up to what is durable. */
+/**
+ * The next events of a partition, by their place and up to what is durable. They end at a sequence: by the
+ * LIMIT alone the plan of a prepared statement reads and sorts all that waits, each time.
+ */
 export async function loadEvents(
   session: Session,
   position: Position,
   countMax: number,
 ): Promise<readonly PublishedEvent[]> {
+  const lastSeq = Math.min(position.committed.seq, position.publishedSeq + countMax);
   const { rows } = await session.query<EventRow>({
     name: 'load_events',
     text: `SELECT e.seq::text AS seq, e.key, e.type, e.schema_id, e.payload, e.timeline, e.traceparent,
                   (extract(epoch FROM e.occurred_at) * 1000)::bigint::text AS occurred_at
            FROM ledger.events AS e WHERE e.partition = $1 AND e.seq > $2 AND e.seq <= $3 ORDER BY e.seq LIMIT $4`,
-    values: [position.partition, position.publishedSeq, position.committed.seq, countMax],
+    values: [position.partition, position.publishedSeq, lastSeq, countMax],
   });
   return rows.map((row) => ({
     seq: Number(row.seq),
