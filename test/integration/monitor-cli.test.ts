@@ -1,22 +1,11 @@
-import { execFile } from 'node:child_process';
 import { expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { openLedgerWorld } from '../support/ledger-world.ts';
 import { startMonitor } from '../support/monitor-process.ts';
+import { runCli } from '../support/run-cli.ts';
 import { ScriptedConsumer } from '../support/scripted-consumer.ts';
 
 const WITHIN_MS = 40_000;
-
-type Ran = { readonly exitCode: number; readonly out: string; readonly err: string };
-
-function run(url: string, ...args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    const env = { PATH: process.env['PATH'], TRADESTREAM_MONITOR_URL: url };
-    execFile(process.execPath, ['packages/cli/src/main.ts', ...args], { env }, (error, out, err) => {
-      resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, out, err });
-    });
-  });
-}
 
 test('the command line shows lag by group and partition, fails over a limit, and says what is not well', async () => {
   await using world = await openLedgerWorld(inject('endpoints'), 'monitor-cli', 1);
@@ -35,24 +24,24 @@ test('the command line shows lag by group and partition, fails over a limit, and
   );
   await monitor.partition(group, ({ state }) => state === 'STALL', WITHIN_MS);
 
-  const table = await run(monitor.url, 'lag', group);
+  const table = await runCli(monitor, ['lag', group]);
   expect(table.exitCode).toBe(0);
   expect(table.out).toMatch(/TOPIC +PARTITION +CURRENT-OFFSET +LOG-START-OFFSET +LOG-END-OFFSET +LAG/);
   expect(table.out).toMatch(new RegExp(`${topic} +0 +1 +0 +2 +1 +[0-9.]+ +STALL +\\S+ +scripted`));
-  const json = await run(monitor.url, 'lag', group, '-o', 'json', '--fail-over', '0');
+  const json = await runCli(monitor, ['lag', group, '-o', 'json', '--fail-over', '0']);
   expect(JSON.parse(json.out)).toMatchObject({ group, totalLag: 1, verdict: 'STALL' });
   expect(json).toMatchObject({ exitCode: 3 });
-  expect(await run(monitor.url, 'lag', group, '--fail-over', '1')).toMatchObject({ exitCode: 0 });
-  expect(await run(monitor.url, 'lag', 'no-such-group')).toMatchObject({ exitCode: 1 });
+  expect(await runCli(monitor, ['lag', group, '--fail-over', '1'])).toMatchObject({ exitCode: 0 });
+  expect(await runCli(monitor, ['lag', 'no-such-group'])).toMatchObject({ exitCode: 1 });
 
-  const health = await run(monitor.url, 'health');
+  const health = await runCli(monitor, ['health']);
   expect(health.exitCode).toBe(3);
   expect(health.out).toMatch(/node primary +ok/);
   expect(health.out).toMatch(new RegExp(`group ${group} +NOT OK +STALL`));
 
   const alerts = await eventually(
     async () => {
-      const ran = await run(monitor.url, 'alerts', '-o', 'json');
+      const ran = await runCli(monitor, ['alerts', '-o', 'json']);
       return ran.out.includes(group) ? ran : false;
     },
     { withinMs: WITHIN_MS },

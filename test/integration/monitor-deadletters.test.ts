@@ -1,7 +1,3 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   commandHeaders,
   deadLetterAnswer,
@@ -22,6 +18,7 @@ import { eventually } from '../support/eventually.ts';
 import type { LedgerWorld } from '../support/ledger-world.ts';
 import { MONITOR_TOKENS, type MonitorProcess } from '../support/monitor-process.ts';
 import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
+import { type CliRun, runCli } from '../support/run-cli.ts';
 
 const WITHIN = { withinMs: 60_000 } as const;
 /** Of the schema that nobody knows yet. */
@@ -32,10 +29,8 @@ const FAST = { TRADESTREAM_MONITOR_JOB_LEASE_MS: '1000', TRADESTREAM_MONITOR_JOB
 let world: LedgerWorld;
 let monitor: MonitorProcess;
 /** What one run of the command line leaves for the next. */
-let compiled: string;
 
 beforeAll(async () => {
-  compiled = mkdtempSync(join(tmpdir(), 'tradestream-compiled-'));
   world = await openMonitorWorld(inject('endpoints'), 'deadletters', 2);
   await park(Array.from({ length: COUNT }, (_, index) => deposit(`user-${index}`)));
   world.startWorker();
@@ -45,7 +40,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await monitor?.stop();
   await world?.[Symbol.asyncDispose]();
-  rmSync(compiled, { recursive: true, force: true });
 });
 
 const deposit = (userId: string): TradeCommand => ({ type: 'DepositFunds', userId, asset: 'USD', amount: UNIT });
@@ -86,24 +80,11 @@ async function ended(jobId: string | null): Promise<JobRecordAnswer> {
   }, WITHIN);
 }
 
-type Ran = { readonly exitCode: number; readonly out: string; readonly err: string };
-
-function cli(...args: readonly string[]): Promise<Ran> {
-  return new Promise((resolve) => {
-    const env = {
-      PATH: process.env['PATH'],
-      TRADESTREAM_MONITOR_URL: monitor.url,
-      TRADESTREAM_TOKEN: MONITOR_TOKENS.operator,
-      // Half a second a call otherwise.
-      NODE_COMPILE_CACHE: compiled,
-    };
-    execFile(process.execPath, ['packages/cli/src/main.ts', ...args], { env }, (error, out, err) => {
-      resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, out, err });
-    });
-  });
+function cli(...args: readonly string[]): Promise<CliRun> {
+  return runCli({ url: monitor.url, token: MONITOR_TOKENS.operator }, args);
 }
 
-function linesOf({ out }: Ran): readonly Record<string, unknown>[] {
+function linesOf({ out }: CliRun): readonly Record<string, unknown>[] {
   return out
     .trim()
     .split('\n')

@@ -7,10 +7,10 @@ import { makeFaultyLoad } from '../support/faulty-load.ts';
 import { call, type GatewayWorld, openGatewayWorld, ready, type ServiceProcess } from '../support/gateway-world.ts';
 import type { LedgerWorld } from '../support/ledger-world.ts';
 import { waitsForLock } from '../support/lock-waits.ts';
-import { type CliEnd, tradestreamAt } from '../support/monitor-cli.ts';
 import { MONITOR_TOKENS, type MonitorProcess } from '../support/monitor-process.ts';
 import { monitorOf } from '../support/monitor-world.ts';
 import { ask, ended, request, requestRow } from '../support/projection-requests.ts';
+import { type CliRun, runCli } from '../support/run-cli.ts';
 import { verifyWorld } from '../support/verify-world.ts';
 import { expectedViews, ledgerEvents, storedViews } from '../support/view-oracle.ts';
 
@@ -200,8 +200,8 @@ test('the same verbs on the command line, as jobs of the monitor that an operato
   expect(await verifyWorld(ledger)).toMatchObject({ ok: true, firstContradiction: null });
 }, 120_000);
 
-async function tradestream(...args: readonly string[]): Promise<CliEnd> {
-  return await tradestreamAt(monitor.url, MONITOR_TOKENS.operator, args);
+function tradestream(...args: readonly string[]): Promise<CliRun> {
+  return runCli({ url: monitor.url, token: MONITOR_TOKENS.operator }, args);
 }
 
 type Candles = { readonly items: readonly { readonly count: number }[] };

@@ -20,7 +20,6 @@ import { eventually } from '../support/eventually.ts';
 import type { LedgerWorld, Sent } from '../support/ledger-world.ts';
 import { waitsForLock } from '../support/lock-waits.ts';
 import { addDiscarded, fingerprintOf, hotReceipts, loseLog, skipToEnd } from '../support/lost-records.ts';
-import { tradestreamAt } from '../support/monitor-cli.ts';
 import { MONITOR_TOKENS } from '../support/monitor-process.ts';
 import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
 import {
@@ -35,6 +34,7 @@ import {
   TRADES,
   tradeOf,
 } from '../support/rounding-market.ts';
+import { runCli } from '../support/run-cli.ts';
 import { verifyWorld } from '../support/verify-world.ts';
 
 const PATIENCE_MS = 60_000;
@@ -263,7 +263,7 @@ test(
       TRADESTREAM_MONITOR_RECONCILIATION_INTERVAL_MS: '3000',
     });
     const cli = (...args: readonly string[]) =>
-      tradestreamAt(monitor.url, MONITOR_TOKENS.admin, [...args, '-o', 'json']);
+      runCli({ url: monitor.url, token: MONITOR_TOKENS.admin }, [...args, '-o', 'json']);
     const dry = await cli('replay', 'commands', '--from-batch', '0');
     expect(dry.exitCode).toBe(0);
     const { jobId, ...found } = JSON.parse(dry.out) as { readonly jobId: string };

@@ -20,7 +20,7 @@ import {
   type RecordPlace,
 } from '@tradestream/messaging';
 import { createLogger, type Logger, Scope } from '@tradestream/runtime';
-import type { Endpoints } from '@tradestream/stack';
+import { type Endpoints, FRUGAL_NODE } from '@tradestream/stack';
 import { commandKey, type TradeCommand } from '@tradestream/trading';
 import { eventually } from './eventually.ts';
 import { endProcess } from './processes.ts';
@@ -84,6 +84,7 @@ export class LedgerWorld implements AsyncDisposable {
     const { endpoints, serviceUrls } = this.database;
     return {
       PATH: process.env['PATH'],
+      ...FRUGAL_NODE.env,
       KAFKA_BROKERS: endpoints.kafkaBrokers,
       SCHEMA_REGISTRY_URL: endpoints.schemaRegistryUrl,
       TRADESTREAM_WORKER_DATABASE_URL: serviceUrls.worker,

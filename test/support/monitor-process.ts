@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { LagAnswer, LagGroup, LagPartition, ReplicationAnswer } from '@tradestream/contracts';
+import { FRUGAL_NODE } from '@tradestream/stack';
 import { eventually } from './eventually.ts';
 
 export const MONITOR_TOKENS = {
@@ -84,6 +85,7 @@ export async function startMonitor(env: NodeJS.ProcessEnv): Promise<MonitorProce
   const child = spawn(process.execPath, ['services/monitor/src/main.ts'], {
     env: {
       PATH: process.env['PATH'],
+      ...FRUGAL_NODE.env,
       TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS: '500',
       TRADESTREAM_MONITOR_CANARY: 'false',
       TRADESTREAM_MONITOR_READER_TOKEN: MONITOR_TOKENS.reader,
