@@ -261,6 +261,7 @@ test(
     await using monitor = await monitorOf(world, {
       TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS: '500',
       TRADESTREAM_MONITOR_RECONCILIATION_INTERVAL_MS: '3000',
+      TRADESTREAM_MONITOR_EVENT_RETENTION_DAYS: '1',
     });
     const cli = (...args: readonly string[]) =>
       runCli({ url: monitor.url, token: MONITOR_TOKENS.admin }, [...args, '-o', 'json']);
@@ -298,7 +299,9 @@ test(
     const forget = ['retention', 'forget', '--before', '2000-01-01T00:00:00Z'];
     expect(await cli(...forget)).toMatchObject({ exitCode: 2, err: expect.stringContaining('applied again') });
     expect(JSON.parse((await cli('retention', 'status')).out)).toMatchObject({
-      snapshots: [{ orders: 2 * PAIRS }, {}],
+      snapshots: [{ orders: 2 * PAIRS, forRetention: false }, { forRetention: true, isBase: true }, {}],
+      // Nobody projects here: no event would leave, were it old enough.
+      removalBlockedBy: expect.stringContaining('the live version of projection balances is at event 0/0'),
     });
     const audit = await world.rows<{ asked: string }>(
       `SELECT DISTINCT action || ' ' || split_part(actor, '@', 1) AS asked FROM ledger.audit WHERE details ? 'jobId' ORDER BY 1`,

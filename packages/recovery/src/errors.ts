@@ -17,6 +17,12 @@ export const RECOVERY_ERRORS = {
     summary: 'a partition that was named is not in the ledger',
     advice: 'see the partitions with `tradestream lag`',
   },
+  EVENTS_REMOVED: {
+    retry: 'never',
+    summary: 'events that it would need have left the ledger behind a snapshot',
+    advice:
+      'rule of retention: a dry run begins behind the oldest snapshot that `tradestream retention status` shows as a base',
+  },
   HISTORY_GAP: {
     retry: 'never',
     summary: 'events that should be in the ledger are not',

@@ -12,5 +12,6 @@ export { archiveReceipts } from './retention/archive-receipts.ts';
 export { findArchivable } from './retention/find-archivable.ts';
 export { forgetCommands, forgetReceipts } from './retention/forget-receipts.ts';
 export { pruneFinished } from './retention/prune-finished.ts';
+export { findRemovable, type RemovalResult, removeEvents } from './retention/remove-events.ts';
 export { retentionStatus } from './retention/retention-status.ts';
 export { type TakenSnapshot, takeSnapshot } from './snapshot/take-snapshot.ts';

@@ -21,7 +21,7 @@ const RECEIPTS = `
   SELECT r.partition, r."offset"::float8 AS "offset", r.command_id::text AS command_id, r.payload_hash, r.outcome::text AS outcome,
          r.seq::float8 AS seq, e.command_id::text AS event_command_id, ${micros('e.occurred_at')} AS occurred_at,
          x.command_id IS NOT NULL AND x.original_hash IS NULL AS made_by_edit
-  FROM ledger.every_receipt AS r LEFT JOIN ledger.events AS e ON e.partition = r.partition AND e.seq = r.seq
+  FROM ledger.every_receipt AS r LEFT JOIN ledger.every_event AS e ON e.partition = r.partition AND e.seq = r.seq
   LEFT JOIN ledger.edits AS x ON x.command_id = r.command_id
   ORDER BY r.partition, r."offset"`;
 const CONFLICTS = `

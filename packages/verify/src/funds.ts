@@ -1,5 +1,6 @@
 import { decodeEvent } from '@tradestream/contracts';
 import { formatAmount } from '@tradestream/trading';
+import { cutOf } from './base.ts';
 import { expectHolds } from './contradiction.ts';
 import { loadRows, readPages } from './pages.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -47,10 +48,18 @@ export async function checkNoNegative({ session, positions }: Snapshot): Promise
   });
 }
 
-async function sumFunds({ session }: Snapshot): Promise<ReadonlyMap<string, bigint>> {
-  const sums = new Map<string, bigint>();
-  const text = `SELECT payload FROM ledger.events WHERE type IN ('FundsDeposited', 'FundsWithdrawn')`;
-  for await (const page of readPages<{ payload: Buffer }>(session, { text })) {
+/** What the base has, and what was moved since. */
+async function sumFunds({ session, base }: Snapshot): Promise<ReadonlyMap<string, bigint>> {
+  const stored = await loadRows<{ asset: string; owned: string }>(
+    session,
+    `SELECT asset, (sum(available) + sum(held))::text AS owned FROM ledger.snapshot_balances WHERE snapshot_id = $1 GROUP BY asset`,
+    [base?.id ?? null],
+  );
+  const sums = new Map(stored.map(({ asset, owned }) => [asset, unitsOf(owned)]));
+  const text = `SELECT e.payload FROM ledger.events AS e
+    LEFT JOIN unnest($1::int[], $2::bigint[]) AS cut (partition, seq) ON cut.partition = e.partition
+    WHERE e.type IN ('FundsDeposited', 'FundsWithdrawn') AND e.seq > coalesce(cut.seq, 0)`;
+  for await (const page of readPages<{ payload: Buffer }>(session, { text, values: cutOf(base) })) {
     for (const { payload } of page) {
       const { event } = decodeEvent(payload);
       if (event.type !== 'FundsDeposited' && event.type !== 'FundsWithdrawn') continue;

@@ -1,12 +1,15 @@
 import { decodeEvent, payloadHash } from '@tradestream/contracts';
 import { errorOf } from '@tradestream/runtime';
 import type { EventEnvelope } from '@tradestream/trading';
+import { cutOf } from './base.ts';
+import { startFromBase } from './base-state.ts';
 import { Contradiction, expectHolds } from './contradiction.ts';
 import { FillCheck } from './fills.ts';
 import { askedBy, keyOf } from './model/asked-by.ts';
 import { Market } from './model/market.ts';
 import { Replay } from './model/replay.ts';
 import { loadAhead, loadRows, micros, readPages } from './pages.ts';
+import { checkRemoved } from './removed-events.ts';
 import type { Snapshot } from './snapshot.ts';
 import { StoredSnapshotCheck } from './stored-snapshot.ts';
 import { ViewFold } from './view-fold.ts';
@@ -46,24 +49,28 @@ const IN_HISTORY_ORDER = `
          r.partition = e.partition AND r.seq = e.seq AND r.batch = e.batch AND r.index = e.index AS at_place
   FROM ledger.events AS e LEFT JOIN ledger.every_receipt AS r ON r.command_id = e.command_id
   LEFT JOIN ledger.edits AS x ON x.command_id = e.command_id
+  LEFT JOIN unnest($1::int[], $2::bigint[]) AS cut (partition, seq) ON cut.partition = e.partition
+  WHERE e.seq > coalesce(cut.seq, 0)
   ORDER BY e.batch, e.index`;
 
 /**
- * Reads every event in history order: sequences without gap, each event as its row says and with its
+ * Reads every event behind the base in history order: sequences without gap, each event as its row says and with its
  * receipt, each decision and all values after it as the rules give them again; folds what the
  * views must show, and compares the fills on the way.
  * @throws {Contradiction}
  */
 export async function checkHistory(snapshot: Snapshot, onEvents: (count: number) => void): Promise<History> {
-  const { session, partitions, schemas, positions } = snapshot;
+  const { session, schemas, positions, base } = snapshot;
   await expectOneReceipt(snapshot);
+  await checkRemoved(snapshot);
   const market = new Market();
   const replay = new Replay(market);
   const views = new ViewFold(market, positions ?? new Map());
   const fills = new FillCheck(session, positions);
-  const order = new HistoryOrder(partitions);
-  const stored = await StoredSnapshotCheck.open(snapshot);
-  const pages = decodePages(readPages<EventRow>(session, { text: IN_HISTORY_ORDER }), schemas);
+  fills.startFrom(await startFromBase(snapshot, market, views));
+  const order = new HistoryOrder(snapshot);
+  const stored = await StoredSnapshotCheck.open(snapshot, market);
+  const pages = decodePages(readPages<EventRow>(session, { text: IN_HISTORY_ORDER, values: cutOf(base) }), schemas);
   for await (const [page, fillsDiffer] of loadAhead(pages, (events) =>
     fills.compare(events.map(({ envelope }) => envelope)),
   )) {
@@ -170,15 +177,17 @@ function isForgotten(row: EventRow, { retention, forgottenIds }: Snapshot): bool
   return row.seq <= archivedSeq && (isOld || forgottenIds.has(row.command_id));
 }
 
-/** Each partition's sequence goes up by one in history order, from 1 to where the ledger says it stands. */
+/** Each partition's sequence goes up by one in history order, from the base to where the ledger says it stands. */
 class HistoryOrder {
   readonly #partitions: Snapshot['partitions'];
-  readonly #last = new Map<number, EventRow>();
+  readonly #last = new Map<number, Pick<EventRow, 'seq' | 'batch' | 'index' | 'timeline'>>();
   #before: EventRow | null = null;
   count = 0;
 
-  constructor(partitions: Snapshot['partitions']) {
+  constructor({ partitions, base }: Snapshot) {
     this.#partitions = partitions;
+    for (const [partition, seq] of base?.seqs ?? [])
+      this.#last.set(partition, { seq, batch: base?.batch ?? 0, index: 0, timeline: 0 });
   }
 
   take(row: EventRow): void {

@@ -1,5 +1,6 @@
 import { parseWriterSchema, type WriterSchema } from '@tradestream/contracts';
 import { openAbortableSession, type Session } from '@tradestream/database';
+import { type Base, chooseBase, type ShownPositions } from './base.ts';
 import { loadRows, micros } from './pages.ts';
 
 /** A partition of the commands topic, as the ledger has it. */
@@ -16,6 +17,8 @@ export type Retention = {
   readonly archivedSeq: number;
   /** Archived receipts of records before this time, microseconds since the epoch, may have been forgotten; null: none was. */
   readonly forgottenBefore: number | null;
+  /** Every event up to it has left. */
+  readonly removedSeq: number;
 };
 
 /** One moment of the database: every answer of `session` is of it, whatever is written meanwhile. */
@@ -29,7 +32,9 @@ export type Snapshot = {
   readonly forgottenIds: ReadonlySet<string>;
   readonly schemas: ReadonlyMap<number, WriterSchema>;
   /** Of each projection, the seq up to which each partition's events are in its rows; null: views are not looked at. */
-  readonly positions: ReadonlyMap<string, ReadonlyMap<number, number>> | null;
+  readonly positions: ShownPositions | null;
+  /** Where the fold of the events begins; null: at the first. */
+  readonly base: Base | null;
 };
 
 /** What is compared, with the tables that change their place when they are rebuilt. */
@@ -50,10 +55,12 @@ export async function openSnapshot(options: {
   readonly commandsTopic: string;
   /** Whether the views are compared, where there are some. */
   readonly views?: boolean;
+  /** Begin at the newest stored snapshot although the events before it are there. */
+  readonly fromSnapshot?: boolean;
   /** Ends the session, whatever it waits for. */
   readonly signal: AbortSignal;
 }): Promise<Snapshot> {
-  const { databaseUrl, commandsTopic, views = true, signal } = options;
+  const { databaseUrl, commandsTopic, views = true, fromSnapshot = false, signal } = options;
   const session = await openAbortableSession({
     url: databaseUrl,
     applicationName: 'tradestream-verify',
@@ -66,14 +73,18 @@ export async function openSnapshot(options: {
     await session.query({ text: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' });
     // Before the snapshot is taken: a projection that is rebuilt waits with taking its place till the end.
     if (hasViews) await session.query({ text: `LOCK TABLE ${VIEWS.join(', ')} IN ACCESS SHARE MODE` });
+    const retention = await loadRetention(session, commandsTopic);
+    const positions = hasViews ? await loadPositions(session) : null;
+    const isAnyRemoved = [...retention.values()].some(({ removedSeq }) => removedSeq > 0);
     return {
       topic: commandsTopic,
       session,
       partitions: await loadPartitions(session, commandsTopic),
-      retention: await loadRetention(session, commandsTopic),
+      retention,
       forgottenIds: await loadForgottenIds(session),
       schemas: await loadSchemas(session),
-      positions: hasViews ? await loadPositions(session) : null,
+      positions,
+      base: await chooseBase(session, { topic: commandsTopic, positions, isAnyRemoved, fromSnapshot }),
     };
   } catch (error) {
     await session.close();
@@ -97,16 +108,17 @@ async function loadPartitions(session: Session, topic: string): Promise<Readonly
 }
 
 async function loadRetention(session: Session, topic: string): Promise<Snapshot['retention']> {
-  const rows = await loadRows<{ partition: number; archived: string; forgotten: number | null }>(
+  const rows = await loadRows<{ partition: number; archived: string; forgotten: number | null; removed: string }>(
     session,
-    `SELECT partition, archived_seq::text AS archived, ${micros('forgotten_before')} AS forgotten
+    `SELECT partition, archived_seq::text AS archived, ${micros('forgotten_before')} AS forgotten,
+            removed_seq::text AS removed
      FROM ledger.retention WHERE topic = $1`,
     [topic],
   );
   return new Map(
-    rows.map(({ partition, archived, forgotten }) => [
+    rows.map(({ partition, archived, forgotten, removed }) => [
       partition,
-      { archivedSeq: Number(archived), forgottenBefore: forgotten },
+      { archivedSeq: Number(archived), forgottenBefore: forgotten, removedSeq: Number(removed) },
     ]),
   );
 }
@@ -135,7 +147,7 @@ async function findViews(session: Session): Promise<boolean> {
 }
 
 /** Of the rows that are read: what is built beside them has its positions elsewhere. */
-async function loadPositions(session: Session): Promise<Snapshot['positions']> {
+async function loadPositions(session: Session): Promise<ShownPositions> {
   const rows = await loadRows<{ projection: string; partition: number; seq: string }>(
     session,
     'SELECT projection, partition, seq::text AS seq FROM views.positions',

@@ -1,6 +1,6 @@
 import { type Balance, type EventEnvelope, formatAmount, type Order } from '@tradestream/trading';
 import { expectHolds } from './contradiction.ts';
-import { balanceKey } from './model/market.ts';
+import { balanceKey, type Market } from './model/market.ts';
 import { differenceOf, sameOrder } from './model/replay.ts';
 import { loadRows, readPages } from './pages.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -24,14 +24,18 @@ export class StoredSnapshotCheck {
     this.#head = head;
   }
 
-  static async open({ session, topic }: Pick<Snapshot, 'session' | 'topic'>): Promise<StoredSnapshotCheck> {
+  /** `market` as it stands before the first event. */
+  static async open({ session, topic, base }: Snapshot, market: Market): Promise<StoredSnapshotCheck> {
     const [head = null] = await loadRows<Head>(
       session,
       'SELECT id::text AS id, seqs FROM ledger.snapshots WHERE topic = $1 ORDER BY snapshots.id DESC LIMIT 1',
       [topic],
     );
-    const check = new StoredSnapshotCheck(head);
-    if (head !== null) await check.#load(session, head.id);
+    // What the fold begins from gives itself.
+    const check = new StoredSnapshotCheck(head?.id === base?.id ? null : head);
+    if (check.#head !== null) await check.#load(session, check.#head.id);
+    for (const { now } of market.balances.values()) check.#takeBalance(now, `snapshot ${base?.id}`);
+    for (const { now } of market.orders.values()) check.#takeOrder(now, `snapshot ${base?.id}`);
     return check;
   }
 
@@ -39,24 +43,30 @@ export class StoredSnapshotCheck {
   take({ partition, seq, event }: EventEnvelope): void {
     if (this.#head === null || seq > (this.#head.seqs[String(partition)] ?? 0) || event.type === 'CommandRejected')
       return;
-    for (const balance of event.balances) {
-      const stored = this.#balances.get(balanceKey(balance.userId, balance.asset));
-      const wrong = this.#meet(stored, balance, ({ value }) => {
-        const fits = value.available === balance.available && value.held === balance.held;
-        return fits ? null : `is ${textOf(value)}, event ${partition}/${seq} gives ${textOf(balance)}`;
-      });
-      expectHolds(
-        'state',
-        wrong === null,
-        () => `snapshot ${this.#head?.id}: ${balance.userId} ${balance.asset} ${wrong}`,
-      );
-    }
-    for (const order of event.orders) {
-      const wrong = this.#meet(this.#orders.get(order.orderId), order, ({ value }) =>
-        sameOrder(value, order) ? null : differenceOf(value, order),
-      );
-      expectHolds('state', wrong === null, () => `snapshot ${this.#head?.id}: order ${order.orderId} ${wrong}`);
-    }
+    for (const balance of event.balances) this.#takeBalance(balance, `event ${partition}/${seq}`);
+    for (const order of event.orders) this.#takeOrder(order, `event ${partition}/${seq}`);
+  }
+
+  #takeBalance(balance: Balance, giver: string): void {
+    if (this.#head === null) return;
+    const stored = this.#balances.get(balanceKey(balance.userId, balance.asset));
+    const wrong = this.#meet(stored, balance, ({ value }) => {
+      const fits = value.available === balance.available && value.held === balance.held;
+      return fits ? null : `is ${textOf(value)}, ${giver} gives ${textOf(balance)}`;
+    });
+    expectHolds(
+      'state',
+      wrong === null,
+      () => `snapshot ${this.#head?.id}: ${balance.userId} ${balance.asset} ${wrong}`,
+    );
+  }
+
+  #takeOrder(order: Order, giver: string): void {
+    if (this.#head === null) return;
+    const wrong = this.#meet(this.#orders.get(order.orderId), order, ({ value }) =>
+      sameOrder(value, order) ? null : `${differenceOf(value, order)}, as ${giver} gives it`,
+    );
+    expectHolds('state', wrong === null, () => `snapshot ${this.#head?.id}: order ${order.orderId} ${wrong}`);
   }
 
   /** @throws {Contradiction} */

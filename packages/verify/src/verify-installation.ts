@@ -1,6 +1,7 @@
 import { topicsWithPrefix } from '@tradestream/contracts';
 import { openKafka } from '@tradestream/messaging';
 import { createLogger, type Logger, Scope } from '@tradestream/runtime';
+import type { Base } from './base.ts';
 import { checkCommandLog } from './command-log.ts';
 import { Contradiction } from './contradiction.ts';
 import { checkEventTopic } from './event-topic.ts';
@@ -20,6 +21,8 @@ export type Verification = {
   readonly contradictions: readonly string[];
   /** What was tolerated, and what could not be checked. */
   readonly notes: readonly string[];
+  /** The snapshot that the fold began from: what is before it is checked by what is stored; null: the first event. */
+  readonly base: { readonly snapshot: number; readonly batch: number } | null;
   readonly checked: { readonly records: number; readonly events: number; readonly published: number };
 };
 
@@ -31,6 +34,8 @@ export type VerifyOptions = {
   readonly progress?: VerifyProgress;
   /** False: what the views show is not compared. */
   readonly views?: boolean;
+  /** Begin at the newest stored snapshot although the events before it are there. */
+  readonly fromSnapshot?: boolean;
 };
 
 /** Told how far each part is. */
@@ -52,7 +57,13 @@ export type VerifyEndpoints = { readonly databaseUrl: string; readonly kafkaBrok
  * @throws {DatabaseError}, {MessagingError} when a part cannot be read: then nothing is said of the invariants
  */
 export async function verifyInstallation(endpoints: VerifyEndpoints, options: VerifyOptions): Promise<Verification> {
-  const { signal, progress, views = true, log = createLogger({ service: 'verify', level: 'error' }) } = options;
+  const {
+    signal,
+    progress,
+    views = true,
+    fromSnapshot = false,
+    log = createLogger({ service: 'verify', level: 'error' }),
+  } = options;
   const topics = topicsWithPrefix(options.topicPrefix ?? '');
   await using scope = new Scope();
   const kafka = scope.use(
@@ -64,6 +75,7 @@ export async function verifyInstallation(endpoints: VerifyEndpoints, options: Ve
     databaseUrl: endpoints.databaseUrl,
     commandsTopic: topics.commands,
     views,
+    fromSnapshot,
     signal,
   });
   scope.use(snapshot.session);
@@ -71,6 +83,8 @@ export async function verifyInstallation(endpoints: VerifyEndpoints, options: Ve
   const verdict = new Verdict(signal, progress);
   if (snapshot.positions === null)
     verdict.note(views ? 'there are no views in this database' : 'the views were not compared');
+  const { base } = snapshot;
+  if (base !== null) verdict.note(noteOf(base));
   const conservation = await verdict.part('funds', 0, async () => await checkConservation(snapshot));
   await verdict.part('amounts', 0, async () => await checkNoNegative(snapshot));
   let history: History | null = null;
@@ -89,7 +103,8 @@ export async function verifyInstallation(endpoints: VerifyEndpoints, options: Ve
   await verdict.part('published', sum.published, async () => {
     published = await checkEventTopic({ ...toLog, topic: topics.events });
   });
-  return verdict.end({ conservation, checked: { records, events: sum.events, published } });
+  const began = base === null ? null : { snapshot: Number(base.id), batch: base.batch };
+  return verdict.end({ conservation, base: began, checked: { records, events: sum.events, published } });
 }
 
 async function checkFold(verdict: Verdict, snapshot: Snapshot, history: History | null): Promise<void> {
@@ -138,7 +153,7 @@ class Verdict {
     }
   }
 
-  end(found: Pick<Verification, 'conservation' | 'checked'>): Verification {
+  end(found: Pick<Verification, 'conservation' | 'base' | 'checked'>): Verification {
     const [first] = this.#contradictions;
     return {
       ok: first === undefined,
@@ -146,16 +161,21 @@ class Verdict {
       firstContradiction: first ?? null,
       contradictions: this.#contradictions,
       notes: this.#notes,
+      base: found.base,
       checked: found.checked,
     };
   }
 }
 
-function sumsOf({ partitions }: Snapshot) {
+function noteOf({ id, batch }: Base): string {
+  return `the fold began at snapshot ${id} (batch ${batch}): decisions before it were not made again; rows from before it are held against the snapshot and each other`;
+}
+
+function sumsOf({ partitions, base }: Snapshot) {
   const sums = { records: 0, events: 0, published: 0 };
-  for (const { nextOffset, eventSeq, publishedSeq } of partitions.values()) {
+  for (const { partition, nextOffset, eventSeq, publishedSeq } of partitions.values()) {
     sums.records += nextOffset;
-    sums.events += eventSeq;
+    sums.events += eventSeq - (base?.seqs.get(partition) ?? 0);
     sums.published += publishedSeq;
   }
   return sums;

@@ -30,6 +30,18 @@ export type Candle = {
 
 /** What orders trades within a candle. */
 type TradePlace = { readonly executedAt: number; readonly partition: number; readonly seq: number };
+type Timed = { readonly executedAt: number };
+/** A row of `views.fills`, at the place of its event. */
+export type Fill = {
+  readonly orderId: string;
+  readonly userId: string;
+  readonly symbol: string;
+  readonly side: string;
+  readonly price: bigint;
+  readonly quantity: bigint;
+  readonly cost: bigint;
+  readonly place: TradePlace;
+};
 type Trade = Extract<TradeEvent, { readonly type: 'TradeExecuted' }>;
 
 const MINUTE_MICROS = 60_000_000;
@@ -67,24 +79,40 @@ export class ViewFold {
     if (this.#shows('candles', envelope)) this.#addToCandle(event, envelope);
   }
 
+  /** A side of a trade whose event was removed; the buying one stands for the trade. */
+  takeFill({ orderId, place, price, ...fill }: Fill): void {
+    this.#addSide(orderId, { ...fill, executedAt: place.executedAt });
+    if (fill.side === 'buy') this.#addToCandle({ ...fill, price, executedAt: place.executedAt }, place);
+  }
+
   #shows(projection: string, { partition, seq }: EventEnvelope): boolean {
     return seq <= (this.#positions.get(projection)?.get(partition) ?? 0);
   }
 
   #addExecuted(trade: Trade): void {
-    for (const { orderId, userId, symbol, side } of trade.orders) {
-      let row = this.executed.get(orderId);
-      if (row === undefined) {
-        row = { userId, symbol, side, quantity: 0n, cost: 0n, timestamp: trade.executedAt };
-        this.executed.set(orderId, row);
-      }
-      row.quantity += trade.quantity;
-      row.cost += trade.cost;
-      row.timestamp = Math.max(row.timestamp, trade.executedAt);
-    }
+    const { quantity, cost, executedAt } = trade;
+    for (const { orderId, userId, symbol, side } of trade.orders)
+      this.#addSide(orderId, { userId, symbol, side, quantity, cost, executedAt });
   }
 
-  #addToCandle(trade: Trade, { partition, seq }: EventEnvelope): void {
+  #addSide(
+    orderId: string,
+    { executedAt, quantity, cost, ...order }: Omit<Fill, 'orderId' | 'price' | 'place'> & Timed,
+  ): void {
+    let row = this.executed.get(orderId);
+    if (row === undefined) {
+      row = { ...order, quantity: 0n, cost: 0n, timestamp: executedAt };
+      this.executed.set(orderId, row);
+    }
+    row.quantity += quantity;
+    row.cost += cost;
+    row.timestamp = Math.max(row.timestamp, executedAt);
+  }
+
+  #addToCandle(
+    trade: Pick<Trade, 'symbol' | 'price' | 'quantity' | 'cost' | 'executedAt'>,
+    { partition, seq }: Pick<EventEnvelope, 'partition' | 'seq'>,
+  ): void {
     const { symbol, price, quantity, cost, executedAt } = trade;
     const minute = executedAt - (executedAt % MINUTE_MICROS);
     const place = { executedAt, partition, seq };
@@ -124,7 +152,12 @@ function nextShown<Value extends { readonly version: number }>(
   at: number,
 ): Shown<Value> {
   const first = told.shown;
-  return { value, firstVersion: first?.firstVersion ?? value.version, firstAt: first?.firstAt ?? at, lastAt: at };
+  return {
+    value,
+    firstVersion: first?.firstVersion ?? value.version,
+    firstAt: first === null ? at : first.firstAt,
+    lastAt: at,
+  };
 }
 
 function isBefore(a: TradePlace, b: TradePlace): boolean {

@@ -92,10 +92,16 @@ export const MONITOR_SPEC = {
     fallback: 5_000,
   }),
   TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS: int({
-    doc: 'pause between two looks for receipts to archive, ms; 0: none is archived unless someone asks for it',
+    doc: 'pause between two looks for receipts to archive and events to remove, ms; 0: neither is done unless someone asks for it',
     min: 0,
     max: 604_800_000,
     fallback: 3_600_000,
+  }),
+  TRADESTREAM_MONITOR_EVENT_RETENTION_DAYS: int({
+    doc: 'events leave the ledger behind a snapshot that is so old, days; before then nothing can be decided again; 0: they never leave',
+    min: 0,
+    max: 36_500,
+    fallback: 0,
   }),
   TRADESTREAM_MONITOR_RECONCILIATION_INTERVAL_MS: int({
     doc: 'pause between two reconciliations of ledger, log and views, ms; each reads all of them; 0: none runs unless someone asks for it',

@@ -25,7 +25,17 @@ export async function openOperations(parts: JobsParts): Promise<Operations> {
   const { jobs, book } = await openJobs(parts);
   const intervalMs = config.TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS;
   const { admin } = parts;
-  const archiving = { intervalMs, jobs, book, admin, topic: topics.commands, link: operator, log: context.log };
+  const eventDays = config.TRADESTREAM_MONITOR_EVENT_RETENTION_DAYS;
+  const archiving = {
+    intervalMs,
+    jobs,
+    book,
+    admin,
+    topic: topics.commands,
+    link: operator,
+    log: context.log,
+    eventDays,
+  };
   if (intervalMs > 0) parts.scope.use(new ArchiveClock(archiving));
   parts.scope.use(openPruning(parts, operator));
   if (config.TRADESTREAM_MONITOR_RECONCILIATION_INTERVAL_MS > 0)

@@ -36,6 +36,12 @@ export const PROJECTOR_ERRORS = {
     advice:
       'let the projector read ledger.events (TRADESTREAM_PROJECTOR_LEDGER_DATABASE_URL when it is in another database)',
   },
+  EVENTS_REMOVED: {
+    retry: 'never',
+    summary:
+      'events that the projection would be made of have left the ledger, and its rows cannot begin at a snapshot',
+    advice: 'restore views.fills from a replica or a backup; a projection of your own needs a base in its definition',
+  },
   VERSION_DIFFERS: {
     retry: 'never',
     summary:

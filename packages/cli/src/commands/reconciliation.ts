@@ -5,7 +5,7 @@ import { followJob } from '../follow-job.ts';
 import { askMonitor } from '../monitor-request.ts';
 import { CliFailure } from '../output/exit-code.ts';
 
-type Doing = { readonly why: string; readonly wait: boolean; readonly views: boolean };
+type Doing = { readonly why: string; readonly wait: boolean; readonly views: boolean; readonly fromSnapshot: boolean };
 
 export function reconciliationCommand(context: CliContext): Command {
   return new Command('reconciliation')
@@ -14,6 +14,7 @@ export function reconciliationCommand(context: CliContext): Command {
       new Command('run')
         .description('hold ledger, log, topic and views against each other; exit 1 with the first contradiction')
         .option('--no-views', 'leave the projections out')
+        .option('--from-snapshot', 'begin at the newest stored snapshot instead of the first event', false)
         .option('--why <text>', 'kept in the audit', 'asked for on the command line')
         .option('--no-wait', 'do not wait for the job')
         .action(async ({ wait, ...body }: Doing) => {

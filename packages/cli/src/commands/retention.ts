@@ -21,9 +21,11 @@ export function retentionCommand(context: CliContext): Command {
     .description('what is put away of the ledger, so that it is known and not in the way')
     .addCommand(statusCommand(context))
     .addCommand(
-      doing(new Command('run').description('move receipts of records that the log has lost into the archive')).action(
-        async (given: Doing) => await carryOut(context, '/v1/retention/run', {}, given),
-      ),
+      doing(
+        new Command('run').description(
+          'move receipts of records that the log has lost into the archive, and remove events that are old enough',
+        ),
+      ).action(async (given: Doing) => await carryOut(context, '/v1/retention/run', {}, given)),
     )
     .addCommand(
       doing(new Command('snapshot').description('store every balance and order of this moment')).action(
@@ -38,12 +40,13 @@ function statusCommand(context: CliContext): Command {
     const { terminal } = context;
     const status = await askMonitor(context, '/v1/retention', retentionAnswer);
     if (terminal.format === 'json') return terminal.object(status);
-    const { partitions, snapshots, receipts, archivedReceipts } = status;
+    const { partitions, snapshots, receipts, archivedReceipts, removalBlockedBy } = status;
     terminal.list(partitions, [
       right('PARTITION', 'partition'),
       right('NEXT-OFFSET', 'nextOffset'),
       right('EVENTS', 'eventSeq'),
       right('ARCHIVED-UP-TO', 'archivedSeq'),
+      right('REMOVED-UP-TO', 'removedSeq'),
       { title: 'FORGOTTEN-BEFORE', field: 'forgottenBefore' },
     ]);
     terminal.list(snapshots, [
@@ -52,7 +55,10 @@ function statusCommand(context: CliContext): Command {
       right('BALANCES', 'balances'),
       right('ORDERS', 'orders'),
       { title: 'TAKEN-AT', field: 'takenAt' },
+      { title: 'RETENTION', field: 'forRetention' },
+      { title: 'BASE', field: 'isBase' },
     ]);
+    if (removalBlockedBy !== null) terminal.note(`no event leaves yet: ${removalBlockedBy}`);
     terminal.note(`about ${receipts} receipts, and ${archivedReceipts} in the archive`);
   });
 }

@@ -12,7 +12,7 @@ const RULE_COLUMNS = [
   { title: 'detail', field: 'detail' },
 ] as const;
 
-type Options = { readonly deep?: boolean; readonly journal?: string };
+type Options = { readonly deep?: boolean; readonly journal?: string; readonly fromSnapshot?: boolean };
 
 export function verifyCommand(context: CliContext): Command {
   return new Command('verify')
@@ -21,7 +21,8 @@ export function verifyCommand(context: CliContext): Command {
     )
     .option('--deep', 'ten rules, also over every replica, the answers of the gateway and a journal of writers')
     .option('--journal <file>', 'acknowledged commands, one JSON object a line: {"commandId", "partition", "offset"}')
-    .action(async ({ deep = false, journal }: Options) => {
+    .option('--from-snapshot', 'begin at the newest stored snapshot instead of the first event: faster, and says less')
+    .action(async ({ deep = false, journal, fromSnapshot = false }: Options) => {
       const { terminal, signal } = context;
       const startedMs = performance.now();
       if (journal !== undefined && !deep) throw new CliFailure('--journal needs --deep', { exitCode: EXIT.usage });
@@ -30,6 +31,7 @@ export function verifyCommand(context: CliContext): Command {
         signal,
         topicPrefix: process.env['TRADESTREAM_TOPIC_PREFIX'] ?? '',
         progress: new Progress(terminal),
+        fromSnapshot,
       };
       const verification: Verification & Partial<DeepVerification> = deep
         ? await verifyDeep(

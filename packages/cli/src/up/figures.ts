@@ -28,7 +28,7 @@ export class Figures {
 
   async tradeExecutedEvents(): Promise<number> {
     const row = await this.#one<{ count: string }>(
-      `SELECT count(*)::text AS count FROM ledger.events WHERE type = 'TradeExecuted'`,
+      `SELECT count(*)::text AS count FROM ledger.every_event WHERE type = 'TradeExecuted'`,
     );
     return Number(row.count);
   }

@@ -13,6 +13,8 @@ export const retentionAnswer = z.object({
       /** Every event up to it has its receipt in the archive, unless it was forgotten. */
       archivedSeq: count,
       forgottenBefore: z.string().nullable(),
+      /** Every event up to it has left the ledger. */
+      removedSeq: count,
     }),
   ),
   /** As the statistics of the tables say. */
@@ -26,8 +28,14 @@ export const retentionAnswer = z.object({
       balances: count,
       orders: count,
       takenAt: z.string(),
+      /** Events may leave behind it; it is kept until another serves. */
+      forRetention: z.boolean(),
+      /** Every event behind it is there: dry runs, verify and rebuilds may begin from it. */
+      isBase: z.boolean(),
     }),
   ),
+  /** What keeps events from leaving behind the newest snapshot for retention; null: nothing, or there is none. */
+  removalBlockedBy: z.string().nullable(),
 });
 /** Answer of `/v1/retention`. */
 export type RetentionAnswer = Readonly<z.infer<typeof retentionAnswer>>;

@@ -94,7 +94,7 @@ async function firstEvent(
   async function probe(seq: number, to: number): Promise<(Probe & { readonly seq: number }) | null> {
     const { rows } = await session.query<Probe & { readonly seq: number }>({
       text: `SELECT e.seq::float8 AS seq, e.batch::float8 AS batch, coalesce(${reached}, false) AS reached
-             FROM ledger.events AS e LEFT JOIN ledger.every_receipt AS r ON r.command_id = e.command_id AND r.seq = e.seq
+             FROM ledger.every_event AS e LEFT JOIN ledger.every_receipt AS r ON r.command_id = e.command_id AND r.seq = e.seq
              WHERE e.partition = $1 AND e.seq >= $2 AND e.seq <= $4
                AND ${ordered}
              ORDER BY e.seq LIMIT 1`,

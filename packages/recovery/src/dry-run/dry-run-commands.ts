@@ -1,4 +1,5 @@
 import type { Session } from '@tradestream/database';
+import { RecoveryError } from '../errors.ts';
 import { inTransaction } from '../open-recovery-session.ts';
 import { type Cut, chooseBatch, cutBefore, type DryRunOrigin } from './cut.ts';
 import { type Decide, decideAgain, type EventDifference, fold } from './decide-again.ts';
@@ -47,14 +48,17 @@ type RunState = {
  * Reads events only: nothing of the live ledger changes, nothing is locked, and the log need not have
  * the records any more. The state is in the side schema; here are at most a few pages and 100,000
  * values of each kind.
- * @throws {RecoveryError} REPLAY_UNKNOWN_COMMAND, HISTORY_GAP @throws {DatabaseError} @throws {ContractError}
+ * @throws {RecoveryError} REPLAY_UNKNOWN_COMMAND, EVENTS_REMOVED, HISTORY_GAP @throws {DatabaseError} @throws {ContractError}
  */
 export async function dryRunCommands(options: DryRunOptions): Promise<DryRunResult> {
   const { session, run, decide, signal, onProgress } = options;
   // What a crash takes of the side schema is made again: no standby is waited for.
   await session.query({ text: 'SET synchronous_commit TO off' });
+  // No event leaves while this reads them.
+  await session.query({ text: 'SELECT ledger.hold_events()' });
   const begun = (await loadState(session, run)) ?? (await begin(options));
   const { snapshotId, fromBatch } = begun;
+  await expectBase(options, begun);
   const [first, start, end] = [new Map(begun.begin), new Map(begun.start), new Map(begun.end)];
   const at = new Map(begun.at);
   const state = new DryState(session, run, { snapshotId, cut: start });
@@ -126,12 +130,29 @@ async function baseBefore(
   { topic, batch, end }: { readonly topic: string; readonly batch: number; readonly end: Cut },
 ): Promise<Base> {
   const { rows } = await session.query<{ id: number; seqs: Readonly<Record<string, number>> }>({
-    text: `SELECT id::float8 AS id, seqs FROM ledger.snapshots WHERE topic = $1 AND batch < $2::float8 ORDER BY id DESC LIMIT 1`,
+    text: `SELECT id::float8 AS id, seqs FROM ledger.bases WHERE topic = $1 AND batch < $2::float8 ORDER BY bases.id DESC LIMIT 1`,
     values: [topic, Math.min(batch, Number.MAX_SAFE_INTEGER)],
   });
   const [found] = rows;
   const cut = new Map([...end.keys()].map((partition) => [partition, found?.seqs[String(partition)] ?? 0]));
   return { snapshotId: found?.id ?? null, cut };
+}
+
+/**
+ * What the state was made from must be there still, with every event behind it.
+ * @throws {RecoveryError} EVENTS_REMOVED that names the first batch which may be decided again
+ */
+async function expectBase({ session, topic }: DryRunOptions, { snapshotId, fromBatch }: RunState): Promise<void> {
+  const { rows } = await session.query<{ here: boolean; first: number | null }>({
+    text: `SELECT CASE WHEN $2::bigint IS NULL
+                    THEN NOT EXISTS (SELECT FROM ledger.retention WHERE topic = $1 AND removed_seq > 0)
+                    ELSE EXISTS (SELECT FROM ledger.bases WHERE topic = $1 AND id = $2) END AS here,
+                  (SELECT min(batch) + 1 FROM ledger.bases WHERE topic = $1)::float8 AS first`,
+    values: [topic, snapshotId],
+  });
+  const [row] = rows;
+  if (row?.here !== true)
+    throw new RecoveryError('EVENTS_REMOVED', { context: { fromBatch, firstBatch: row?.first ?? 'none' } });
 }
 
 async function loadState(session: Session, run: string): Promise<RunState | null> {

@@ -9,7 +9,7 @@ export async function findArchivable({ ask, admin, topic }: ReplaySource): Promi
            SELECT EXISTS (
              SELECT FROM log
              LEFT JOIN ledger.retention AS t ON t.topic = $1 AND t.partition = log.partition
-             JOIN ledger.events AS e ON e.partition = log.partition AND e.seq = coalesce(t.archived_seq, 0) + 1
+             JOIN ledger.every_event AS e ON e.partition = log.partition AND e.seq = coalesce(t.archived_seq, 0) + 1
              JOIN ledger.receipts AS r ON r.command_id = e.command_id AND r."offset" < log.start)
              OR EXISTS (
              SELECT FROM log JOIN ledger.parked AS k ON k.topic = $1 AND k.partition = log.partition

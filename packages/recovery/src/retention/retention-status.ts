@@ -6,7 +6,8 @@ export function retentionStatus(topic: string): Statement {
     text: `SELECT jsonb_build_object(
         'partitions', (
           SELECT coalesce(jsonb_agg(jsonb_build_object('partition', p.partition, 'nextOffset', p.next_offset,
-              'eventSeq', p.event_seq, 'archivedSeq', coalesce(r.archived_seq, 0), 'forgottenBefore', r.forgotten_before)
+              'eventSeq', p.event_seq, 'archivedSeq', coalesce(r.archived_seq, 0), 'forgottenBefore', r.forgotten_before,
+              'removedSeq', coalesce(r.removed_seq, 0))
             ORDER BY p.partition), '[]')
           FROM ledger.partitions AS p LEFT JOIN ledger.retention AS r USING (topic, partition) WHERE p.topic = $1),
         'archivedReceipts', (
@@ -15,8 +16,12 @@ export function retentionStatus(topic: string): Statement {
         'receipts', (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'ledger.receipts'::regclass),
         'snapshots', (
           SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'batch', s.batch, 'balances', s.balances,
-              'orders', s.orders, 'takenAt', s.taken_at) ORDER BY s.id DESC), '[]')
-          FROM ledger.snapshots AS s WHERE s.topic = $1)) AS status`,
+              'orders', s.orders, 'takenAt', s.taken_at, 'forRetention', s.for_retention,
+              'isBase', EXISTS (SELECT FROM ledger.bases AS b WHERE b.id = s.id)) ORDER BY s.id DESC), '[]')
+          FROM ledger.snapshots AS s WHERE s.topic = $1),
+        'removalBlockedBy', (
+          SELECT ledger.removal_blocker(b.id) FROM ledger.bases AS b WHERE b.topic = $1 AND b.for_retention
+          ORDER BY b.id DESC LIMIT 1)) AS status`,
     values: [topic],
   };
 }

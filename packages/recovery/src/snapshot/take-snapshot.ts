@@ -11,15 +11,22 @@ export type TakenSnapshot = {
 
 /**
  * Stores every balance and order of one moment, with the sequences up to which events are in them, and
- * drops all but the newest `keep` snapshots. Locks nothing that a worker writes. Run again with the
- * same reason it answers the snapshot that is there.
+ * drops all but the newest `keep` snapshots. One for retention is none of those: events may leave behind
+ * it, and it stays until another serves. Locks nothing that a worker writes. Run again with the same
+ * reason it answers the snapshot that is there.
  * @throws {DatabaseError}
  */
 export async function takeSnapshot(
   session: Session,
-  options: { readonly topic: string; readonly actor: string; readonly why: string; readonly keep: number },
+  options: {
+    readonly topic: string;
+    readonly actor: string;
+    readonly why: string;
+    readonly keep: number;
+    readonly forRetention?: boolean;
+  },
 ): Promise<TakenSnapshot> {
-  const { topic, actor, why, keep } = options;
+  const { topic, actor, why, keep, forRetention = false } = options;
   const columns = 'id::float8 AS id, batch::float8 AS batch, balances::float8 AS balances, orders::float8 AS orders';
   return await inTransaction(
     session,
@@ -30,8 +37,8 @@ export async function takeSnapshot(
       });
       if (there[0] !== undefined) return there[0];
       const { rows } = await session.query<TakenSnapshot>({
-        text: `SELECT ${columns} FROM ledger.take_snapshot($1, $2, $3)`,
-        values: [topic, actor, why],
+        text: `SELECT ${columns} FROM ledger.take_snapshot($1, $2, $3, $4)`,
+        values: [topic, actor, why, forRetention],
       });
       const [taken] = rows;
       invariant(taken !== undefined, 'a snapshot that was taken is answered');

@@ -2,7 +2,8 @@ import { openSession, type Session } from '@tradestream/database';
 import { AppError, sleep } from '@tradestream/runtime';
 import { Contradiction } from '../contradiction.ts';
 import { checkHistory } from '../history.ts';
-import { openSnapshot } from '../snapshot.ts';
+import { loadRows } from '../pages.ts';
+import { openSnapshot, type Snapshot } from '../snapshot.ts';
 import { checkState } from '../state.ts';
 import { checkViews } from '../views.ts';
 import { loadPositions, type NodePrint, printEvents, takePrint } from './node-prints.ts';
@@ -88,12 +89,14 @@ async function foldOn(
     const history = await checkHistory(snapshot, () => signal.throwIfAborted());
     await checkState(snapshot, history.market);
     await checkViews(snapshot, history);
-    const upTo = new Map([...snapshot.partitions.values()].map(({ partition, eventSeq }) => [partition, eventSeq]));
-    const here = await printEvents(snapshot.session, upTo);
-    const there = await inSnapshot(databaseUrl, async (primary) => await printEvents(primary, upTo));
+    const [stretches, there] = await inSnapshot(databaseUrl, async (primary) => {
+      const both = await bothHold(snapshot, primary);
+      return [both, await printEvents(primary, both)] as const;
+    });
+    const here = await printEvents(snapshot.session, stretches);
     for (const [partition, print] of here) {
       if (there.get(partition) !== print)
-        return `${node}: the events of partition ${partition} up to ${upTo.get(partition)} are not the primary's`;
+        return `${node}: the events of partition ${partition} up to ${stretches.get(partition)?.[1]} are not the primary's`;
     }
     return null;
   } catch (error) {
@@ -102,6 +105,22 @@ async function foldOn(
   } finally {
     await snapshot.session.close();
   }
+}
+
+/** Events that the replica has and the primary has not removed, which is further with that. */
+async function bothHold(
+  { topic, partitions }: Snapshot,
+  primary: Session,
+): Promise<ReadonlyMap<number, readonly [number, number]>> {
+  const rows = await loadRows<{ partition: number; removed: number }>(
+    primary,
+    'SELECT partition, removed_seq::float8 AS removed FROM ledger.retention WHERE topic = $1',
+    [topic],
+  );
+  const removed = new Map(rows.map((row) => [row.partition, row.removed]));
+  return new Map(
+    [...partitions.values()].map(({ partition, eventSeq }) => [partition, [removed.get(partition) ?? 0, eventSeq]]),
+  );
 }
 
 async function inSnapshot<T>(url: string, work: (session: Session) => Promise<T>): Promise<T> {

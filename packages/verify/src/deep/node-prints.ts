@@ -47,24 +47,25 @@ export async function loadPositions(session: Session): Promise<string> {
   const rows = await loadRows<{ position: string }>(
     session,
     `SELECT concat_ws(' ', p.*) AS position
-     FROM (SELECT 'ledger' AS of, topic, next_offset::text, partition, event_seq::text FROM ledger.partitions ${views}) AS p
+     FROM (SELECT 'ledger' AS of, topic, next_offset::text, partition, event_seq::text FROM ledger.partitions
+           UNION ALL SELECT 'removed', topic, removed_seq::text, partition, '' FROM ledger.retention ${views}) AS p
      ORDER BY 1`,
   );
   return rows.map(({ position }) => position).join('\n');
 }
 
-/** A hash of all events up to a place in each partition. */
+/** A hash of all events of a stretch of each partition: behind the first seq, up to the second. */
 export async function printEvents(
   session: Session,
-  upTo: ReadonlyMap<number, number>,
+  stretches: ReadonlyMap<number, readonly [after: number, upTo: number]>,
 ): Promise<ReadonlyMap<number, string>> {
   const prints = new Map<number, string>();
-  for (const [partition, seq] of upTo) {
+  for (const [partition, [after, upTo]] of stretches) {
     const [row] = await loadRows<{ print: string }>(
       session,
       `SELECT count(*) || ' ' || coalesce(sum(('x' || substr(md5(t::text), 1, 15))::bit(60)::bigint)::text, '') AS print
-       FROM ledger.events AS t WHERE partition = $1 AND seq <= $2`,
-      [partition, seq],
+       FROM ledger.events AS t WHERE partition = $1 AND seq > $2 AND seq <= $3`,
+      [partition, after, upTo],
     );
     prints.set(partition, row?.print ?? '');
   }

@@ -85,12 +85,13 @@ async function judgeAcknowledged(
 }
 
 /** What `verify` has looked at, by the rules that it is part of. */
-function judgeInvariants({ contradictions, checked }: Verification): readonly RuleVerdict[] {
+function judgeInvariants({ contradictions, checked, base }: Verification): readonly RuleVerdict[] {
+  const from = base === null ? '' : `, from snapshot ${base.snapshot} on`;
   const looked: readonly (readonly [number, string])[] = [
     [2, `${checked.records} records`],
-    [3, `${checked.events} events`],
-    [4, `${checked.events} events decided and folded again`],
-    [5, `${checked.published} records of the topic`],
+    [3, `${checked.events} events${from}`],
+    [4, `${checked.events} events decided and folded again${from}`],
+    [5, `${checked.published} records of the topic${base === null ? '' : '; of removed events their order alone'}`],
     [9, `${checked.published} records of the topic`],
   ];
   return looked.map(([rule, detail]) => {
@@ -101,7 +102,7 @@ function judgeInvariants({ contradictions, checked }: Verification): readonly Ru
 
 async function judgeNodes(
   { databaseUrl, replicaUrls }: DeepEndpoints,
-  { contradictions }: Verification,
+  { contradictions, base }: Verification,
   options: { readonly commandsTopic: string; readonly signal: AbortSignal },
 ): Promise<RuleVerdict> {
   const onPrimary = contradictions.find((each) => ruleBrokenBy(each) === 6);
@@ -112,7 +113,14 @@ async function judgeNodes(
   const by = nodes.map(
     ({ node, how }) => `${node} by ${how === 'same position' ? 'hash at the same position' : 'its own events'}`,
   );
-  return verdictOf(6, 'holds', ['primary by its events', ...by].join(', '));
+  return verdictOf(
+    6,
+    'holds',
+    [
+      base === null ? 'primary by its events' : `primary by snapshot ${base.snapshot} and the events behind it`,
+      ...by,
+    ].join(', '),
+  );
 }
 
 async function judgeAnswers(

@@ -12,9 +12,9 @@ export type Told<Value> = {
 export type Shown<Value> = {
   readonly value: Value;
   readonly firstVersion: number;
-  /** Microseconds since the epoch. */
-  readonly firstAt: number;
-  readonly lastAt: number;
+  /** Microseconds since the epoch; null: of an event that was removed, and not known. */
+  readonly firstAt: number | null;
+  readonly lastAt: number | null;
 };
 
 /** Of an event. */

@@ -48,7 +48,7 @@ const RECEIPTS = `
     (SELECT system_identifier::text FROM pg_control_system()) AS system_id
   FROM unnest($1::uuid[]) AS wanted (command_id)
   JOIN ledger.every_receipt AS r ON r.command_id = wanted.command_id
-  LEFT JOIN ledger.events AS e ON e.partition = r.partition AND e.seq = r.seq
+  LEFT JOIN ledger.every_event AS e ON e.partition = r.partition AND e.seq = r.seq
   LEFT JOIN ledger.edits AS x ON x.command_id = wanted.command_id
   LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_object('topic', topic, 'partition', partition, 'offset', "offset")

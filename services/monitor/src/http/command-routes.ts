@@ -22,8 +22,8 @@ const COMMAND = `
     (SELECT jsonb_build_object('topic', $2::text, 'partition', r.partition, 'offset', r."offset", 'batch', r.batch,
         'index', r.index, 'seq', r.seq, 'outcome', r.outcome, 'reason', r.reason)
       FROM ledger.every_receipt AS r WHERE r.command_id = $1) AS receipt,
-    (SELECT jsonb_build_object('partition', e.partition, 'seq', e.seq, 'type', e.type, 'occurredAt', e.occurred_at)
-      FROM ledger.every_receipt AS r JOIN ledger.events AS e ON e.partition = r.partition AND e.seq = r.seq
+    (SELECT jsonb_build_object('partition', e.partition, 'seq', e.seq, 'type', e.type, 'occurredAt', e.occurred_at, 'removed', e.removed)
+      FROM ledger.every_receipt AS r JOIN ledger.every_event AS e ON e.partition = r.partition AND e.seq = r.seq
       WHERE r.command_id = $1) AS event,
     (SELECT jsonb_build_object('reason', p.reason, 'message', p.message, 'status', p.status, 'attempts', p.attempts)
       FROM ledger.parked AS p WHERE p.command_id = $1 ORDER BY p.id DESC LIMIT 1) AS parked,

@@ -62,9 +62,10 @@ export function addRecoveryRoutes(app: FastifyInstance, options: RecoveryRoutesO
     return await submit(options, request, 'forget-receipts', forgottenOf(given));
   });
   app.post('/v1/reconciliation/run', OPERATOR, async (request) => {
-    const { views = true } = bodyOf(request, ['views']);
+    const { views = true, fromSnapshot = false } = bodyOf(request, ['views', 'fromSnapshot']);
     if (typeof views !== 'boolean') throw refused('views', 'true or false');
-    const parameters: ReconciliationParameters = { views };
+    if (typeof fromSnapshot !== 'boolean') throw refused('fromSnapshot', 'true or false');
+    const parameters: ReconciliationParameters = { views, fromSnapshot };
     return await submit(options, request, 'reconciliation', parameters);
   });
   app.post('/v1/snapshots', OPERATOR, async (request) => await submit(options, request, 'snapshot', {}));

@@ -26,7 +26,12 @@ export function allKinds({ config, link, topics, admin, primaryUrl, log }: KindP
   const ratePerSecond = config.TRADESTREAM_MONITOR_REDRIVE_RATE_MAX;
   return [
     ...releaseKinds({ link, topic: topics.commands, ratePerSecond }),
-    ...recoveryKinds({ admin, topic: topics.commands, primaryUrl }),
+    ...recoveryKinds({
+      admin,
+      topic: topics.commands,
+      primaryUrl,
+      eventDays: config.TRADESTREAM_MONITOR_EVENT_RETENTION_DAYS,
+    }),
     ...projectionKinds(link),
     reconciliationKind({
       primaryUrl,

@@ -14,6 +14,6 @@ export async function lookForReconciliation({ jobs, book, intervalMs }: DueOptio
   const [last] = await book.list({ kind: 'reconciliation', state: null, after: null, limit: 1 });
   if (last?.state === 'waiting' || last?.state === 'running') return;
   if (last !== undefined && Date.now() - last.createdAt.getTime() < intervalMs) return;
-  const parameters: ReconciliationParameters = { views: true };
+  const parameters: ReconciliationParameters = { views: true, fromSnapshot: false };
   await jobs.submit({ kind: 'reconciliation', parameters, actor: 'monitor', why: 'its interval has passed' });
 }

@@ -6,6 +6,8 @@ import type { JobKind, JobRun, JsonObject } from '../jobs/job-kind.ts';
 export type ReconciliationParameters = {
   /** Whether the projections are held against the fold of the events, too. */
   readonly views: boolean;
+  /** Begin at the newest stored snapshot instead of the first event. */
+  readonly fromSnapshot: boolean;
 };
 
 export type ReconciliationParts = {
@@ -30,13 +32,13 @@ export function reconciliationKind(parts: ReconciliationParts): JobKind {
 
 async function reconcile(run: JobRun, parts: ReconciliationParts): Promise<JsonObject> {
   const { primaryUrl, kafkaBrokers, topicPrefix, log } = parts;
-  const { views } = run.parameters as ReconciliationParameters; // written by our own routes
+  const { views, fromSnapshot } = run.parameters as ReconciliationParameters; // written by our own routes
   const startedMs = performance.now();
   const told = tell(run);
   try {
-    const { ok, firstContradiction, contradictions, notes, checked } = await verifyInstallation(
+    const { ok, firstContradiction, contradictions, notes, base, checked } = await verifyInstallation(
       { databaseUrl: primaryUrl(), kafkaBrokers: kafkaBrokers.join(',') },
-      { signal: run.signal, topicPrefix, views, log, progress: told.progress },
+      { signal: run.signal, topicPrefix, views, fromSnapshot, log, progress: told.progress },
     );
     return {
       ok,
@@ -44,6 +46,7 @@ async function reconcile(run: JobRun, parts: ReconciliationParts): Promise<JsonO
       contradictions: contradictions.slice(0, NAMED_MAX),
       notes: notes.slice(0, NAMED_MAX),
       views,
+      base,
       ...checked,
       seconds: Math.round(performance.now() - startedMs) / 1_000,
     };

@@ -1,9 +1,10 @@
 import type { LogAdmin } from '@tradestream/messaging';
-import { findArchivable } from '@tradestream/recovery';
+import { type Ask, findArchivable, findRemovable } from '@tradestream/recovery';
 import { type Closeable, errorOf, type Logger } from '@tradestream/runtime';
 import type { JobBook } from '../jobs/job-book.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { NodeLink } from '../sources/node-link.ts';
+import { DAY_MS } from './recovery-kinds.ts';
 
 export type ArchiveClockOptions = {
   readonly intervalMs: number;
@@ -12,10 +13,12 @@ export type ArchiveClockOptions = {
   readonly admin: Pick<LogAdmin, 'ranges' | 'offsetsAt'>;
   readonly topic: string;
   readonly link: () => NodeLink | null;
+  /** Events leave the ledger after so many days; 0: never. */
+  readonly eventDays: number;
   readonly log: Logger;
 };
 
-/** Asks now and then whether the log has lost records, and has their receipts archived; one job at a time. */
+/** Asks now and then whether the log has lost records, or events are old enough to leave, and has that done; one job at a time. */
 export class ArchiveClock implements Closeable {
   readonly #options: ArchiveClockOptions;
   readonly #timer: NodeJS.Timeout;
@@ -38,13 +41,17 @@ export class ArchiveClock implements Closeable {
   }
 
   async #look(): Promise<void> {
-    const { jobs, book, admin, topic, link: linkOf } = this.#options;
+    const { jobs, book, admin, topic, eventDays, link: linkOf } = this.#options;
     const link = linkOf();
     if (link === null) return;
     const [last] = await book.list({ kind: 'retention', state: null, after: null, limit: 1 });
     if (last?.state === 'waiting' || last?.state === 'running') return;
-    if (!(await findArchivable({ ask: async (statement) => await link.query(statement), admin, topic }))) return;
-    const why = 'the log has lost records whose receipts are not archived';
-    await jobs.submit({ kind: 'retention', parameters: {}, actor: 'monitor', why });
+    const ask: Ask = async (statement) => await link.query(statement);
+    const submit = async (why: string) =>
+      await jobs.submit({ kind: 'retention', parameters: {}, actor: 'monitor', why });
+    if (await findArchivable({ ask, admin, topic }))
+      await submit('the log has lost records whose receipts are not archived');
+    else if (eventDays > 0 && (await findRemovable(ask, topic, eventDays * DAY_MS)))
+      await submit('events are old enough to leave, or the snapshot is due that they will leave behind');
   }
 }

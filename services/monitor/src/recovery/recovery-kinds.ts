@@ -7,6 +7,7 @@ import {
   forgetReceipts,
   openRecoverySession,
   type ReplayPlan,
+  removeEvents,
   replayCommands,
   takeSnapshot,
 } from '@tradestream/recovery';
@@ -18,19 +19,22 @@ export type RecoveryParts = {
   readonly admin: LogAdmin;
   readonly topic: string;
   readonly primaryUrl: () => string;
+  /** Events leave the ledger after so many days; 0: never. */
+  readonly eventDays: number;
 };
 
 /** The base of the next dry run, and the one before it. */
 const SNAPSHOTS_KEPT = 2;
+export const DAY_MS = 86_400_000;
 
 /** Reading and deciding again, and what is put away: each on a connection of its own. */
-export function recoveryKinds({ admin, topic, primaryUrl }: RecoveryParts): readonly JobKind[] {
+export function recoveryKinds({ admin, topic, primaryUrl, eventDays }: RecoveryParts): readonly JobKind[] {
   const kind = (name: JobKindName, work: (run: JobRun, source: Source) => Promise<JsonObject>): JobKind => ({
     name,
     run: async (run) => {
       const session = await openRecoverySession(primaryUrl(), run.signal);
       try {
-        return await work(run, { session, ask: askOf(session), admin, topic });
+        return await work(run, { session, ask: askOf(session), admin, topic, eventDays });
       } finally {
         await session.close();
       }
@@ -45,7 +49,7 @@ export function recoveryKinds({ admin, topic, primaryUrl }: RecoveryParts): read
   ];
 }
 
-type Source = Pick<RecoveryParts, 'admin' | 'topic'> & {
+type Source = Pick<RecoveryParts, 'admin' | 'topic' | 'eventDays'> & {
   readonly session: Awaited<ReturnType<typeof openRecoverySession>>;
   readonly ask: ReturnType<typeof askOf>;
 };
@@ -83,7 +87,18 @@ async function archive(run: JobRun, source: Source): Promise<JsonObject> {
     signal: run.signal,
     onMoved: async (count) => await run.progress(count, null),
   });
-  return { moved };
+  if (source.eventDays === 0) return { moved };
+  const { session, topic, eventDays } = source;
+  const removal = await removeEvents({
+    session,
+    topic,
+    ageMs: eventDays * DAY_MS,
+    ...actorOf(run),
+    keep: SNAPSHOTS_KEPT,
+    signal: run.signal,
+    onRemoved: async (count) => await run.progress(moved + count, null),
+  });
+  return { moved, ...removal };
 }
 
 async function forget(run: JobRun, { ask, topic }: Source): Promise<JsonObject> {

@@ -1,6 +1,7 @@
 import { DatabaseError } from '@tradestream/database';
 import { nextPauseMs, sleep } from '@tradestream/runtime';
 import { ProjectorError } from '../errors.ts';
+import { loadBase, writeBase } from './base.ts';
 import { eventsBelow, type Horizon, sourceOf, type WorkBench } from './bench.ts';
 import type { RowDifference } from './compare-rows.ts';
 import { type Chunk, foldLedger, type Positions, writeFold } from './fold-ledger.ts';
@@ -44,7 +45,7 @@ const TAKEN: ReadonlySet<string> = new Set(['55P03', '40P01', '40001']);
  * A version that a rebuild began is gone on with after a crash: its positions are written with its
  * rows. A rollback begins with the version that was kept, and `catching up`. Until the last
  * transaction nobody reads what is made here; that transaction also ends the request.
- * @throws {ProjectorError} VERSION_DIFFERS, NOTHING_KEPT, SWAP_BLOCKED, LEDGER_INCOMPLETE, EVENT_REFUSED
+ * @throws {ProjectorError} VERSION_DIFFERS, NOTHING_KEPT, SWAP_BLOCKED, LEDGER_INCOMPLETE, EVENTS_REMOVED, EVENT_REFUSED
  */
 export async function makeVersion(bench: WorkBench): Promise<void> {
   const { session, view, request, report } = bench;
@@ -73,9 +74,10 @@ export async function makeVersion(bench: WorkBench): Promise<void> {
   await swap(bench, version, result);
 }
 
-async function beginOrGoOn({ session, ledger, view, request }: WorkBench, begun: number | null): Promise<number> {
+async function beginOrGoOn(bench: WorkBench, begun: number | null): Promise<number> {
+  const { session, ledger, view, request } = bench;
   if (begun !== null) return begun;
-  if (request.kind === 'rebuild') return await beginNext(session, view.name, request.id);
+  if (request.kind === 'rebuild') return await beginVersion(bench);
   const kept = await takeKept(session, view.name, request.id);
   if (kept === null) throw new ProjectorError('NOTHING_KEPT', { context: { projection: view.name } });
   const positions = await loadSidePositions(session, view.name, kept);
@@ -86,6 +88,19 @@ async function beginOrGoOn({ session, ledger, view, request }: WorkBench, begun:
     });
   }
   return kept;
+}
+
+/** With the rows of the base in it, where events were removed. */
+async function beginVersion(bench: WorkBench): Promise<number> {
+  const { session, view, request } = bench;
+  const base = await loadBase(bench);
+  return await inTransaction(session, async () => {
+    const version = await beginNext(session, view.name, request.id);
+    if (base === null) return version;
+    await writeBase(session, view, base, { table: `views_next.${view.name}` });
+    await session.query(saveSidePositions(view.name, version, base.positions));
+    return version;
+  });
 }
 
 /**

@@ -1,5 +1,7 @@
 import { ProjectorError } from '../errors.ts';
 import { parseKey, traceOf } from '../views/row-key.ts';
+import type { Fold } from '../views/view.ts';
+import { type Base, loadBase, writeBase } from './base.ts';
 import { eventsBelow, sourceOf, type WorkBench } from './bench.ts';
 import { type Positions, takeInto } from './fold-ledger.ts';
 import { readLedger } from './ledger-pages.ts';
@@ -30,7 +32,8 @@ export async function repairKey(bench: WorkBench): Promise<RepairedKey> {
   if (parts === null) throw new ProjectorError('KEY_INVALID', { context: { projection: view.name, key } });
   const source = sourceOf(bench, traceOf(view.keyParts, parts));
   const fold = view.begin();
-  let reached = NOWHERE;
+  const base = await loadBase(bench);
+  let reached = base?.positions ?? NOWHERE;
   /** Adds the events between what was read and `to`; a fold takes events in any order. */
   const readUpTo = async (to: Positions) => {
     for (const [partition, { seq: upToSeq }] of to) {
@@ -50,7 +53,7 @@ export async function repairKey(bench: WorkBench): Promise<RepairedKey> {
       const held = await loadLivePositions(session, view.name, true);
       if (eventsBelow(held) - eventsBelow(reached) > LAST_EVENTS_MAX) return null;
       await readUpTo(held);
-      const { rows, changed } = await replaceRows(bench, parts, fold.statements({ key }));
+      const { rows, changed } = await replaceRows(bench, parts, { base, statements: fold.statements({ key }) });
       return { key, rows, changed, events: eventsBelow(held) };
     });
     if (repaired !== null) return repaired;
@@ -61,7 +64,7 @@ export async function repairKey(bench: WorkBench): Promise<RepairedKey> {
 async function replaceRows(
   { session, view }: WorkBench,
   parts: readonly string[],
-  statements: ReturnType<ReturnType<WorkBench['view']['begin']>['statements']>,
+  made: { readonly base: Base | null; readonly statements: ReturnType<Fold['statements']> },
 ): Promise<{ readonly rows: number; readonly changed: boolean }> {
   const where = view.keyParts
     .slice(0, parts.length)
@@ -77,8 +80,19 @@ async function replaceRows(
     return { rows: rows[0]?.rows ?? 0, shown: rows[0]?.shown ?? '' };
   };
   const before = await look();
+  const columns = made.base === null ? null : (view.base?.columns ?? null);
+  if (made.base !== null) {
+    // Before they go: of fills from before the base the rows themselves are what is left of their events.
+    const text = `CREATE TEMPORARY TABLE rows_of_base (LIKE views.${view.name} INCLUDING GENERATED) ON COMMIT DROP`;
+    await session.query({ text });
+    await writeBase(session, view, made.base, { table: 'pg_temp.rows_of_base', key: parts });
+  }
   await session.query({ text: `DELETE FROM views.${view.name} AS r WHERE ${where}`, values: parts });
-  for (const statement of statements) await session.query(statement);
+  if (columns !== null)
+    await session.query({
+      text: `INSERT INTO views.${view.name} (${columns}) SELECT ${columns} FROM pg_temp.rows_of_base`,
+    });
+  for (const statement of made.statements) await session.query(statement);
   const after = await look();
   return { rows: after.rows, changed: before.shown !== after.shown };
 }

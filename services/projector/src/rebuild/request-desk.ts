@@ -4,6 +4,7 @@ import type { EventReader } from '../event-reader.ts';
 import type { ProjectorMetrics } from '../projector-metrics.ts';
 import type { View } from '../views/view.ts';
 import type { Horizon, WorkBench } from './bench.ts';
+import { holdEvents } from './hold-events.ts';
 import { makeVersion } from './make-version.ts';
 import { repairKey } from './repair-key.ts';
 import { type ProjectionRequest, RequestCancelled } from './request.ts';
@@ -97,6 +98,7 @@ export class RequestDesk implements Closeable {
       if (!(await takeUp(session, request))) return false;
       const ledger = await openSession('ledger', signal);
       sessions.push(ledger);
+      await holdEvents(ledger);
       log.info({ ...request }, 'request_taken_up');
       const report: WorkBench['report'] = async (progress) => await saveProgress(desk, request.id, progress);
       const onFolded = (count: number) => metrics.folded(request, count);

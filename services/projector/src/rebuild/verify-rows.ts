@@ -1,4 +1,5 @@
 import type { Session } from '@tradestream/database';
+import { loadBase, writeBase } from './base.ts';
 import { eventsBelow, sourceOf, type WorkBench } from './bench.ts';
 import { compareRows, type Differences } from './compare-rows.ts';
 import { foldLedger, type Positions, writeFold } from './fold-ledger.ts';
@@ -15,7 +16,7 @@ export async function verifyRows(bench: WorkBench): Promise<Verdict> {
   const startedMs = performance.now();
   return await inFoldTransaction(bench, async (folded) => {
     const live = await loadLivePositions(bench.session, bench.view.name);
-    await foldUpTo(bench, folded, { from: new Map(), to: live });
+    await foldUpTo(bench, folded, { from: await beginFold(bench, folded), to: live });
     const found = await compareRows(bench.session, { shown: `views.${bench.view.name}`, folded }, bench.view.keyParts);
     return { ...found, events: eventsBelow(live), seconds: secondsSince(startedMs) };
   });
@@ -34,7 +35,7 @@ export async function verifyVersions(
   return await inFoldTransaction(bench, async (folded) => {
     const side = await loadSidePositions(session, view.name, version);
     const live = await loadLivePositions(session, view.name);
-    await foldUpTo(bench, folded, { from: new Map(), to: side });
+    await foldUpTo(bench, folded, { from: await beginFold(bench, folded), to: side });
     const next = await compareRows(session, { shown: `views_next.${view.name}`, folded }, view.keyParts);
     if (!(await isOnTheWay(bench, side, live))) return { next, live: null };
     await foldUpTo(bench, folded, { from: side, to: live });
@@ -47,7 +48,7 @@ export async function knownToLedger(ledger: Session, positions: Positions): Prom
   const asked = [...positions].filter(([, { seq }]) => seq > 0);
   const { rows } = await ledger.query<{ partition: number }>({
     text: `SELECT e.partition FROM unnest($1::int[], $2::bigint[], $3::int[]) AS mine (partition, seq, timeline)
-           JOIN ledger.events AS e ON e.partition = mine.partition AND e.seq = mine.seq AND e.timeline = mine.timeline`,
+           JOIN ledger.every_event AS e ON e.partition = mine.partition AND e.seq = mine.seq AND e.timeline = mine.timeline`,
     values: [
       asked.map(([partition]) => partition),
       asked.map(([, { seq }]) => seq),
@@ -84,6 +85,14 @@ async function inFoldTransaction<Answer>(
   } finally {
     if (!session.closed.aborted) await session.query({ text: 'ROLLBACK' }).catch(() => undefined);
   }
+}
+
+/** The rows of the base, where events were removed; the positions at which the fold begins. */
+async function beginFold(bench: WorkBench, table: string): Promise<Positions> {
+  const base = await loadBase(bench);
+  if (base === null) return new Map();
+  await writeBase(bench.session, bench.view, base, { table });
+  return base.positions;
 }
 
 async function foldUpTo(

@@ -14,6 +14,11 @@ export const BALANCES: ViewDefinition<BalanceRow> = {
   growsRows: true,
   keyParts: [textPart('user_id'), textPart('asset')],
   keyOf: ({ userId, asset }) => `${userId}/${asset}`,
+  base: {
+    columns: 'user_id, asset, available, held, version',
+    select: `SELECT user_id, asset, available, held, version FROM ledger.snapshot_balances
+      WHERE snapshot_id = $1::bigint AND ($2::int[], $3::bigint[]) IS NOT NULL`,
+  },
   add: addNewest,
   upsert: upsertBalances,
 };

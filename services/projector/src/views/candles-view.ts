@@ -1,6 +1,7 @@
 import { arrays, type Statement } from '@tradestream/database';
 import type { Amount, EventEnvelope } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
+import { FILLS_OF_BASE } from './fills-of-base.ts';
 import { minutePart, minuteText, textPart } from './row-key.ts';
 import { nameOf, sumsColumn, type ViewDefinition } from './view.ts';
 
@@ -24,6 +25,22 @@ export type CandleRow = {
 
 const MINUTE_MICROS = 60_000_000;
 
+const COLUMNS = `symbol, minute, open, high, low, close, volume, quote_volume, count,
+  opened_at, opened_partition, opened_seq, closed_at, closed_partition, closed_seq`;
+
+const FIRST = 'ORDER BY timestamp, event_partition, event_seq';
+const LAST = 'ORDER BY timestamp DESC, event_partition DESC, event_seq DESC';
+/** Of the buying side of each trade, the first and the last of its minute by their places. */
+const BASE = `
+  SELECT symbol, date_bin('1 minute', timestamp, 'epoch'::timestamptz) AS minute,
+    (array_agg(price ${FIRST}))[1] AS open, max(price) AS high, min(price) AS low, (array_agg(price ${LAST}))[1] AS close,
+    sum(quantity) AS volume, sum(cost) AS quote_volume, count(*) AS count,
+    min(timestamp) AS opened_at, (array_agg(event_partition ${FIRST}))[1] AS opened_partition,
+    (array_agg(event_seq ${FIRST}))[1] AS opened_seq,
+    max(timestamp) AS closed_at, (array_agg(event_partition ${LAST}))[1] AS closed_partition,
+    (array_agg(event_seq ${LAST}))[1] AS closed_seq
+  FROM (${FILLS_OF_BASE}) AS fills WHERE side = 'buy' GROUP BY 1, 2`;
+
 /** Prices and volumes of each symbol and minute; a late trade takes the place that its time gives it. */
 export const CANDLES: ViewDefinition<CandleRow> = {
   name: 'candles',
@@ -32,6 +49,7 @@ export const CANDLES: ViewDefinition<CandleRow> = {
   growsRows: true,
   keyParts: [textPart('symbol'), minutePart('minute')],
   keyOf: ({ symbol, minute }) => `${symbol}/${minuteText(minute)}`,
+  base: { columns: COLUMNS, select: BASE },
   add: addTrade,
   upsert: upsertCandles,
 };

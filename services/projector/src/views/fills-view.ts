@@ -1,6 +1,7 @@
 import { arrays, type Statement } from '@tradestream/database';
 import type { EventEnvelope, Order, TradeExecuted } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
+import { FILLS_OF_BASE } from './fills-of-base.ts';
 import { sidePart, textPart } from './row-key.ts';
 import { nameOf, type ViewDefinition } from './view.ts';
 
@@ -15,6 +16,10 @@ export const FILLS: ViewDefinition<FillRow> = {
   growsRows: false,
   keyParts: [textPart('symbol'), textPart('trade_id'), sidePart('side')],
   keyOf: ({ symbol, tradeId, side }) => `${symbol}/${tradeId}/${side}`,
+  base: {
+    columns: 'trade_id, order_id, user_id, symbol, side, price, quantity, cost, timestamp',
+    select: FILLS_OF_BASE,
+  },
   add: addSides,
   upsert: insertFills,
 };

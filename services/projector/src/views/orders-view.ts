@@ -19,6 +19,14 @@ export const ORDERS: ViewDefinition<OrderRow> = {
   growsRows: true,
   keyParts: [textPart('id')],
   keyOf: ({ orderId }) => orderId,
+  base: {
+    columns:
+      'id, user_id, symbol, side, price, quantity, filled, hold, status, placed_at, updated_at, version, first_version',
+    // Without a time of its newest event it has a newer one, which brings its own.
+    select: `SELECT order_id AS id, user_id, symbol, side::text, price, quantity, filled, hold, status::text, placed_at,
+        coalesce(updated_at, placed_at) AS updated_at, version, 1::bigint AS first_version
+      FROM ledger.snapshot_orders WHERE snapshot_id = $1::bigint AND ($2::int[], $3::bigint[]) IS NOT NULL`,
+  },
   add: addNewest,
   upsert: upsertOrders,
 };

@@ -1,6 +1,7 @@
 import { arrays, type Statement } from '@tradestream/database';
 import { type Amount, divideHalfUp18, type EventEnvelope, type Order } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
+import { FILLS_OF_BASE } from './fills-of-base.ts';
 import { textPart } from './row-key.ts';
 import { nameOf, sumsColumn, type ViewDefinition } from './view.ts';
 
@@ -20,6 +21,13 @@ export const TRADES: ViewDefinition<TradeRow> = {
   growsRows: true,
   keyParts: [textPart('order_id')],
   keyOf: ({ orderId }) => orderId,
+  base: {
+    columns: 'order_id, user_id, symbol, side, timestamp, price, quantity, cost',
+    select: `SELECT order_id, user_id, symbol, side, timestamp, quantity, cost,
+        div(2000000000000000000 * cost + quantity, 2 * quantity) * 0.000000000000000001 AS price
+      FROM (SELECT order_id, user_id, symbol, side, max(timestamp) AS timestamp, sum(quantity) AS quantity, sum(cost) AS cost
+            FROM (${FILLS_OF_BASE}) AS fills GROUP BY order_id, user_id, symbol, side) AS summed`,
+  },
   add: addFills,
   upsert: upsertTrades,
 };

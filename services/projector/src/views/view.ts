@@ -19,14 +19,22 @@ export type ViewDefinition<Row> = {
   /** What a row's key is made of, as an operator writes it: the parts joined by `/`. */
   readonly keyParts: readonly KeyPart[];
   readonly keyOf: (row: Row) => string;
+  /** What it begins with where events were removed; null: it can only be made of all of them. */
+  readonly base: ViewBase | null;
   /** Adds an event to the rows, by key. What it throws refuses that event. */
   readonly add: (rows: Map<string, Row>, envelope: EventEnvelope) => void;
   /** `table` is the view's own, or one like it beside it. */
   readonly upsert: (rows: readonly Row[], table: string) => Statement;
 };
 
+/**
+ * The rows as they were at a stored snapshot, in SQL: `$1` is its id, `$2` and `$3` are the partitions and
+ * the sequences up to which events are in it. Each of the three is named.
+ */
+export type ViewBase = { readonly columns: string; readonly select: string };
+
 /** A view whatever its rows are. */
-export type View = Pick<ViewDefinition<never>, 'name' | 'reads' | 'values' | 'growsRows' | 'keyParts'> & {
+export type View = Pick<ViewDefinition<never>, 'name' | 'reads' | 'values' | 'growsRows' | 'keyParts' | 'base'> & {
   readonly begin: () => Fold;
 };
 
@@ -61,13 +69,14 @@ export type Fold = {
 const SLICE_ROWS = 4_000;
 
 export function viewFrom<Row>(definition: ViewDefinition<Row>): View {
-  const { name, reads, values, growsRows, keyParts, keyOf, add, upsert } = definition;
+  const { name, reads, values, growsRows, keyParts, base, keyOf, add, upsert } = definition;
   return {
     name,
     reads,
     values,
     growsRows,
     keyParts,
+    base,
     begin: () => {
       const rows = new Map<string, Row>();
       return {

@@ -1,0 +1,100 @@
+import type { Session } from '@tradestream/database';
+import { askOf } from '../ask.ts';
+import { takeSnapshot } from '../snapshot/take-snapshot.ts';
+
+const BATCH_EVENTS = 5_000;
+/** So many snapshots for retention are stored in the time that an event is kept: the finer, the sooner events leave. */
+const SNAPSHOTS_AN_AGE = 4;
+
+export type RemoveOptions = {
+  readonly session: Session;
+  readonly topic: string;
+  /** Events stay at least so long after the ledger took them, ms. */
+  readonly ageMs: number;
+  readonly actor: string;
+  readonly why: string;
+  /** Other snapshots that stay. */
+  readonly keep: number;
+  readonly signal: AbortSignal;
+  /** Events removed in one transaction. */
+  readonly batchEvents?: number;
+  readonly onRemoved: (removed: number) => Promise<void>;
+};
+
+export type RemovalResult = {
+  readonly removed: number;
+  /** The snapshot that events left behind; null: none is old enough. */
+  readonly behind: number | null;
+  /** What stands against it; null when nothing does. */
+  readonly blockedBy: string | null;
+};
+
+/**
+ * Removes the events that a snapshot older than the age holds, a bounded batch a transaction, once they
+ * are published and in every version of every projection; stores the next snapshot when that is due. All
+ * rules are the database's own: see ledger.remove_events. Stopped anywhere it goes on from there.
+ * @throws {DatabaseError} 55P03 while somebody folds events
+ */
+export async function removeEvents(options: RemoveOptions): Promise<RemovalResult> {
+  const { session, topic, ageMs, actor, why, keep, signal, batchEvents = BATCH_EVENTS, onRemoved } = options;
+  const ask = askOf(session);
+  if (await isSnapshotDue(options)) await takeSnapshot(session, { topic, actor, why, keep, forRetention: true });
+  const [base] = await ask<{ id: number; blocker: string | null; partitions: readonly number[] }>({
+    text: `SELECT id::float8 AS id, ledger.removal_blocker(id) AS blocker,
+                  ARRAY(SELECT jsonb_object_keys(seqs)::int ORDER BY 1) AS partitions
+           FROM ledger.bases WHERE topic = $1 AND for_retention AND taken_at <= clock_timestamp() - $2 * interval '1 ms'
+           ORDER BY bases.id DESC LIMIT 1`,
+    values: [topic, ageMs],
+  });
+  if (base === undefined) return { removed: 0, behind: null, blockedBy: null };
+  const { id: behind, blocker: blockedBy, partitions } = base;
+  if (blockedBy !== null) return { removed: 0, behind, blockedBy };
+  await ask({
+    text: `SELECT ledger.complete_snapshot($1, $2 * interval '1 ms', $3, $4)`,
+    values: [behind, ageMs, actor, why],
+  });
+  let removed = 0;
+  for (const partition of partitions) {
+    for (let isDone = false; !isDone; ) {
+      signal.throwIfAborted();
+      const [step] = await ask<{ removed: number; done: boolean }>({
+        name: 'remove_events',
+        text: 'SELECT removed::float8 AS removed, done FROM ledger.remove_events($1, $2, $3)',
+        values: [partition, behind, batchEvents],
+      });
+      removed += step?.removed ?? 0;
+      isDone = step?.done ?? true;
+      await onRemoved(removed);
+    }
+  }
+  return { removed, behind, blockedBy: null };
+}
+
+async function isSnapshotDue({
+  session,
+  topic,
+  ageMs,
+}: Pick<RemoveOptions, 'session' | 'topic' | 'ageMs'>): Promise<boolean> {
+  const [row] = await askOf(session)<{ due: boolean }>({
+    text: `SELECT ${SNAPSHOT_DUE} AS due`,
+    values: [topic, ageMs],
+  });
+  return row?.due === true;
+}
+
+const SNAPSHOT_DUE = `NOT EXISTS (
+  SELECT FROM ledger.snapshots WHERE topic = $1 AND for_retention
+    AND taken_at > clock_timestamp() - $2 * interval '1 ms' / ${SNAPSHOTS_AN_AGE})`;
+
+/** Whether there is something to do: a snapshot to store, or events to remove behind one. @throws {DatabaseError} */
+export async function findRemovable(ask: ReturnType<typeof askOf>, topic: string, ageMs: number): Promise<boolean> {
+  const [row] = await ask<{ found: boolean }>({
+    text: `SELECT ${SNAPSHOT_DUE} OR EXISTS (
+             SELECT FROM ledger.bases AS b CROSS JOIN jsonb_each_text(b.seqs) AS s (partition, seq)
+             LEFT JOIN ledger.retention AS r ON r.topic = b.topic AND r.partition = s.partition::int
+             WHERE b.topic = $1 AND b.for_retention AND b.taken_at <= clock_timestamp() - $2 * interval '1 ms'
+               AND s.seq::bigint > coalesce(r.removed_seq, 0) AND ledger.removal_blocker(b.id) IS NULL) AS found`,
+    values: [topic, ageMs],
+  });
+  return row?.found === true;
+}

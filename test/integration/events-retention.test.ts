@@ -1,0 +1,193 @@
+import { newCommandId } from '@tradestream/contracts';
+import type { Session } from '@tradestream/database';
+import { dryRunCommands, openRecoverySession, removeEvents, takeSnapshot } from '@tradestream/recovery';
+import { decide } from '@tradestream/trading';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
+import { SavedRows } from '../support/broken-rows.ts';
+import { eventually } from '../support/eventually.ts';
+import { makeFaultyLoad } from '../support/faulty-load.ts';
+import { type LedgerWorld, openLedgerWorld } from '../support/ledger-world.ts';
+import { ask } from '../support/projection-requests.ts';
+import { verifyWorld } from '../support/verify-world.ts';
+
+const PATIENCE_MS = 60_000;
+const TEST_MS = 150_000;
+const PROJECTIONS = ['balances', 'candles', 'fills', 'orders', 'trades'] as const;
+const load = makeFaultyLoad({ seed: 31, count: 600, users: 20 });
+const [early, late, last] = [load.sent.slice(0, 350), load.sent.slice(350, 580), load.sent.slice(580)];
+const signal = new AbortController().signal;
+
+let world: LedgerWorld;
+/** As the monitor's role: what it may not do, no job can. */
+let session: Session;
+
+beforeAll(async () => {
+  world = await openLedgerWorld(inject('endpoints'), 'events-retention', 2);
+  session = await openRecoverySession(world.database.serviceUrls.monitor, signal);
+  world.startWorker();
+  world.startProjector();
+  await send(load.setup);
+  await send(early);
+}, PATIENCE_MS);
+afterAll(async () => {
+  await session.close();
+  await world[Symbol.asyncDispose]();
+});
+
+test(
+  'events leave behind a snapshot once they are published and projected; stopped anywhere, everything holds',
+  async () => {
+    const events = await countOf('ledger.events');
+    expect(await remove({ ageMs: 3_600_000 })).toEqual({ removed: 0, behind: null, blockedBy: null });
+    const stopped = remove({
+      onRemoved: (removed) => (removed > 0 ? Promise.reject(new Error('stopped')) : Promise.resolve()),
+    });
+    await expect(stopped).rejects.toThrow('stopped');
+    const left = await countOf('ledger.events');
+    expect(left).toBe(events - 50);
+    const partly = await verifyWorld(world);
+    expect(partly).toMatchObject({ ok: true, firstContradiction: null, base: { snapshot: expect.any(Number) } });
+    expect(partly.notes.join('\n')).toContain('the fold began at snapshot');
+
+    const done = await remove();
+    expect(done).toMatchObject({ removed: left, blockedBy: null });
+    expect([await countOf('ledger.events'), await countOf('ledger.removed_events')]).toEqual([0, events]);
+    const audit = await world.rows(`SELECT actor, why FROM ledger.audit WHERE action = 'REMOVE_EVENTS' LIMIT 1`);
+    expect(audit).toEqual([{ actor: 'ada', why: expect.stringContaining('they are old') }]);
+    expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+  },
+  TEST_MS,
+);
+
+test(
+  'what comes after is folded onto the snapshot, and each projection made anew is what was read before',
+  async () => {
+    const before = await verifyWorld(world);
+    await send(late);
+    await takeSnapshot(session, { topic: world.topics.commands, actor: 'ada', why: 'another', keep: 2 });
+    const after = await verifyWorld(world);
+    expect(after).toMatchObject({ ok: true, firstContradiction: null, base: before.base });
+    expect(after.checked.events).toBeGreaterThan(0);
+
+    for (const projection of PROJECTIONS) {
+      const shown = await shownBy(projection);
+      expect((await ask(world, 'verify', projection)).result).toMatchObject({ count: 0, rows: shown.length });
+      const { state, error, result } = await ask(world, 'rebuild', projection);
+      expect({ state, error, live: result?.live }).toMatchObject({ state: 'done', error: null, live: { count: 0 } });
+      expect(await shownBy(projection)).toEqual(shown);
+    }
+    // A row from before the snapshot is made right from what is stored.
+    for (const [projection, key, change] of [
+      ['orders', 'id', 'filled = filled + 1'],
+      ['trades', 'order_id', 'cost = cost + 1'],
+      ['balances', `user_id || '/' || asset`, 'available = available + 1'],
+    ] as const) {
+      const [row] = await world.rows<{ key: string }>(
+        `UPDATE views.${projection} SET ${change} WHERE ctid = (SELECT min(ctid) FROM views.${projection}) RETURNING ${key} AS key`,
+      );
+      expect((await verifyWorld(world)).firstContradiction).toContain(`views.${projection}`);
+      expect((await ask(world, 'repair', projection, row?.key)).result).toMatchObject({ changed: true, rows: 1 });
+    }
+    expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+  },
+  TEST_MS,
+);
+
+test(
+  'a version that is kept holds its events, and a dry run is refused what it would need',
+  async () => {
+    await send(last);
+    const blocked = await remove();
+    expect(blocked).toMatchObject({ removed: 0, blockedBy: expect.stringMatching(/kept version of projection/) });
+    for (const projection of PROJECTIONS) await ask(world, 'drop-kept', projection);
+    const dryRun = async (batch: number) =>
+      await dryRunCommands({
+        session,
+        run: newCommandId(),
+        topic: world.topics.commands,
+        origin: { batch },
+        decide,
+        signal,
+        onProgress: async () => undefined,
+      });
+    const [base] = await world.rows<{ batch: number }>('SELECT min(batch)::float8 AS batch FROM ledger.bases');
+    const first = (base?.batch ?? 0) + 1;
+    await expect(dryRun(0)).rejects.toMatchObject({
+      code: 'EVENTS_REMOVED',
+      context: { fromBatch: 0, firstBatch: first },
+    });
+    expect((await dryRun(first)).differences).toEqual({ events: 0, orders: 0, balances: 0 });
+    // Its session held the events; another may remove them now.
+    await session.close();
+    session = await openRecoverySession(world.database.serviceUrls.monitor, signal);
+    expect((await remove()).removed).toBeGreaterThan(0);
+    expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+
+    const { commandId = '' } = load.setup[0] ?? {};
+    const store = new ReceiptStore(async (statement) => (await world.session.query<never>(statement)).rows, '');
+    const receipt = await store.loadReceipt(commandId);
+    expect(receipt?.answer).toMatchObject({ outcome: 'applied', events: [{ type: 'FundsDeposited' }] });
+  },
+  TEST_MS,
+);
+
+test(
+  'a row that is changed by hand is named though its events are gone, wherever something else tells of it',
+  async () => {
+    await world.stopWorkers();
+    const saved = await SavedRows.save(world);
+    const one = (table: string) => `ctid = (SELECT min(ctid) FROM ${table})`;
+    const breaks: readonly (readonly [statement: string, named: string])[] = [
+      [`UPDATE ledger.orders SET version = version + 1 WHERE ${one('ledger.orders')}`, 'state: ledger.orders: '],
+      [`UPDATE views.orders SET placed_at = placed_at - interval '1 s' WHERE ${one('views.orders')}`, 'views.orders: '],
+      [`UPDATE views.candles SET low = low / 2 WHERE ${one('views.candles')}`, 'views: views.candles: '],
+      [`UPDATE views.trades SET cost = cost + 1 WHERE ${one('views.trades')}`, 'views: views.trades: order '],
+      [`UPDATE views.fills SET quantity = quantity * 2 WHERE ${one('views.fills')}`, 'its two sides do not agree'],
+      [`DELETE FROM views.fills WHERE ${one('views.fills')}`, 'and its event was removed'],
+      [`DELETE FROM ledger.trades WHERE ${one('ledger.trades')}`, 'state: ledger.trades lacks the trade'],
+      [`DELETE FROM ledger.receipts WHERE seq = 1 AND partition = 0`, 'receipts: removed event 0/1 '],
+    ];
+    for (const [statement, named] of breaks) {
+      await world.rows(statement);
+      const { contradictions } = await verifyWorld(world);
+      await saved.restore();
+      expect(contradictions.join('\n'), statement).toContain(named);
+    }
+    expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+  },
+  TEST_MS,
+);
+
+async function send(commands: Parameters<LedgerWorld['send']>[0]): Promise<void> {
+  await world.send(commands);
+  await world.applied(PATIENCE_MS);
+  await world.projected(PATIENCE_MS);
+  const text = 'SELECT bool_and(published_seq = event_seq) AS published FROM ledger.partitions';
+  await eventually(async () => (await world.rows<{ published: boolean }>(text))[0]?.published === true, {
+    withinMs: PATIENCE_MS,
+  });
+}
+
+async function remove(options: Partial<Parameters<typeof removeEvents>[0]> = {}) {
+  return await removeEvents({
+    session,
+    topic: world.topics.commands,
+    ageMs: 0,
+    actor: 'ada',
+    why: `they are old (${newCommandId()})`,
+    keep: 2,
+    signal,
+    batchEvents: 50,
+    onRemoved: async () => undefined,
+    ...options,
+  });
+}
+
+async function countOf(table: string): Promise<number> {
+  return (await world.rows<{ count: number }>(`SELECT count(*)::int AS count FROM ${table}`))[0]?.count ?? 0;
+}
+
+async function shownBy(projection: string): Promise<readonly unknown[]> {
+  return await world.rows(`SELECT to_jsonb(v) AS row FROM views.${projection} AS v ORDER BY 1`);
+}
