@@ -22,37 +22,54 @@ async function deferenceAt(options: { readonly sent: number; readonly factor: nu
     log: createLogger({ service: 'test', level: 'silent' }),
     now: () => clock.ms,
   });
-  return { deference, clock };
+  const finish = async () => await admin.deleteRecords('commands', new Map([[0, options.sent]]));
+  return { deference, clock, finish };
 }
 
-/** The pause after the answer to its first look has come. */
-async function settledPause(deference: Deference, batchMs: number): Promise<number> {
-  deference.pauseAfter(batchMs);
+/** The rest after a batch, once the answer to its first look has come. */
+async function restAfter(deference: Deference, batchMs: number): Promise<number> {
+  deference.worked(batchMs);
   await new Promise((resolve) => setImmediate(resolve));
-  return deference.pauseAfter(batchMs);
+  deference.worked(batchMs);
+  return deference.restMs();
 }
 
 test('behind workers with a backlog it rests for a multiple of its batch, within a bound', async () => {
   const { deference } = await deferenceAt({ sent: 30_000, factor: 3 });
   deference.saw(0);
-  expect(await settledPause(deference, 100)).toBe(300);
-  expect(deference.pauseAfter(5_000)).toBe(2_000);
+  const restMs = await restAfter(deference, 100);
+  expect(restMs).toBeGreaterThan(0);
+  expect(restMs).toBeLessThanOrEqual(300);
+  // A long one is asked about again and again.
+  deference.worked(5_000);
+  expect(deference.restMs()).toBe(500);
+});
+
+test('a rest ends with the backlog', async () => {
+  const { deference, clock, finish } = await deferenceAt({ sent: 30_000, factor: 20 });
+  deference.saw(0);
+  expect(await restAfter(deference, 5_000)).toBe(500);
+  await finish();
+  clock.ms += 1_000;
+  deference.restMs();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(deference.restMs()).toBe(0);
 });
 
 test('old events alone, as in a rebuild, make it rest for nobody', async () => {
   const { deference } = await deferenceAt({ sent: 100, factor: 3 });
   deference.saw(0);
-  expect(await settledPause(deference, 100)).toBe(0);
+  expect(await restAfter(deference, 100)).toBe(0);
 });
 
 test('while events are shown in time it does not even look', async () => {
   const { deference, clock } = await deferenceAt({ sent: 30_000, factor: 3 });
   deference.saw(clock.ms - 500);
-  expect(await settledPause(deference, 100)).toBe(0);
+  expect(await restAfter(deference, 100)).toBe(0);
 });
 
 test('a factor of zero never rests', async () => {
   const { deference } = await deferenceAt({ sent: 30_000, factor: 0 });
   deference.saw(0);
-  expect(await settledPause(deference, 100)).toBe(0);
+  expect(await restAfter(deference, 100)).toBe(0);
 });

@@ -5,7 +5,7 @@ export type DeferenceOptions = {
   readonly admin: LogAdmin;
   readonly commandsTopic: string;
   readonly workerGroup: string;
-  /** Pause after a batch, in times of what the batch took; 0 never pauses. */
+  /** Rest after a batch, in times of what the batch took; 0 never rests. */
   readonly factor: number;
   readonly log: Logger;
   readonly now?: () => number;
@@ -16,17 +16,20 @@ const AGE_MS_MIN = 1_000;
 /** Beyond what a worker that keeps up has taken up and not told the group yet, at any rate it can reach. */
 const BACKLOG_MIN = 20_000;
 const LOOK_MS = 500;
-const PAUSE_MS_MAX = 2_000;
+const REST_MS_MAX = 10_000;
 
 /**
  * Applying goes before projecting: while the workers have a backlog, the projector rests after each
  * batch, since both live on the same processors, disk and standbys. What it leaves undone it does
- * faster afterwards, in fuller batches. A worker that keeps up is never waited for.
+ * faster afterwards, in fuller batches. A worker that keeps up is never waited for, and a rest ends
+ * as soon as the backlog has.
  */
 export class Deference {
   readonly #options: DeferenceOptions;
   readonly #now: () => number;
   #newestMs = 0;
+  /** On the monotonic clock. */
+  #restUntilMs = 0;
   #isBehind = false;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #looking = false;
@@ -41,12 +44,20 @@ export class Deference {
     this.#newestMs = Math.max(this.#newestMs, timestampMs);
   }
 
-  /** How long to rest after a batch. */
-  pauseAfter(batchMs: number): number {
+  /** Takes note of what a batch took: a rest may follow. */
+  worked(batchMs: number): void {
     const { factor } = this.#options;
-    if (factor === 0 || this.#now() - this.#newestMs < AGE_MS_MIN) return 0;
+    if (factor === 0 || this.#now() - this.#newestMs < AGE_MS_MIN) return;
     this.#look();
-    return this.#isBehind ? Math.min(PAUSE_MS_MAX, batchMs * factor) : 0;
+    if (this.#isBehind) this.#restUntilMs = performance.now() + Math.min(REST_MS_MAX, batchMs * factor);
+  }
+
+  /** How long to rest before asking again, ms; 0: work. */
+  restMs(): number {
+    const leftMs = this.#restUntilMs - performance.now();
+    if (leftMs <= 0) return 0;
+    this.#look();
+    return this.#isBehind ? Math.min(leftMs, LOOK_MS) : 0;
   }
 
   /** Asks how far the workers are, beside the work; a broker that does not answer defers nobody. */

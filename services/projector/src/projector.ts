@@ -96,11 +96,11 @@ export class Projector implements SubscriptionHandler {
 
   /** Runs until `stop`; a failure that only a new process can mend rejects. */
   async run(): Promise<void> {
-    const { bell, link } = this.#options;
+    const { bell, deference, link } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       const errand = this.#errands.shift();
-      const waitMs = this.#pausedUntilMs - performance.now();
+      const waitMs = Math.max(this.#pausedUntilMs - performance.now(), deference.restMs());
       if (errand !== undefined) await errand();
       else if (waitMs > 0) await bell.heard(waitMs);
       else await this.#step();
@@ -126,8 +126,7 @@ export class Projector implements SubscriptionHandler {
       if (share.inbox.waiting > 0) {
         const startedMs = performance.now();
         await share.batches.projectWaiting(this.#countMax);
-        const nowMs = performance.now();
-        this.#pausedUntilMs = nowMs + deference.pauseAfter(nowMs - startedMs);
+        deference.worked(performance.now() - startedMs);
         this.#countMax = Math.min(this.#options.batchRecordsMax, this.#countMax * 2);
       } else if (share.batches.busy) {
         await Promise.race([share.batches.landed(), bell.heard()]);
