@@ -185,6 +185,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the dashboard in a browser', () => {
     await page.locator('#jobs tr', { hasText: HOSTILE }).waitFor({ timeout: WITHIN_MS });
     expect(await page.locator('#jobs tbody tr').count()).toBe(3);
     await cancelOne(page);
+    await reconcile(page);
     await group.waitFor({ state: 'detached', timeout: WITHIN_MS });
     expect(await page.evaluate(() => 'harmed' in globalThis)).toBe(false);
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
@@ -227,6 +228,15 @@ async function cancelOne(page: Page): Promise<void> {
   await dialog.locator('text=the job is cancelled').waitFor({ timeout: WITHIN_MS });
   await dialog.getByText('Close', { exact: true }).click();
   await row.getByText('Resume', { exact: true }).waitFor({ timeout: WITHIN_MS });
+}
+
+/** Asked for on the page, and followed there to what it found. */
+async function reconcile(page: Page): Promise<void> {
+  await page.getByText('Reconcile ledger, log and views', { exact: true }).first().click();
+  const dialog = page.locator('#confirm');
+  await dialog.getByText('Reconcile them', { exact: true }).click();
+  await dialog.locator('[data-ended="done"]').waitFor({ timeout: WITHIN_MS });
+  await dialog.getByText('Close', { exact: true }).click();
 }
 
 async function available(userId: string, asset: string): Promise<string | undefined> {

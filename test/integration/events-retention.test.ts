@@ -2,8 +2,10 @@ import { newCommandId } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 import { dryRunCommands, openRecoverySession, removeEvents, takeSnapshot } from '@tradestream/recovery';
 import { decide } from '@tradestream/trading';
+import { verifyDeep } from '@tradestream/verify';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
+import { reconciliationKind } from '../../services/monitor/src/reconciliation/reconciliation-kind.ts';
 import { SavedRows } from '../support/broken-rows.ts';
 import { eventually } from '../support/eventually.ts';
 import { makeFaultyLoad } from '../support/faulty-load.ts';
@@ -56,6 +58,33 @@ test(
     const audit = await world.rows(`SELECT actor, why FROM ledger.audit WHERE action = 'REMOVE_EVENTS' LIMIT 1`);
     expect(audit).toEqual([{ actor: 'ada', why: expect.stringContaining('they are old') }]);
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
+  },
+  TEST_MS,
+);
+
+test(
+  'the job and the deep verification begin at the snapshot too, and say so',
+  async () => {
+    const { endpoints, url, serviceUrls } = world.database;
+    const parts = { kafkaBrokers: [endpoints.kafkaBrokers], topicPrefix: world.group(''), log: world.log };
+    const kind = reconciliationKind({ ...parts, primaryUrl: () => serviceUrls.monitor });
+    const run = async (aborted: AbortSignal) =>
+      await kind.run({
+        id: newCommandId(),
+        parameters: { views: true, fromSnapshot: true },
+        actor: 'ada',
+        why: 'a test',
+        checkpoint: null,
+        signal: aborted,
+        progress: async () => undefined,
+      });
+    expect(await run(signal)).toMatchObject({ ok: true, views: true, base: { snapshot: expect.any(Number) } });
+    await expect(run(AbortSignal.abort(new Error('cancelled')))).rejects.toThrow();
+
+    const { rules } = await verifyDeep({ ...endpoints, databaseUrl: url }, { signal, topicPrefix: world.group('') });
+    expect(rules.filter(({ state }) => state === 'broken')).toEqual([]);
+    const said = rules.filter(({ rule }) => [3, 4, 6].includes(rule)).map(({ detail }) => detail);
+    expect(said).toEqual([3, 4, 6].map(() => expect.stringMatching(/snapshot \d+/)));
   },
   TEST_MS,
 );
