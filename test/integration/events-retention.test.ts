@@ -42,6 +42,8 @@ test(
   async () => {
     const events = await countOf('ledger.events');
     expect(await remove({ ageMs: 3_600_000 })).toEqual({ removed: 0, behind: null, blockedBy: null });
+    const fromIt = await verifyWorld(world, { fromSnapshot: true });
+    expect(fromIt).toMatchObject({ ok: true, base: { snapshot: 1 }, checked: { events: 0 } });
     const stopped = remove({
       onRemoved: (removed) => (removed > 0 ? Promise.reject(new Error('stopped')) : Promise.resolve()),
     });
@@ -129,6 +131,12 @@ test(
     await send(last);
     const blocked = await remove();
     expect(blocked).toMatchObject({ removed: 0, blockedBy: expect.stringMatching(/kept version of projection/) });
+    const ordinary = '(SELECT max(id) FROM ledger.snapshots WHERE NOT for_retention)';
+    for (const [text, code] of [
+      ['DELETE FROM ledger.events', '42501'],
+      [`SELECT ledger.remove_events(0, ${ordinary}, 10)`, '22023'],
+    ] as const)
+      await expect(session.query({ text })).rejects.toMatchObject({ code });
     for (const projection of PROJECTIONS) await ask(world, 'drop-kept', projection);
     const dryRun = async (batch: number) =>
       await dryRunCommands({
@@ -183,6 +191,11 @@ test(
       await saved.restore();
       expect(contradictions.join('\n'), statement).toContain(named);
     }
+    // Fills that do not hold the trades of removed events are nothing to begin with.
+    await world.rows(`UPDATE views.positions SET seq = 0 WHERE projection = 'fills'`);
+    const asked = await ask(world, 'verify', 'trades');
+    await saved.restore();
+    expect(asked).toMatchObject({ state: 'failed', error: expect.stringContaining('EVENTS_REMOVED') });
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
   },
   TEST_MS,
