@@ -69,7 +69,7 @@ test('a negative length and a length beyond 64 bits are undecodable', () => {
   expect(failureOf(() => decodeCommand(Buffer.from(`0008${'ff'.repeat(11)}`, 'hex'))).code).toBe('UNDECODABLE');
 });
 
-test('five bytes that declare 67 million balances are refused at once', () => {
+test('bytes that declare millions of balances are refused before one is read', () => {
   const start = encodeEvent({
     partition: 0,
     seq: 1,
@@ -79,14 +79,17 @@ test('five bytes that declare 67 million balances are refused at once', () => {
     occurredAt: 0,
     event: { type: 'FundsDeposited', userId: 'u', asset: 'A', amount: 1n, balances: [], orders: [] },
   });
-  for (const bomb of ['8080804000', 'ffffff3f0200', 'ffffffffffffff1f00']) {
+  for (const [bomb, countBytes] of [
+    ['8080804000', 4],
+    ['ffffff3f0200', 5],
+    ['ffffffffffffff1f00', 8],
+  ] as const) {
     const payload = Buffer.concat([start.subarray(0, -2), Buffer.from(bomb, 'hex')]);
-    const startedMs = performance.now();
+    // Behind the count, and the bytes that a negative one has with it.
     expect(failureOf(() => decodeEvent(payload))).toMatchObject({
       code: 'UNDECODABLE',
-      context: { field: 'balances' },
+      context: { field: 'balances', at: start.length - 2 + countBytes },
     });
-    expect(performance.now() - startedMs).toBeLessThan(50);
   }
 });
 
