@@ -155,9 +155,14 @@ test(
       context: { fromBatch: 0, firstBatch: first },
     });
     expect((await dryRun(first)).differences).toEqual({ events: 0, orders: 0, balances: 0 });
-    // Its session held the events; another may remove them now.
+    // Its session holds the events until it ends.
+    const other = await openRecoverySession(world.database.serviceUrls.monitor, signal);
+    expect(await remove({ session: other })).toMatchObject({
+      removed: 0,
+      blockedBy: expect.stringContaining('being folded'),
+    });
     await session.close();
-    session = await openRecoverySession(world.database.serviceUrls.monitor, signal);
+    session = other;
     expect((await remove()).removed).toBeGreaterThan(0);
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
 

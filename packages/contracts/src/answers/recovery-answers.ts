@@ -34,7 +34,7 @@ export const retentionAnswer = z.object({
       isBase: z.boolean(),
     }),
   ),
-  /** What keeps events from leaving behind the newest snapshot for retention; null: nothing, or there is none. */
+  /** What keeps events from leaving behind the next snapshot for retention; null: nothing, or there is none. */
   removalBlockedBy: z.string().nullable(),
 });
 /** Answer of `/v1/retention`. */

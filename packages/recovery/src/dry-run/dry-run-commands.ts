@@ -81,6 +81,8 @@ export async function dryRunCommands(options: DryRunOptions): Promise<DryRunResu
   for await (const events of readHistory(session, { from: at, to: end })) {
     await store(events, await decideAgain(state, events, decide));
   }
+  // Its rows go with it: had it been dropped meanwhile, what was read since would be missing.
+  await expectBase(options, begun);
   const found = await inTransaction(session, async () => {
     await session.query({ text: 'SET LOCAL synchronous_commit TO on' });
     return await keepDifferences(session, run);

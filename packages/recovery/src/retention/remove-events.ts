@@ -1,10 +1,13 @@
-import type { Session } from '@tradestream/database';
+import { DatabaseError, type Session } from '@tradestream/database';
 import { askOf } from '../ask.ts';
 import { takeSnapshot } from '../snapshot/take-snapshot.ts';
 
 const BATCH_EVENTS = 5_000;
 /** So many snapshots for retention are stored in the time that an event is kept: the finer, the sooner events leave. */
 const SNAPSHOTS_AN_AGE = 4;
+/** While something stands against removing, no more than these wait: each is a copy of all balances and orders. */
+const SNAPSHOTS_MAX = 2 * SNAPSHOTS_AN_AGE;
+const LOCK_NOT_AVAILABLE = '55P03';
 
 export type RemoveOptions = {
   readonly session: Session;
@@ -23,7 +26,7 @@ export type RemoveOptions = {
 
 export type RemovalResult = {
   readonly removed: number;
-  /** The snapshot that events left behind; null: none is old enough. */
+  /** The snapshot that events left behind; null: none that is old enough has any behind which they could. */
   readonly behind: number | null;
   /** What stands against it; null when nothing does. */
   readonly blockedBy: string | null;
@@ -32,18 +35,17 @@ export type RemovalResult = {
 /**
  * Removes the events that a snapshot older than the age holds, a bounded batch a transaction, once they
  * are published and in every version of every projection; stores the next snapshot when that is due. All
- * rules are the database's own: see ledger.remove_events. Stopped anywhere it goes on from there.
- * @throws {DatabaseError} 55P03 while somebody folds events
+ * rules are the database's own: see ledger.remove_events. While somebody folds events none leaves, and
+ * that is answered. Stopped anywhere it goes on from there.
+ * @throws {DatabaseError}
  */
 export async function removeEvents(options: RemoveOptions): Promise<RemovalResult> {
-  const { session, topic, ageMs, actor, why, keep, signal, batchEvents = BATCH_EVENTS, onRemoved } = options;
+  const { session, topic, ageMs, actor, why, keep } = options;
   const ask = askOf(session);
   if (await isSnapshotDue(options)) await takeSnapshot(session, { topic, actor, why, keep, forRetention: true });
   const [base] = await ask<{ id: number; blocker: string | null; partitions: readonly number[] }>({
-    text: `SELECT id::float8 AS id, ledger.removal_blocker(id) AS blocker,
-                  ARRAY(SELECT jsonb_object_keys(seqs)::int ORDER BY 1) AS partitions
-           FROM ledger.bases WHERE topic = $1 AND for_retention AND taken_at <= clock_timestamp() - $2 * interval '1 ms'
-           ORDER BY bases.id DESC LIMIT 1`,
+    text: `SELECT b.id::float8 AS id, k.blocker, ARRAY(SELECT jsonb_object_keys(b.seqs)::int ORDER BY 1) AS partitions
+           FROM ${OLD_ENOUGH} ORDER BY k.blocker IS NOT NULL, b.id DESC LIMIT 1`,
     values: [topic, ageMs],
   });
   if (base === undefined) return { removed: 0, behind: null, blockedBy: null };
@@ -53,21 +55,37 @@ export async function removeEvents(options: RemoveOptions): Promise<RemovalResul
     text: `SELECT ledger.complete_snapshot($1, $2 * interval '1 ms', $3, $4)`,
     values: [behind, ageMs, actor, why],
   });
+  return await removeBehind(options, behind, partitions);
+}
+
+async function removeBehind(
+  { session, signal, batchEvents = BATCH_EVENTS, onRemoved }: RemoveOptions,
+  behind: number,
+  partitions: readonly number[],
+): Promise<RemovalResult> {
+  const ask = askOf(session);
   let removed = 0;
   for (const partition of partitions) {
     for (let isDone = false; !isDone; ) {
       signal.throwIfAborted();
-      const [step] = await ask<{ removed: number; done: boolean }>({
+      const step = await ask<{ removed: number; done: boolean }>({
         name: 'remove_events',
         text: 'SELECT removed::float8 AS removed, done FROM ledger.remove_events($1, $2, $3)',
         values: [partition, behind, batchEvents],
-      });
-      removed += step?.removed ?? 0;
-      isDone = step?.done ?? true;
+      }).catch(nullIfHeld);
+      if (step === null) return { removed, behind, blockedBy: 'events are being folded, and none leaves meanwhile' };
+      removed += step[0]?.removed ?? 0;
+      isDone = step[0]?.done ?? true;
       await onRemoved(removed);
     }
   }
   return { removed, behind, blockedBy: null };
+}
+
+/** A rebuild or a dry run may hold events for hours: a job that waited for it would look like one that stands still. */
+function nullIfHeld(error: unknown): null {
+  if (error instanceof DatabaseError && error.code === LOCK_NOT_AVAILABLE) return null;
+  throw error;
 }
 
 async function isSnapshotDue({
@@ -82,18 +100,24 @@ async function isSnapshotDue({
   return row?.due === true;
 }
 
-const SNAPSHOT_DUE = `NOT EXISTS (
-  SELECT FROM ledger.snapshots WHERE topic = $1 AND for_retention
-    AND taken_at > clock_timestamp() - $2 * interval '1 ms' / ${SNAPSHOTS_AN_AGE})`;
+const SNAPSHOT_DUE = `(NOT EXISTS (
+    SELECT FROM ledger.snapshots WHERE topic = $1 AND for_retention
+      AND taken_at > clock_timestamp() - $2 * interval '1 ms' / ${SNAPSHOTS_AN_AGE})
+  AND (SELECT count(*) FROM ledger.bases WHERE topic = $1 AND for_retention) < ${SNAPSHOTS_MAX})`;
+
+/** Snapshots of topic `$1` for retention that hold events which are there, and what stands against removing these. */
+export const HOLDING_EVENTS = `ledger.bases AS b CROSS JOIN LATERAL (SELECT ledger.removal_blocker(b.id)) AS k (blocker)
+  WHERE b.topic = $1 AND b.for_retention AND EXISTS (
+    SELECT FROM jsonb_each_text(b.seqs) AS s (partition, seq)
+    LEFT JOIN ledger.retention AS r ON r.topic = b.topic AND r.partition = s.partition::int
+    WHERE s.seq::bigint > coalesce(r.removed_seq, 0))`;
+
+const OLD_ENOUGH = `${HOLDING_EVENTS} AND b.taken_at <= clock_timestamp() - $2 * interval '1 ms'`;
 
 /** Whether there is something to do: a snapshot to store, or events to remove behind one. @throws {DatabaseError} */
 export async function findRemovable(ask: ReturnType<typeof askOf>, topic: string, ageMs: number): Promise<boolean> {
   const [row] = await ask<{ found: boolean }>({
-    text: `SELECT ${SNAPSHOT_DUE} OR EXISTS (
-             SELECT FROM ledger.bases AS b CROSS JOIN jsonb_each_text(b.seqs) AS s (partition, seq)
-             LEFT JOIN ledger.retention AS r ON r.topic = b.topic AND r.partition = s.partition::int
-             WHERE b.topic = $1 AND b.for_retention AND b.taken_at <= clock_timestamp() - $2 * interval '1 ms'
-               AND s.seq::bigint > coalesce(r.removed_seq, 0) AND ledger.removal_blocker(b.id) IS NULL) AS found`,
+    text: `SELECT ${SNAPSHOT_DUE} OR EXISTS (SELECT FROM ${OLD_ENOUGH} AND k.blocker IS NULL) AS found`,
     values: [topic, ageMs],
   });
   return row?.found === true;

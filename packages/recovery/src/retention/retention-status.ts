@@ -1,4 +1,5 @@
 import type { Statement } from '@tradestream/database';
+import { HOLDING_EVENTS } from './remove-events.ts';
 
 /** One row, `status`, of the shape of `RetentionAnswer`: counts of receipts are those of the statistics. */
 export function retentionStatus(topic: string): Statement {
@@ -20,8 +21,7 @@ export function retentionStatus(topic: string): Statement {
               'isBase', EXISTS (SELECT FROM ledger.bases AS b WHERE b.id = s.id)) ORDER BY s.id DESC), '[]')
           FROM ledger.snapshots AS s WHERE s.topic = $1),
         'removalBlockedBy', (
-          SELECT ledger.removal_blocker(b.id) FROM ledger.bases AS b WHERE b.topic = $1 AND b.for_retention
-          ORDER BY b.id DESC LIMIT 1)) AS status`,
+          SELECT k.blocker FROM ${HOLDING_EVENTS} ORDER BY b.id LIMIT 1)) AS status`,
     values: [topic],
   };
 }
