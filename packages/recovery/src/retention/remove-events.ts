@@ -73,7 +73,7 @@ async function removeBehind(
         text: 'SELECT removed::float8 AS removed, done FROM ledger.remove_events($1, $2, $3)',
         values: [partition, behind, batchEvents],
       }).catch(nullIfHeld);
-      if (step === null) return { removed, behind, blockedBy: 'events are being folded, and none leaves meanwhile' };
+      if (step === null) return { removed, behind, blockedBy: 'events are being folded, or removed by another job' };
       removed += step[0]?.removed ?? 0;
       isDone = step[0]?.done ?? true;
       await onRemoved(removed);
