@@ -19,7 +19,7 @@ export const RECOVERY_ERRORS = {
   },
   EVENTS_REMOVED: {
     retry: 'never',
-    summary: 'events that it would need have left the ledger behind a snapshot',
+    summary: 'events that it would need have left the ledger, or the snapshot that it began from was dropped meanwhile',
     advice:
       'rule of retention: a dry run begins behind the oldest snapshot that `tradestream retention status` shows as a base',
   },
