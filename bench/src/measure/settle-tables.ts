@@ -4,6 +4,7 @@ import type { Endpoints } from '@tradestream/stack';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
+const PATIENCE_MS = 120_000;
 
 /**
  * Leaves no work of what came before to what is measured next: autovacuum would mark the setup's pages
@@ -22,7 +23,9 @@ async function settleStandby(url: string, lsn: string): Promise<void> {
   const session = await openSession({ url, applicationName: 'bench', connectTimeoutMs: CONNECT_TIMEOUT_MS });
   try {
     const text = 'SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS there';
+    const deadlineMs = performance.now() + PATIENCE_MS;
     while ((await session.query<{ there: boolean }>({ text, values: [lsn] })).rows[0]?.there !== true) {
+      if (performance.now() > deadlineMs) throw new Error(`a standby did not replay ${lsn} within ${PATIENCE_MS} ms`);
       await sleep(POLL_MS);
     }
     await session.query({ text: 'CHECKPOINT' });

@@ -2,6 +2,7 @@ import { DatabaseError, type Session } from '@tradestream/database';
 import type { EventEnvelope } from '@tradestream/trading';
 import { ProjectorError } from '../errors.ts';
 import type { EventReader } from '../event-reader.ts';
+import { UNREADABLE } from '../ledger-source.ts';
 import type { View } from '../views/view.ts';
 
 /** Where the events are read from, and for which view. */
@@ -41,7 +42,6 @@ const NO_ROW: Row = { count: 0, seq: null, timeline: null, heads: null, payloads
 /** A page is decoded in one go, while the live projections of this process wait: some tens of milliseconds. */
 const PAGE_EVENTS = 2_000;
 const HEAD_BYTES = 8;
-const UNREADABLE: ReadonlySet<string> = new Set(['42P01', '3F000', '42501']);
 
 /**
  * A partition's events in their order, page by page; the next page is under way while one is used. Of
