@@ -13,8 +13,8 @@ const PERCENTS = [10, 50] as const;
 const DURATION_MS = 60_000;
 /** The broker compiles its code for small requests anew after a backlog. */
 const WARM_UP_MS = 15_000;
-/** Sets the rate of which the levels are a share; long enough for the caches and the compiler to be warm. */
-const DRAIN_COUNT = 150_000;
+/** Sets the rate of which the levels are a share; long enough for caches, compiler and WAL segments to be used again. */
+const DRAIN_COUNT = 400_000;
 const SEED = 7;
 
 type Level = Latencies & {
