@@ -1,9 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { PipelineAnswer } from '@tradestream/contracts';
 import { openSession, type Session } from '@tradestream/database';
 import { createLogger, sleep } from '@tradestream/runtime';
 import { openStack, type Stack } from '@tradestream/stack';
+import { verifyDeep } from '@tradestream/verify';
 import { ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { AlertPhases, type Fault } from '../support/alert-phases.ts';
@@ -283,3 +287,25 @@ test('besides what names a fault and what it does to others nothing was told', (
   expect(phases.falseAlarms).toEqual([]);
   expect(Object.keys(phases.tookMs)).toHaveLength(15);
 });
+
+test('the oracle finds that every fault raised its alert, and names one that raised none', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tradestream-faults-'));
+  const [first] = phases.journal;
+  const judged = async (entries: readonly object[]) => {
+    const faults = join(folder, 'faults.jsonl');
+    writeFileSync(faults, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    const { rules } = await verifyDeep(
+      { ...world.database.endpoints, monitor: { url: monitor.url } },
+      { signal: AbortSignal.timeout(60_000), topicPrefix: world.group(''), faults },
+    );
+    return rules.find(({ rule }) => rule === 10);
+  };
+  try {
+    expect(await judged(phases.journal)).toMatchObject({ state: 'holds', detail: '15 faults' });
+    const untold = { ...first, fault: 'a fault that nobody saw', alert: 'SlotRetention' };
+    const broken = { state: 'broken', detail: `a fault that nobody saw at ${first?.from} raised no SlotRetention` };
+    expect(await judged([untold])).toMatchObject(broken);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}, 150_000);

@@ -18,6 +18,13 @@ const HEALED_MS = 60_000;
 export class AlertPhases {
   readonly tookMs: Record<string, number> = {};
   readonly falseAlarms: string[] = [];
+  /** For `tradestream verify --deep --faults`. */
+  readonly journal: {
+    readonly fault: string;
+    readonly alert: string;
+    readonly from: string;
+    readonly until: string;
+  }[] = [];
   readonly #receiver: AlertReceiver;
   #judged = 0;
 
@@ -34,6 +41,7 @@ export class AlertPhases {
     this.judge([]);
     const before = new Map(alerts.map((name) => [name, this.countOf(name, 'firing')]));
     const startedMs = performance.now();
+    const from = new Date().toISOString();
     await harm();
     try {
       for (const name of alerts) {
@@ -51,6 +59,8 @@ export class AlertPhases {
     for (const name of [...alerts, ...also])
       await eventually(() => this.countOf(name, 'resolved') === this.countOf(name, 'firing'), { withinMs: HEALED_MS });
     this.judge([...alerts, ...also]);
+    const until = new Date().toISOString();
+    for (const alert of alerts) this.journal.push({ fault: `what raises ${alert}`, alert, from, until });
   }
 
   /** What has fired since the last time, and is not expected, is a false alarm. */

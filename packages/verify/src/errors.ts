@@ -7,6 +7,11 @@ export const VERIFY_ERRORS = {
     summary: 'the journal of acknowledged commands cannot be read',
     advice: 'one JSON object a line: {"commandId", "partition", "offset"}',
   },
+  FAULTS_UNREADABLE: {
+    retry: 'never',
+    summary: 'the journal of faults cannot be read',
+    advice: 'one JSON object a line: {"fault", "alert", "from", "until"}, times in ISO 8601',
+  },
 } as const satisfies ErrorTable;
 
 /** What keeps something from being checked. */

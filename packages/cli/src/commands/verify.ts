@@ -12,7 +12,12 @@ const RULE_COLUMNS = [
   { title: 'detail', field: 'detail' },
 ] as const;
 
-type Options = { readonly deep?: boolean; readonly journal?: string; readonly fromSnapshot?: boolean };
+type Options = {
+  readonly deep?: boolean;
+  readonly journal?: string;
+  readonly faults?: string;
+  readonly fromSnapshot?: boolean;
+};
 
 export function verifyCommand(context: CliContext): Command {
   return new Command('verify')
@@ -21,11 +26,16 @@ export function verifyCommand(context: CliContext): Command {
     )
     .option('--deep', 'ten rules, also over every replica, the answers of the gateway and a journal of writers')
     .option('--journal <file>', 'acknowledged commands, one JSON object a line: {"commandId", "partition", "offset"}')
+    .option(
+      '--faults <file>',
+      'faults that must have been told, one JSON object a line: {"fault", "alert", "from", "until"}',
+    )
     .option('--from-snapshot', 'begin at the newest stored snapshot instead of the first event: faster, and says less')
-    .action(async ({ deep = false, journal, fromSnapshot = false }: Options) => {
+    .action(async ({ deep = false, journal, faults, fromSnapshot = false }: Options) => {
       const { terminal, signal } = context;
       const startedMs = performance.now();
-      if (journal !== undefined && !deep) throw new CliFailure('--journal needs --deep', { exitCode: EXIT.usage });
+      for (const [name, file] of Object.entries({ journal, faults }))
+        if (file !== undefined && !deep) throw new CliFailure(`--${name} needs --deep`, { exitCode: EXIT.usage });
       const endpoints = findEndpoints(process.env);
       const options = {
         signal,
@@ -35,8 +45,8 @@ export function verifyCommand(context: CliContext): Command {
       };
       const verification: Verification & Partial<DeepVerification> = deep
         ? await verifyDeep(
-            { ...endpoints, ...(await gatewayOf(context)) },
-            { ...options, ...(journal === undefined ? {} : { journal }) },
+            { ...endpoints, ...(await servicesOf(context)) },
+            { ...options, ...(journal === undefined ? {} : { journal }), ...(faults === undefined ? {} : { faults }) },
           )
         : await verifyInstallation(endpoints, options);
       const seconds = Math.round(performance.now() - startedMs) / 1_000;
@@ -52,12 +62,20 @@ export function verifyCommand(context: CliContext): Command {
     });
 }
 
-/** What sessions see is part of it where a gateway runs. */
-async function gatewayOf({ gateway }: CliContext) {
+/** What sessions see is part of it where a gateway runs, what was told where a monitor does. */
+async function servicesOf({ gateway, monitor }: CliContext) {
+  const [gatewayAt, monitorAt] = await Promise.all([known(gateway), known(monitor)]);
+  return {
+    ...(gatewayAt === null ? {} : { gateway: gatewayAt }),
+    ...(monitorAt === null ? {} : { monitor: monitorAt }),
+  };
+}
+
+async function known<Address>(find: () => Promise<Address>): Promise<Address | null> {
   try {
-    return { gateway: await gateway() };
+    return await find();
   } catch (error) {
-    if (error instanceof CliFailure) return {};
+    if (error instanceof CliFailure) return null;
     throw error;
   }
 }

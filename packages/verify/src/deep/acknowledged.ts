@@ -1,11 +1,8 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { LogAdmin, LogReader } from '@tradestream/messaging';
-import { errorOf } from '@tradestream/runtime';
-import { VerifyError } from '../errors.ts';
 import { loadRows } from '../pages.ts';
 import { readCommand } from '../read-command.ts';
 import type { Snapshot } from '../snapshot.ts';
+import { readJournal } from './journal.ts';
 
 export type AcknowledgedOptions = {
   /** A file with one JSON object a line: `{"commandId", "topic", "partition", "offset"}`, the place where it was told. */
@@ -37,7 +34,7 @@ const NAMED_MAX = 5;
  * @throws {VerifyError} JOURNAL_UNREADABLE
  */
 export async function checkAcknowledged(options: AcknowledgedOptions): Promise<AcknowledgedFindings> {
-  const entries = await readJournal(options.journal);
+  const entries = await readJournal(options.journal, { code: 'JOURNAL_UNREADABLE', entryOf });
   const onLog = await compareWithLog(options, entries);
   const without = await idsWithoutReceipt(options.snapshot, [...new Set(entries.map(({ commandId }) => commandId))]);
   const waiting = without.filter((id) => onLog.beyond.has(id));
@@ -51,35 +48,8 @@ export async function checkAcknowledged(options: AcknowledgedOptions): Promise<A
   };
 }
 
-async function readJournal(file: string): Promise<readonly Entry[]> {
-  const entries: Entry[] = [];
-  const lines = createInterface({ input: createReadStream(file, 'utf8') });
-  try {
-    for await (const line of lines)
-      if (line.trim() !== '') entries.push(parseEntry(line, `${file}:${entries.length + 1}`));
-  } catch (error) {
-    if (error instanceof VerifyError) throw error;
-    throw new VerifyError('JOURNAL_UNREADABLE', { cause: error, detail: errorOf(error).message });
-  }
-  return entries;
-}
-
-function parseEntry(line: string, where: string): Entry {
-  const refuse = () =>
-    new VerifyError('JOURNAL_UNREADABLE', {
-      detail: `${where} is no acknowledgement: it needs {"commandId": uuid, "partition", "offset"}`,
-    });
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw refuse();
-  }
-  const { commandId, partition, offset } = (typeof value === 'object' && value !== null ? value : {}) as Record<
-    string,
-    unknown
-  >; // each field is looked at
-  if (typeof commandId !== 'string') throw refuse();
+function entryOf({ commandId, partition, offset }: Readonly<Record<string, unknown>>): Entry | null {
+  if (typeof commandId !== 'string') return null;
   return {
     commandId: commandId.toLowerCase(),
     partition: typeof partition === 'number' ? partition : null,

@@ -1,6 +1,7 @@
 import { topicsWithPrefix } from '@tradestream/contracts';
 import { openKafka } from '@tradestream/messaging';
 import { createLogger, errorOf, Scope } from '@tradestream/runtime';
+import { VerifyError } from '../errors.ts';
 import { openSnapshot, type Snapshot } from '../snapshot.ts';
 import {
   type Verification,
@@ -10,6 +11,7 @@ import {
 } from '../verify-installation.ts';
 import { checkAcknowledged } from './acknowledged.ts';
 import { checkAnswers } from './check-answers.ts';
+import { checkFaults } from './check-faults.ts';
 import { checkNodes } from './check-nodes.ts';
 import { type RuleVerdict, ruleBrokenBy, verdictOf } from './rules.ts';
 
@@ -18,11 +20,15 @@ export type DeepEndpoints = VerifyEndpoints & {
   readonly replicaUrls: Readonly<Record<string, string>>;
   /** Absent: what sessions see is not checked. */
   readonly gateway?: { readonly url: string; readonly token?: string | undefined };
+  /** Absent: what alerts told is not checked. */
+  readonly monitor?: { readonly url: string; readonly token?: string | undefined };
 };
 
 export type DeepOptions = VerifyOptions & {
   /** A file with one JSON object a line for each acknowledged command: `{"commandId", "partition", "offset"}`. */
   readonly journal?: string;
+  /** A file with one JSON object a line for each fault: `{"fault", "alert", "from", "until"}`, times in ISO 8601. */
+  readonly faults?: string;
 };
 
 export type DeepVerification = Verification & { readonly rules: readonly RuleVerdict[] };
@@ -30,7 +36,7 @@ export type DeepVerification = Verification & { readonly rules: readonly RuleVer
 /**
  * The oracle: ten rules over writer journal, log, receipts, events, topic, views and replicas, while
  * traffic flows. Writes nothing.
- * @throws {DatabaseError}, {MessagingError} when primary or log cannot be read; {VerifyError} JOURNAL_UNREADABLE
+ * @throws {DatabaseError}, {MessagingError} when primary or log cannot be read; {VerifyError} JOURNAL_UNREADABLE, FAULTS_UNREADABLE
  */
 export async function verifyDeep(endpoints: DeepEndpoints, options: DeepOptions): Promise<DeepVerification> {
   const { signal, log = createLogger({ service: 'verify', level: 'error' }) } = options;
@@ -53,7 +59,7 @@ export async function verifyDeep(endpoints: DeepEndpoints, options: DeepOptions)
     ...judgeInvariants(verification),
     await judgeNodes(endpoints, verification, { commandsTopic: topics.commands, signal }),
     ...(await judgeAnswers(endpoints, snapshot, signal)),
-    verdictOf(10, 'not checked', "alerts are the monitor's: `tradestream alerts` lists them"),
+    await judgeFaults(endpoints, options),
   ].toSorted((a, b) => a.rule - b.rule);
   const broken = rules.filter(({ state }) => state === 'broken').map(({ name, detail }) => `${name}: ${detail}`);
   const contradictions = [
@@ -144,5 +150,21 @@ async function judgeAnswers(
     return [7, 8].map((rule) =>
       verdictOf(rule, 'not checked', `the gateway did not answer: ${errorOf(error).message}`),
     );
+  }
+}
+
+async function judgeFaults(
+  { monitor }: DeepEndpoints,
+  { faults, signal }: Pick<DeepOptions, 'faults' | 'signal'>,
+): Promise<RuleVerdict> {
+  if (faults === undefined) return verdictOf(10, 'not checked', 'no journal of faults was given');
+  if (monitor === undefined) return verdictOf(10, 'not checked', 'no monitor is known');
+  try {
+    const { faults: count, broken } = await checkFaults({ faults, monitor, signal });
+    return broken[0] === undefined ? verdictOf(10, 'holds', `${count} faults`) : verdictOf(10, 'broken', broken[0]);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof VerifyError) throw error;
+    return verdictOf(10, 'not checked', `the monitor did not answer: ${errorOf(error).message}`);
   }
 }
