@@ -199,7 +199,9 @@ test(
     // Fills that do not hold the trades of removed events are nothing to begin with.
     await world.rows(`UPDATE views.positions SET seq = 0 WHERE projection = 'fills'`);
     const asked = await ask(world, 'verify', 'trades');
+    const withoutFills = await ask(world, 'verify', 'orders');
     await saved.restore();
+    expect(withoutFills.result).toMatchObject({ count: 0 });
     expect(asked).toMatchObject({ state: 'failed', error: expect.stringContaining('EVENTS_REMOVED') });
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
   },

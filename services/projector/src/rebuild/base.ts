@@ -19,7 +19,7 @@ type Row = {
 
 /**
  * Where the events begin: at the oldest snapshot behind which none is missing. Null: at the first event.
- * What was executed before it is taken from the fills that are read, so these must hold it.
+ * What was executed before it is taken from the fills that are read, so these must hold it for a view of them.
  * @throws {ProjectorError} EVENTS_REMOVED, LEDGER_INCOMPLETE
  */
 export async function loadBase({
@@ -35,6 +35,8 @@ export async function loadBase({
     const detail = 'the view does not say how its rows are made from a snapshot';
     throw new ProjectorError('EVENTS_REMOVED', { detail, context: { projection: view.name, snapshot: first.id } });
   }
+  const base = { snapshotId: first.id, positions };
+  if (!view.base.ofFills) return base;
   const fills = await loadLivePositions(session, 'fills');
   const behind = rows.find(({ partition, seq }) => (fills.get(partition)?.seq ?? 0) < seq);
   if (behind !== undefined) {
@@ -42,7 +44,7 @@ export async function loadBase({
     const context = { projection: view.name, partition: behind.partition, seq: behind.seq };
     throw new ProjectorError('EVENTS_REMOVED', { detail, context });
   }
-  return { snapshotId: first.id, positions };
+  return base;
 }
 
 async function loadOldest(ledger: Session): Promise<readonly Row[]> {

@@ -15,6 +15,7 @@ export const BALANCES: ViewDefinition<BalanceRow> = {
   keyParts: [textPart('user_id'), textPart('asset')],
   keyOf: ({ userId, asset }) => `${userId}/${asset}`,
   base: {
+    ofFills: false,
     columns: 'user_id, asset, available, held, version',
     select: `SELECT user_id, asset, available, held, version FROM ledger.snapshot_balances
       WHERE snapshot_id = $1::bigint AND ($2::int[], $3::bigint[]) IS NOT NULL`,

@@ -49,7 +49,7 @@ export const CANDLES: ViewDefinition<CandleRow> = {
   growsRows: true,
   keyParts: [textPart('symbol'), minutePart('minute')],
   keyOf: ({ symbol, minute }) => `${symbol}/${minuteText(minute)}`,
-  base: { columns: COLUMNS, select: BASE },
+  base: { ofFills: true, columns: COLUMNS, select: BASE },
   add: addTrade,
   upsert: upsertCandles,
 };

@@ -17,6 +17,7 @@ export const FILLS: ViewDefinition<FillRow> = {
   keyParts: [textPart('symbol'), textPart('trade_id'), sidePart('side')],
   keyOf: ({ symbol, tradeId, side }) => `${symbol}/${tradeId}/${side}`,
   base: {
+    ofFills: true,
     columns: 'trade_id, order_id, user_id, symbol, side, price, quantity, cost, timestamp',
     select: FILLS_OF_BASE,
   },

@@ -20,6 +20,7 @@ export const ORDERS: ViewDefinition<OrderRow> = {
   keyParts: [textPart('id')],
   keyOf: ({ orderId }) => orderId,
   base: {
+    ofFills: false,
     columns:
       'id, user_id, symbol, side, price, quantity, filled, hold, status, placed_at, updated_at, version, first_version',
     // Without a time of its newest event it has a newer one, which brings its own.

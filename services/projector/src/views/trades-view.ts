@@ -22,6 +22,7 @@ export const TRADES: ViewDefinition<TradeRow> = {
   keyParts: [textPart('order_id')],
   keyOf: ({ orderId }) => orderId,
   base: {
+    ofFills: true,
     columns: 'order_id, user_id, symbol, side, timestamp, price, quantity, cost',
     select: `SELECT order_id, user_id, symbol, side, timestamp, quantity, cost,
         div(2000000000000000000 * cost + quantity, 2 * quantity) * 0.000000000000000001 AS price

@@ -31,7 +31,12 @@ export type ViewDefinition<Row> = {
  * The rows as they were at a stored snapshot, in SQL: `$1` is its id, `$2` and `$3` are the partitions and
  * the sequences up to which events are in it. Each of the three is named.
  */
-export type ViewBase = { readonly columns: string; readonly select: string };
+export type ViewBase = {
+  readonly columns: string;
+  readonly select: string;
+  /** Whether they are made of `views.fills`, which then must hold the trades of what was removed. */
+  readonly ofFills: boolean;
+};
 
 /** A view whatever its rows are. */
 export type View = Pick<ViewDefinition<never>, 'name' | 'reads' | 'values' | 'growsRows' | 'keyParts' | 'base'> & {
