@@ -13,6 +13,7 @@ const ONE = '(user_id, asset) = (SELECT user_id, asset FROM views.balances ORDER
 const load = makeFaultyLoad({ seed: 23, count: 300, users: 20 });
 const journal = join(mkdtempSync(join(tmpdir(), 'tradestream-journal-')), 'acknowledged.jsonl');
 const acknowledged: { readonly commandId: string; readonly partition: number; readonly offset: number }[] = [];
+const NO_MONITOR = { url: 'http://127.0.0.1:1' };
 let world: LedgerWorld;
 
 beforeAll(async () => {
@@ -51,6 +52,8 @@ test('an acknowledged command that is nowhere, and one that is not where it was 
     `was acknowledged as ${second.commandId} and holds ${first.commandId}`,
   );
   await expect(verify([{ commandId: 7 }])).rejects.toMatchObject({ code: 'JOURNAL_UNREADABLE' });
+  // Acknowledgements are no faults.
+  await expect(verify(acknowledged, { faults: journal })).rejects.toMatchObject({ code: 'FAULTS_UNREADABLE' });
 });
 
 test('commands beyond what the ledger has reached are acknowledged and wait', async () => {
@@ -110,12 +113,12 @@ async function withReplayPaused(work: (node: string) => Promise<void>): Promise<
   }
 }
 
-async function verify(entries: readonly object[]): Promise<DeepVerification> {
+async function verify(entries: readonly object[], more: { readonly faults?: string } = {}): Promise<DeepVerification> {
   writeFileSync(journal, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
   const { endpoints, url } = world.database;
   return await verifyDeep(
-    { ...endpoints, databaseUrl: url },
-    { signal: AbortSignal.timeout(60_000), topicPrefix: world.group(''), journal },
+    { ...endpoints, databaseUrl: url, monitor: NO_MONITOR },
+    { signal: AbortSignal.timeout(60_000), topicPrefix: world.group(''), journal, ...more },
   );
 }
 
