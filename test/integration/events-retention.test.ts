@@ -1,6 +1,12 @@
 import { newCommandId } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
-import { dryRunCommands, openRecoverySession, removeEvents, takeSnapshot } from '@tradestream/recovery';
+import {
+  type DryRunOrigin,
+  dryRunCommands,
+  openRecoverySession,
+  removeEvents,
+  takeSnapshot,
+} from '@tradestream/recovery';
 import { decide } from '@tradestream/trading';
 import { verifyDeep } from '@tradestream/verify';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -138,31 +144,30 @@ test(
     ] as const)
       await expect(session.query({ text })).rejects.toMatchObject({ code });
     for (const projection of PROJECTIONS) await ask(world, 'drop-kept', projection);
-    const dryRun = async (batch: number) =>
-      await dryRunCommands({
-        session,
-        run: newCommandId(),
-        topic: world.topics.commands,
-        origin: { batch },
-        decide,
-        signal,
-        onProgress: async () => undefined,
-      });
     const [base] = await world.rows<{ batch: number }>('SELECT min(batch)::float8 AS batch FROM ledger.bases');
     const first = (base?.batch ?? 0) + 1;
-    await expect(dryRun(0)).rejects.toMatchObject({
+    await expect(dryRun({ batch: 0 })).rejects.toMatchObject({
       code: 'EVENTS_REMOVED',
       context: { fromBatch: 0, firstBatch: first },
     });
-    expect((await dryRun(first)).differences).toEqual({ events: 0, orders: 0, balances: 0 });
-    // Its session holds the events until it ends.
+    expect((await dryRun({ batch: first })).differences).toEqual({ events: 0, orders: 0, balances: 0 });
+    const nowhere = { origin: { kind: 'offset', offset: 0 }, partitions: [0, 99] } as const;
+    await expect(dryRun(nowhere)).rejects.toMatchObject({ code: 'REPLAY_NO_PARTITION' });
+    // Its session holds the events until it ends, and the snapshot that a run reads page by page.
     const other = await openRecoverySession(world.database.serviceUrls.monitor, signal);
     expect(await remove({ session: other })).toMatchObject({
       removed: 0,
       blockedBy: expect.stringContaining('being folded'),
     });
+    const [by] = await world.rows<{ id: number; batch: number }>(
+      'SELECT id::int AS id, batch::int AS batch FROM ledger.snapshots WHERE NOT for_retention ORDER BY snapshots.id DESC LIMIT 1',
+    );
+    const origin = { batch: (by?.batch ?? 0) + 1 };
+    const run = await dryRun(origin, async () => expect(await takenBy(other)).toContain(by?.id));
+    expect(run).toMatchObject({ base: { snapshot: by?.id }, differences: { events: 0, orders: 0, balances: 0 } });
     await session.close();
     session = other;
+    await eventually(async () => !(await takenBy(other)).includes(by?.id ?? 0), { withinMs: PATIENCE_MS });
     expect((await remove()).removed).toBeGreaterThan(0);
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
 
@@ -231,6 +236,18 @@ async function remove(options: Partial<Parameters<typeof removeEvents>[0]> = {})
     onRemoved: async () => undefined,
     ...options,
   });
+}
+
+async function dryRun(origin: DryRunOrigin, onProgress: () => Promise<void> = async () => undefined) {
+  const { commands: topic } = world.topics;
+  return await dryRunCommands({ session, run: newCommandId(), topic, origin, decide, signal, onProgress });
+}
+
+/** Takes a snapshot that is to be the only one by hand; answers which are there. */
+async function takenBy(other: Session): Promise<readonly number[]> {
+  await takeSnapshot(other, { topic: world.topics.commands, actor: 'bob', why: newCommandId(), keep: 1 });
+  const rows = await world.rows<{ id: number }>('SELECT id::int AS id FROM ledger.snapshots WHERE NOT for_retention');
+  return rows.map(({ id }) => id);
 }
 
 async function countOf(table: string): Promise<number> {

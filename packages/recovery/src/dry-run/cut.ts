@@ -16,7 +16,7 @@ type Probe = { readonly batch: number; readonly reached: boolean };
 /**
  * The first batch that is to be decided again: of the command's receipt, or of the first event at or
  * after the offset or time in any of the partitions. Infinity: there is none.
- * @throws {RecoveryError} REPLAY_UNKNOWN_COMMAND @throws {DatabaseError}
+ * @throws {RecoveryError} REPLAY_UNKNOWN_COMMAND, REPLAY_NO_PARTITION @throws {DatabaseError}
  */
 export async function chooseBatch(session: Session, origin: DryRunOrigin, end: Cut): Promise<number> {
   if ('batch' in origin) return origin.batch;
@@ -34,6 +34,8 @@ export async function chooseBatch(session: Session, origin: DryRunOrigin, end: C
   const reached =
     origin.origin.kind === 'time' ? 'e.occurred_at >= to_timestamp($3::float8 / 1000)' : `r."offset" >= $3::float8`;
   const value = origin.origin.kind === 'time' ? origin.origin.timeMs : origin.origin.offset;
+  const missing = partitions?.find((partition) => !end.has(partition));
+  if (missing !== undefined) throw new RecoveryError('REPLAY_NO_PARTITION', { context: { partition: missing } });
   let batch = Infinity;
   for (const [partition, last] of end) {
     if (partitions !== null && !partitions.includes(partition)) continue;

@@ -48,7 +48,7 @@ type RunState = {
  * Reads events only: nothing of the live ledger changes, nothing is locked, and the log need not have
  * the records any more. The state is in the side schema; here are at most a few pages and 100,000
  * values of each kind.
- * @throws {RecoveryError} REPLAY_UNKNOWN_COMMAND, EVENTS_REMOVED, HISTORY_GAP @throws {DatabaseError} @throws {ContractError}
+ * @throws {RecoveryError} REPLAY_UNKNOWN_COMMAND, REPLAY_NO_PARTITION, EVENTS_REMOVED, HISTORY_GAP @throws {DatabaseError} @throws {ContractError}
  */
 export async function dryRunCommands(options: DryRunOptions): Promise<DryRunResult> {
   const { session, run, decide, signal, onProgress } = options;

@@ -6,6 +6,7 @@ import { type AuditRoutesOptions, addAuditRoutes } from './audit-routes.ts';
 import { addCommandRoutes, type CommandRoutesOptions } from './command-routes.ts';
 import { addDeadLetterRoutes, type DeadLetterRoutesOptions } from './dead-letter-routes.ts';
 import { addJobRoutes, type JobRoutesOptions } from './job-routes.ts';
+import { refuseOtherBodies } from './parameters.ts';
 import { addProjectionRoutes, type ProjectionRoutesOptions } from './projection-routes.ts';
 import { addRecoveryRoutes, type RecoveryRoutesOptions } from './recovery-routes.ts';
 import { addReadRoutes, type ReadRoutesOptions } from './routes.ts';
@@ -23,6 +24,7 @@ export type RoutesOptions = ReadRoutesOptions &
 /** Every route of the monitor but those that each service has; one without a role ends the start. */
 export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   requireRoles(app);
+  app.addHook('preHandler', refuseOtherBodies);
   addReadRoutes(app, options);
   addCommandRoutes(app, options);
   addPageRoutes(app);

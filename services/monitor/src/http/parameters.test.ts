@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { timeOf } from './parameters.ts';
+import { isText, refuseOtherBodies, timeOf } from './parameters.ts';
 
 describe('a time', () => {
   test.each([
@@ -17,4 +17,20 @@ describe('a time', () => {
       expect(() => timeOf('from', given)).toThrow(expect.objectContaining({ code: 'INVALID_PARAMETER' }));
     },
   );
+});
+
+test('text that the database cannot hold is none, and neither is half a character', () => {
+  expect(['', 'a\u0000', '\ud800', 'x'.repeat(501), 7].filter(isText)).toEqual([]);
+  expect(isText('\ud83d\ude00')).toBe(true);
+});
+
+test.each([[[{ dryRun: true }]], ['dryRun'], [7], [false]])(
+  'a body of %j is refused, for it says nothing',
+  async (body) => {
+    await expect(refuseOtherBodies({ body })).rejects.toMatchObject({ code: 'INVALID_PARAMETER' });
+  },
+);
+
+test.each([undefined, null, {}])('a body of %j is as good as an empty one', async (body) => {
+  await expect(refuseOtherBodies({ body })).resolves.toBeUndefined();
 });

@@ -19,11 +19,20 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Text that the database can hold. */
+/** Text that the database can hold, as JSON too: half a surrogate pair is none. */
 export function isText(value: unknown): value is string {
   return (
-    typeof value === 'string' && value.length > 0 && value.length <= TEXT_CHARACTERS_MAX && !value.includes('\u0000')
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= TEXT_CHARACTERS_MAX &&
+    !value.includes('\u0000') &&
+    value.isWellFormed()
   );
+}
+
+/** A body that is something else than an object would count as none, and what it says as not said. */
+export async function refuseOtherBodies({ body }: { readonly body: unknown }): Promise<void> {
+  if (body !== undefined && body !== null && !isRecord(body)) throw refused('body', 'an object');
 }
 
 export function isUuid(value: unknown): value is string {
@@ -61,7 +70,7 @@ export function requireKnown(given: Readonly<Record<string, unknown>>, known: re
   if (unknown !== undefined) throw refused(unknown, `not known here; known are ${known.join(', ')}`);
 }
 
-/** The answer of work that needs the database: 503 while that is away. */
+/** The answer of work that needs the database or the registry: 503 while that is away. */
 export async function answering<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -70,7 +79,7 @@ export async function answering<T>(work: () => Promise<T>): Promise<T> {
     throw new HttpProblem({
       status: 503,
       code: error.code,
-      title: 'the database does not answer; ask again',
+      title: 'what this needs does not answer; ask again',
       headers: { 'retry-after': '2' },
       cause: error,
     });

@@ -16,7 +16,7 @@ import { forgottenOf, ORIGIN_FIELDS, originOf } from '../recovery/recovery-param
 import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { actorOf } from './access.ts';
-import { answering, isRecord, isUuid, limitOf, refused, requireKnown, whyOf } from './parameters.ts';
+import { answering, isRecord, isText, isUuid, limitOf, refused, requireKnown, whyOf } from './parameters.ts';
 
 export type RecoveryRoutesOptions = {
   readonly jobs: Pick<Jobs, 'submit'>;
@@ -42,9 +42,9 @@ export function addRecoveryRoutes(app: FastifyInstance, options: RecoveryRoutesO
     if (kind === undefined) throw refused('kind', `one of ${DIFFERENCE_KINDS.join(', ')}`);
     if (!isUuid(params.id)) throw refused('id', 'the id of a dry run is a UUID');
     const limit = limitOf(query['limit']);
-    const { cursor = '' } = query;
-    if (typeof cursor !== 'string') throw refused('cursor', 'the nextCursor of the page before');
-    const page = differencesOf({ run: params.id, kind, after: cursor, limit: limit + 1 });
+    const { cursor } = query;
+    if (cursor !== undefined && !isText(cursor)) throw refused('cursor', 'the nextCursor of the page before');
+    const page = differencesOf({ run: params.id, kind, after: cursor ?? '', limit: limit + 1 });
     const rows = await answering(async () => await ask(operator)<DifferenceAnswer>(page));
     const items = rows.slice(0, limit);
     return { items, nextCursor: rows.length > limit ? (items.at(-1)?.key ?? null) : null };
