@@ -2,7 +2,7 @@ import { EventPack } from '@tradestream/contracts';
 import { errorOf } from '@tradestream/runtime';
 import { type Decision, decide, evolve, type TradeEvent } from '@tradestream/trading';
 import type { DecodedCommand, DecodedRecord, PoisonRecord } from '../intake/decode-record.ts';
-import type { Positions } from '../ownership/position.ts';
+import { blockKey, type Positions } from '../ownership/position.ts';
 import type { WorkingState } from '../state/working-state.ts';
 
 /** A receipt as far as a later record of the same command id needs it. */
@@ -100,7 +100,7 @@ export function decideBatch(options: {
     if (draft.seenBefore(record)) continue;
     const failure = options.failing.get(record.commandId);
     if (failure !== undefined || position.blockedKeys.has(record.key)) {
-      position.blockedKeys.add(record.key);
+      blockKey(position, record.key, record.record.offset);
       draft.park(record, failure);
       continue;
     }
@@ -176,7 +176,8 @@ export class Draft implements Decided {
     const { record, reason, message, blocksKey = false } = from;
     this.parked.push({ from, reason, message, blocksKey });
     if (blocksKey && record.key !== null) {
-      positions.get(record.partition)?.blockedKeys.add(record.key.toString('utf8'));
+      const position = positions.get(record.partition);
+      if (position !== undefined) blockKey(position, record.key.toString('utf8'), record.offset);
     }
   }
 

@@ -10,7 +10,7 @@ import {
   schemaIdOf,
 } from '../intake/decode-record.ts';
 import type { SchemaBook } from '../intake/schema-book.ts';
-import { type Position, type Positions, revertPosition } from '../ownership/position.ts';
+import { type Position, type Positions, revertPosition, unblockFrom } from '../ownership/position.ts';
 import type { GenerationMap } from '../state/generation-map.ts';
 import type { TouchedByBatch, WorkingState } from '../state/working-state.ts';
 import type { ColumnPool } from './column-pool.ts';
@@ -130,7 +130,12 @@ export function decideOnce(
   const before = new Map([...positions.values()].map((position) => [position.partition, snapshot(position)]));
   const commandIds: string[] = [];
   const takeBack = () => {
-    for (const [partition, values] of before) Object.assign(positions.get(partition) ?? {}, values);
+    for (const [partition, values] of before) {
+      const position = positions.get(partition);
+      if (position === undefined) continue;
+      Object.assign(position, values);
+      unblockFrom(position, values.nextOffset);
+    }
     for (const commandId of commandIds) receipts.delete(commandId);
   };
   state.begin();

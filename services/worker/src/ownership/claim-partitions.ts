@@ -155,7 +155,7 @@ async function withParked(options: ClaimOptions, rows: readonly ClaimRow[]): Pro
     const ofRow = (other: { readonly partition: number }) => other.partition === row.partition;
     const queues = blocked.rows.filter(ofRow).map((queue) => ({ ...queue, text: queue.key.toString('utf8') }));
     return positionOf(row, {
-      blockedKeys: new Set(queues.map(({ text }) => text)),
+      blockedKeys: new Map(queues.map(({ text }) => [text, -1])),
       releasing: new Map(queues.filter(({ head }) => head === BEHIND_PARKED).map(({ text, key }) => [text, key])),
       queued: new Map(queues.map(({ text, count }) => [text, count])),
       paused: false,

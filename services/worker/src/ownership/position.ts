@@ -20,8 +20,8 @@ export type Position = {
   markedSeq: number;
   /** Below this offset commands run one by one, since a worker died there before. */
   singlyUntil: number;
-  /** Keys with a parked command: their later commands wait behind it. */
-  readonly blockedKeys: Set<string>;
+  /** Keys with a parked command, behind which their later ones wait; with the offset that blocked them, -1 for before the claim. */
+  readonly blockedKeys: Map<string, number>;
   /** Keys whose queue has nothing in front any more: they are released in order, as far as it goes. By their text. */
   readonly releasing: Map<string, Buffer>;
   /** Records of each blocked key that are parked, as of the last durable COMMIT. */
@@ -40,4 +40,15 @@ export function revertPosition(position: Position): void {
   position.nextOffset = position.committed.offset;
   position.seq = position.committed.seq;
   position.lastHash = position.committed.hash;
+  unblockFrom(position, position.committed.offset);
+}
+
+/** From here on later commands of the key wait behind the one at this offset, if they do not wait already. */
+export function blockKey({ blockedKeys }: Position, key: string, offset: number): void {
+  if (!blockedKeys.has(key)) blockedKeys.set(key, offset);
+}
+
+/** Forgets what records from this offset on have blocked: decided again, they may turn out to be duplicates. */
+export function unblockFrom({ blockedKeys }: Position, offset: number): void {
+  for (const [key, blockedBy] of blockedKeys) if (blockedBy >= offset) blockedKeys.delete(key);
 }

@@ -9,7 +9,7 @@ import { lockPartitions } from '../apply/write-statements.ts';
 import { type DecodedRecord, decodeRecord, schemaIdOf } from '../intake/decode-record.ts';
 import type { QueueCap } from '../intake/queue-cap.ts';
 import type { LedgerLink } from '../ownership/ledger-link.ts';
-import { type Position, revertPosition } from '../ownership/position.ts';
+import { blockKey, type Position, revertPosition } from '../ownership/position.ts';
 import { type DecidedRelease, decideReleased } from './decide-released.ts';
 import { intentsWait, loadQueues, markTries, type ParkedRow, type ReleaseQueues } from './parked-rows.ts';
 import { planRelease, type Release, type ReleasePlan, TRIES_TOGETHER_MAX } from './plan-release.ts';
@@ -249,7 +249,7 @@ export class ParkedReleaser {
         for (const known of [position.blockedKeys, position.releasing, position.queued]) known.delete(text);
         continue;
       }
-      if (growth > 0) position.blockedKeys.add(text);
+      if (growth > 0) blockKey(position, text, -1);
       if (state === 'releasing' && position.blockedKeys.has(text)) position.releasing.set(text, key);
       else position.releasing.delete(text);
     }
