@@ -1,4 +1,5 @@
 import {
+  auditAnswer,
   commandHeaders,
   deadLetterAnswer,
   deadLetterDetailAnswer,
@@ -268,4 +269,14 @@ test('a thousand redriven, pressed twice at once, the monitor killed in the midd
   ]);
   expect(listAnswer(deadLetterAnswer).parse(await monitor.get('/v1/deadletters')).items).toEqual([]);
   expect(await ask('redrive', body)).toMatchObject({ jobId: null, count: 0 });
+
+  // Page by page the audit is all there is, the newest first.
+  const paged: string[] = [];
+  for (let next: string | null = ''; next !== null; ) {
+    const page = listAnswer(auditAnswer).parse(await monitor.get(`/v1/audit?limit=600${next}`));
+    paged.push(...page.items.map(({ id }) => id));
+    next = page.nextCursor === null ? null : `&cursor=${page.nextCursor}`;
+  }
+  const kept = await world.rows<{ id: string }>('SELECT a.id::text AS id FROM ledger.audit AS a ORDER BY a.id DESC');
+  expect(paged).toEqual(kept.map(({ id }) => id));
 }, 120_000);

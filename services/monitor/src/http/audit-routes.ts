@@ -7,12 +7,13 @@ import { answering, isText, limitOf, refused, requireKnown } from './parameters.
 export type AuditRoutesOptions = { readonly operator: () => NodeLink | null };
 
 const READER = { config: { role: 'reader' } } as const;
+// `id` alone would be the text that is answered, of which 99 comes after 100.
 const AUDIT = `
   SELECT id::text, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at, actor, action, why, details
   FROM ledger.audit
   WHERE ($1::bigint IS NULL OR id < $1) AND ($2::text IS NULL OR action = $2) AND ($3::text IS NULL OR actor = $3)
     AND ($4::text IS NULL OR details->>'jobId' = $4)
-  ORDER BY id DESC LIMIT $5`;
+  ORDER BY audit.id DESC LIMIT $5`;
 
 /** What was done, by whom and why, the newest first. */
 export function addAuditRoutes(app: FastifyInstance, { operator }: AuditRoutesOptions): void {
