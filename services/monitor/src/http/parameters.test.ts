@@ -11,12 +11,21 @@ describe('a time', () => {
     expect(timeOf('from', text)).toBe(timeMs);
   });
 
-  test.each(['', 'yesterday 1', '1 week ago', '25.11.2026', '2026-13-01', '10000-01-01', '-1', 1_795_593_600, null])(
-    '%s is refused',
-    (given) => {
-      expect(() => timeOf('from', given)).toThrow(expect.objectContaining({ code: 'INVALID_PARAMETER' }));
-    },
-  );
+  test.each([
+    '',
+    'yesterday 1',
+    '1 week ago',
+    '25.11.2026',
+    '2026-13-01',
+    '2026-02-31',
+    '2026-02-30T00:00:00Z',
+    '10000-01-01',
+    '-1',
+    1_795_593_600,
+    null,
+  ])('%s is refused', (given) => {
+    expect(() => timeOf('from', given)).toThrow(expect.objectContaining({ code: 'INVALID_PARAMETER' }));
+  });
 });
 
 test('text that the database cannot hold is none, and neither is half a character', () => {

@@ -56,8 +56,10 @@ export function limitOf(given: unknown): number {
 /** ISO 8601, or seconds since the epoch; as milliseconds. */
 export function timeOf(field: string, given: unknown): number {
   const text = typeof given === 'string' ? given : '';
-  // Date.parse alone finds a time in nearly any text that has a number in it.
-  const parsedMs = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  // Date.parse alone finds a time in nearly any text that has a number in it, and takes 31 February for 3 March.
+  const day = /^\d{4}-\d{2}-\d{2}/.exec(text)?.[0];
+  const isDay = day !== undefined && new Date(Date.parse(day)).getUTCDate() === Number(day.slice(-2));
+  const parsedMs = isDay ? Date.parse(text) : Number.NaN;
   const timeMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Number(text) * 1_000 : parsedMs;
   if (!(timeMs >= TIME_MS.min && timeMs <= TIME_MS.max))
     throw refused(field, 'a time in ISO 8601 of the years 1970 to 9999, or seconds since the epoch');
