@@ -5,20 +5,34 @@ import { installVirtualTime } from './virtual-time.ts';
 // `npm run simulate -- --seeds N [--from M]` runs worlds; `-- --seed N` runs one and tells all that happened in it.
 
 const USAGE = 'usage: npm run simulate -- [--seeds N] [--from N] | --seed N\n';
-const { values } = parseArgs({
-  options: { seeds: { type: 'string' }, from: { type: 'string' }, seed: { type: 'string' } },
-});
-const [seed = 0, from = 1, count = 20_000] = [values.seed ?? '0', values.from ?? '1', values.seeds ?? '20000'].map(
-  Number,
-);
-
-if (![seed, from, count].every((number) => Number.isSafeInteger(number) && number >= 0)) {
+const wanted = readOptions();
+if (wanted === null) {
   process.stderr.write(USAGE);
   process.exitCode = 2;
-} else if (values.seed !== undefined) {
-  await showOne(seed);
+} else if (wanted.seed !== null) {
+  await showOne(wanted.seed);
 } else {
-  await runMany(from, count);
+  await runMany(wanted.from, wanted.seeds);
+}
+
+/** Null for what is no use of it. */
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seeds: { type: 'string', default: '20000' },
+        from: { type: 'string', default: '1' },
+        seed: { type: 'string' },
+      },
+    });
+    const [seeds, from] = [Number(values.seeds), Number(values.from)];
+    const seed = values.seed === undefined ? null : Number(values.seed);
+    return [seeds, from, seed ?? 0].every((number) => Number.isSafeInteger(number) && number >= 0)
+      ? { seeds, from, seed }
+      : null;
+  } catch {
+    return null;
+  }
 }
 
 async function showOne(seedShown: number): Promise<void> {
