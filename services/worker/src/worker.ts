@@ -1,6 +1,6 @@
 import { DatabaseError } from '@tradestream/database';
 import type { RecordBatch, Subscription, SubscriptionHandler } from '@tradestream/messaging';
-import { AppError, errorOf, type Logger, type Readiness, waitFor } from '@tradestream/runtime';
+import { AppError, errorOf, type Logger, nextPauseMs, type Readiness, waitFor } from '@tradestream/runtime';
 import { type BatchApplier, BatchFailure, isStale } from './apply/apply-batch.ts';
 import { CommandDefect } from './apply/decide-batch.ts';
 import { explainRetry, markSingle } from './apply/failure-records.ts';
@@ -41,6 +41,8 @@ const KILLER = {
   message: 'workers died each time they tried this record alone',
   blocksKey: true,
 } as const;
+/** Between tries of a release that fails by itself, such as for a schema that nobody can be asked for. */
+const RELEASE_REST = { initialMs: 500, maxMs: 10_000 } as const;
 /** Most batches that go the careful way after one whose kept values were wrong. */
 const CAREFUL_BATCHES_MAX = 64;
 /** What a command can be at fault for: its values, a constraint, a limit. Whatever else the server refuses is no command's fault. */
@@ -70,6 +72,9 @@ export class Worker implements SubscriptionHandler {
   /** Whether parked records may have to be released, and whether it is their turn: log and queues take turns. */
   #releaseWaits = false;
   #releaseTurn = true;
+  /** The rest after a release that failed, and when it is over. */
+  #releaseRestMs = 0;
+  #releaseFromMs = 0;
   #looking = false;
   /** The record last marked as tried alone: a process marks it once, however often it tries. */
   #markedSingle = '';
@@ -112,7 +117,7 @@ export class Worker implements SubscriptionHandler {
   /** Called often: finds out, beside the batches, whether an operator wants anything of parked records. */
   async lookForIntents(): Promise<void> {
     const { releaser, signal, log } = this.#options;
-    if (this.#releaseWaits || this.#looking || signal.aborted) return;
+    if (this.#releaseWaits || this.#looking || signal.aborted || performance.now() < this.#releaseFromMs) return;
     this.#looking = true;
     try {
       if (!(await releaser.waits())) return;
@@ -207,6 +212,7 @@ export class Worker implements SubscriptionHandler {
     const { releaser, readiness, metrics, log } = this.#options;
     try {
       this.#releaseWaits = await releaser.release();
+      this.#releaseRestMs = 0;
       readiness.set('releasing', true);
     } catch (error) {
       const cause = error instanceof BatchFailure ? error.cause : errorOf(error);
@@ -218,8 +224,10 @@ export class Worker implements SubscriptionHandler {
       if (!isOfReleaseAlone(cause)) throw error;
       // The log goes on; it is tried again when intents are next looked for.
       this.#releaseWaits = false;
+      this.#releaseRestMs = nextPauseMs(RELEASE_REST, this.#releaseRestMs);
+      this.#releaseFromMs = performance.now() + this.#releaseRestMs;
       readiness.set('releasing', false, cause.message);
-      log.error({ error: cause }, 'release_failed');
+      log[cause instanceof AppError && cause.retry === 'later' ? 'warn' : 'error']({ error: cause }, 'release_failed');
     }
   }
 
