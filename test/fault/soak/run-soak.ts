@@ -38,6 +38,10 @@ const SHIPPED = {
   TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS: MONITOR_SPEC.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS.fallbackText,
 };
 const TICK_MS = 250;
+/** As many orders as two workers keep, twice over: what still grows then is no cache that fills. */
+const FILL_COUNT = 500_000;
+const SEND_COUNT = 500;
+const FILLED_MS = 600_000;
 const SETTLED_MS = 120_000;
 /** Slopes of a short run say nothing. */
 const SLOPE_MINUTES_MIN = 30;
@@ -73,9 +77,12 @@ export async function runSoak(options: {
     await using monitor = await monitorOf(world, { ...SHIPPED, TRADESTREAM_MONITOR_SERVICES_FILE: addresses.file });
     services.set('monitor', monitor.child);
     const load = new Load({ ...BASELINE_LOAD, users: 2_000, openOrders: 200 });
-    const setup = [...load.setup()];
-    for (let start = 0; start < setup.length; start += 500) await world.send(setup.slice(start, start + 500));
-    await world.applied(SETTLED_MS);
+    note(`filling what the services keep, with ${FILL_COUNT} commands`);
+    const filling = [...load.setup(), ...load.commands(FILL_COUNT)];
+    for (let start = 0; start < filling.length; start += SEND_COUNT)
+      await world.send(filling.slice(start, start + SEND_COUNT));
+    await world.applied(FILLED_MS);
+    await world.projected(FILLED_MS);
     await eventually(async () => (await alertsSince(monitor, Date.now())).length === 0, { withinMs: SETTLED_MS });
     note('the installation is up and quiet');
     const since = Date.now();
