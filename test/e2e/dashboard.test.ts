@@ -186,6 +186,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the dashboard in a browser', () => {
     expect(await page.locator('#jobs tbody tr').count()).toBe(3);
     await cancelOne(page);
     await reconcile(page);
+    await rebuild(page);
+    await dryRun(page);
     await group.waitFor({ state: 'detached', timeout: WITHIN_MS });
     expect(await page.evaluate(() => 'harmed' in globalThis)).toBe(false);
     expect(await page.evaluate('[localStorage.length, sessionStorage.length, document.cookie]')).toEqual([0, 0, '']);
@@ -236,6 +238,33 @@ async function reconcile(page: Page): Promise<void> {
   const dialog = page.locator('#confirm');
   await dialog.getByText('Reconcile them', { exact: true }).click();
   await dialog.locator('[data-ended="done"]').waitFor({ timeout: WITHIN_MS });
+  await dialog.getByText('Close', { exact: true }).click();
+}
+
+/** A new version of a projection, built and put in its place. */
+async function rebuild(page: Page): Promise<void> {
+  world.startProjector();
+  await world.projected(WITHIN_MS);
+  await page.getByLabel('Rebuild balances', { exact: true }).click({ timeout: WITHIN_MS });
+  const dialog = page.locator('#confirm');
+  await dialog.getByText('Rebuild it', { exact: true }).click();
+  await dialog.locator('[data-ended="done"]').waitFor({ timeout: WITHIN_MS });
+  await dialog.getByText('Close', { exact: true }).click();
+  await page.getByLabel('Roll back balances', { exact: true }).waitFor({ timeout: WITHIN_MS });
+}
+
+/** Of what is no number nothing is asked; from the first batch on all is decided again as it was. */
+async function dryRun(page: Page): Promise<void> {
+  await page.selectOption('#replay-origin', 'fromBatch');
+  await page.fill('#replay-from', HOSTILE);
+  await page.getByText('Dry run', { exact: true }).click();
+  await page.locator('#replay-said', { hasText: 'no batch' }).waitFor({ timeout: WITHIN_MS });
+  await page.fill('#replay-from', '0');
+  await page.getByText('Dry run', { exact: true }).click();
+  const dialog = page.locator('#confirm');
+  await dialog.getByText('Decide them again beside the ledger', { exact: true }).click();
+  await dialog.locator('[data-ended="done"]').waitFor({ timeout: WITHIN_MS });
+  await dialog.locator('text=decided').waitFor({ timeout: WITHIN_MS });
   await dialog.getByText('Close', { exact: true }).click();
 }
 

@@ -5,6 +5,8 @@ import { openJobs, refreshJobs } from './jobs.js';
 import { openLookup } from './lookup.js';
 import { drawParked, refreshParked } from './parked.js';
 import { drawPipeline } from './pipeline.js';
+import { openProjections, refreshProjections } from './projections.js';
+import { openReplay } from './replay.js';
 import { drawAlerts, drawErrors, drawLag, drawReplication, drawServices, time } from './tables.js';
 
 const TONES = { ok: 'ok', degraded: 'warn', down: 'bad' };
@@ -17,8 +19,13 @@ let heardMs = Date.now();
 
 openCharts();
 openLookup();
-openConfirm(() => refreshJobs());
+openConfirm(() => {
+  refreshJobs();
+  refreshProjections();
+});
 openJobs();
+openProjections();
+openReplay();
 document.getElementById('confirm').addEventListener('close', refreshParked);
 void refreshTrends();
 setInterval(() => void refreshTrends(), TRENDS_MS);

@@ -11,6 +11,14 @@ export function fill(id, ...children) {
   document.getElementById(id)?.replaceChildren(...children.map(asNode));
 }
 
+/** Draws what an element holds anew; the keyboard stays where it is, if that is still there. */
+export function keepingFocus(id, draw) {
+  const place = document.getElementById(id);
+  const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute('aria-label') : null;
+  draw();
+  [...place.querySelectorAll('[aria-label]')].find((each) => each.getAttribute('aria-label') === focused)?.focus();
+}
+
 /** A table; a cell that is a number stands to the right, null is shown as unknown. */
 export function table(caption, columns, rows) {
   const head = columns.map(({ title, number }) => make('th', { scope: 'col', class: number ? 'number' : '' }, title));

@@ -1,5 +1,5 @@
 import { confirm, resultOf } from './confirm.js';
-import { fill, make, number, table, tag } from './dom.js';
+import { fill, keepingFocus, make, number, table, tag } from './dom.js';
 import { read } from './operator.js';
 import { scrolling, time } from './tables.js';
 
@@ -42,12 +42,7 @@ function draw(jobs) {
   const text = JSON.stringify(jobs);
   if (text === drawn) return;
   drawn = text;
-  // The keyboard stays where it is, if that is still there.
-  const place = document.getElementById('jobs');
-  const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute('aria-label') : null;
-  drawTable(jobs);
-  const again = [...place.querySelectorAll('[aria-label]')].find((each) => each.getAttribute('aria-label') === focused);
-  again?.focus();
+  keepingFocus('jobs', () => drawTable(jobs));
 }
 
 function drawTable(jobs) {

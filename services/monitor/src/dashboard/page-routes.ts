@@ -38,13 +38,24 @@ type Kind = keyof typeof TYPES;
 const own = (name: string) => fileURLToPath(new URL(`../../page/${name}`, import.meta.url));
 const FILES: readonly { readonly route: string; readonly path: () => string; readonly kind: Kind }[] = [
   { route: '/', path: () => own('index.html'), kind: 'html' },
-  ...['dashboard', 'dom', 'pipeline', 'tables', 'charts', 'lookup', 'operator', 'confirm', 'parked', 'jobs'].map(
-    (name) => ({
-      route: `/assets/${name}.js`,
-      path: () => own(`${name}.js`),
-      kind: 'js' as const,
-    }),
-  ),
+  ...[
+    'dashboard',
+    'dom',
+    'pipeline',
+    'tables',
+    'charts',
+    'lookup',
+    'operator',
+    'confirm',
+    'parked',
+    'jobs',
+    'projections',
+    'replay',
+  ].map((name) => ({
+    route: `/assets/${name}.js`,
+    path: () => own(`${name}.js`),
+    kind: 'js' as const,
+  })),
   { route: '/assets/dashboard.css', path: () => own('dashboard.css'), kind: 'css' },
   { route: '/assets/icon.svg', path: () => own('icon.svg'), kind: 'svg' },
   { route: '/assets/uplot.js', path: () => require.resolve('uplot/dist/uPlot.esm.js'), kind: 'js' },

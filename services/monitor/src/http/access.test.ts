@@ -28,6 +28,8 @@ const MATRIX: Readonly<Record<string, Role>> = {
   'GET /assets/confirm.js': 'reader',
   'GET /assets/parked.js': 'reader',
   'GET /assets/jobs.js': 'reader',
+  'GET /assets/projections.js': 'reader',
+  'GET /assets/replay.js': 'reader',
   'GET /assets/dashboard.css': 'reader',
   'GET /assets/icon.svg': 'reader',
   'GET /assets/uplot.js': 'reader',
