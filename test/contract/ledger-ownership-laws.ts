@@ -131,7 +131,7 @@ function claimWaitLaws(table: LawTable): void {
       Array.from({ length: 5 }, () => 'done'),
     );
     const claimed = first(await claim(table, session, 'a', [partition]));
-    expect([...claimed.blockedKeys, ...claimed.releasing.keys()]).toEqual(['ann']);
+    expect([...claimed.blockedKeys.keys(), ...claimed.releasing.keys()]).toEqual(['ann']);
     expect([...claimed.queued]).toEqual([['ann', 2]]);
     expect(claimed.parkedAhead.toSorted((x, y) => x - y)).toEqual([5, 7, 9]);
     await transact(session, movePartitions(TOPIC, [moveOf(claimed, { toOffset: 7 })]));
