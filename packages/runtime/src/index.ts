@@ -43,4 +43,5 @@ export { Readiness, type ReadinessPart } from './readiness.ts';
 export { nextPauseMs, type RetryOptions, type RetryPolicy, retry } from './retry.ts';
 export { runService, type Service, type ServiceContext } from './run-service.ts';
 export { type Closeable, Scope } from './scope.ts';
+export { type UntilAnsweredOptions, untilAnswered } from './until-answered.ts';
 export { sleep, type WaitOptions, waitFor } from './wait.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { openSchemas, ownSchemaIds, type Topics, topicsWithPrefix } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 import { type LogAdmin, type MessageLog, openKafka } from '@tradestream/messaging';
-import { retry, type Scope, type ServiceContext } from '@tradestream/runtime';
+import { type Scope, type ServiceContext, untilAnswered } from '@tradestream/runtime';
 import type { ProjectorConfig } from './config.ts';
 import { EventReader } from './event-reader.ts';
 import { loadStored, withLedger } from './ledger-schemas.ts';
@@ -32,8 +32,9 @@ export async function openConnections(
   config: ProjectorConfig,
   { scope, context, openLedger }: ConnectionOptions,
 ): Promise<Connections> {
-  const { log, readiness } = context;
-  const waiting = waitingWith(context);
+  const { log, readiness, stopping: signal } = context;
+  const waiting: Connections['waiting'] = async (part, work) =>
+    await untilAnswered(part, work, { log, readiness, signal });
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
   const clientId = `projector-${process.pid}-${randomUUID()}`;
   const kafka = scope.use(
@@ -53,20 +54,4 @@ export async function openConnections(
   const admin = scope.use(await waiting('broker', () => kafka.openAdmin()));
   await waiting('broker', () => admin.clusterId());
   return { topics, clientId, kafka, admin, reader, waiting };
-}
-
-function waitingWith({ log, readiness, stopping }: ServiceContext): Connections['waiting'] {
-  return async (part, work) => {
-    const answer = await retry(work, {
-      classes: ['now', 'later', 'settle'],
-      policy: { initialMs: 200, maxMs: 2_000 },
-      signal: stopping,
-      onRetry: (error) => {
-        readiness.set(part, false, error.message);
-        log.warn({ error, part }, 'waiting_for_dependency');
-      },
-    });
-    readiness.set(part, true);
-    return answer;
-  };
 }

@@ -1,6 +1,14 @@
 import { DatabaseError } from '@tradestream/database';
 import type { LogAdmin, RecordBatch, Subscription, SubscriptionHandler } from '@tradestream/messaging';
-import { AppError, errorOf, type Logger, nextPauseMs, type Readiness, RuntimeError, retry } from '@tradestream/runtime';
+import {
+  AppError,
+  errorOf,
+  type Logger,
+  nextPauseMs,
+  type Readiness,
+  RuntimeError,
+  untilAnswered,
+} from '@tradestream/runtime';
 import type { Bell } from './bell.ts';
 import { chooseStarts } from './choose-starts.ts';
 import type { Deference } from './deference.ts';
@@ -40,6 +48,7 @@ type Share = {
 };
 
 const SOON = { initialMs: 5, maxMs: 100 } as const;
+const EVERY_CLASS = ['now', 'later', 'settle', 'never'] as const;
 const LATER = { initialMs: 200, maxMs: 5_000 } as const;
 const STOP_PAUSE = { initialMs: 1_000, maxMs: 60_000 } as const;
 
@@ -332,17 +341,7 @@ export class Projector implements SubscriptionHandler {
   /** Asks until there is an answer, saying what is waited for. */
   async #untilAnswered<T>(part: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const { readiness, log } = this.#options;
-    const answer = await retry(work, {
-      classes: ['now', 'later', 'settle', 'never'],
-      policy: LATER,
-      signal,
-      onRetry: (error) => {
-        readiness.set(part, false, error.message);
-        log.warn({ error, part }, 'waiting_for_dependency');
-      },
-    });
-    readiness.set(part, true);
-    return answer;
+    return await untilAnswered(part, work, { readiness, log, signal, classes: EVERY_CLASS, policy: LATER });
   }
 
   /** Runs work between batches; its caller waits for it. */

@@ -9,7 +9,15 @@ import {
 } from '@tradestream/contracts';
 import type { DatabaseUsage } from '@tradestream/database';
 import { type LogAdmin, type LogReader, type MessageLog, openKafka, type Producer } from '@tradestream/messaging';
-import { errorOf, type Logger, type Readiness, RuntimeError, retry, type Scope, waitFor } from '@tradestream/runtime';
+import {
+  errorOf,
+  type Logger,
+  type Readiness,
+  RuntimeError,
+  type Scope,
+  untilAnswered,
+  waitFor,
+} from '@tradestream/runtime';
 import type { WorkerConfig } from './config.ts';
 import { LedgerLink } from './ownership/ledger-link.ts';
 
@@ -49,16 +57,8 @@ export type ConnectionOptions = {
 export async function openConnections(config: WorkerConfig, options: ConnectionOptions): Promise<Connections> {
   const { scope, usage, log, readiness, stopping } = options;
   const url = databaseUrl(config);
-  const waiting = <T>(part: string, work: () => Promise<T>) =>
-    retry(work, {
-      classes: ['now', 'later', 'settle'],
-      policy: { initialMs: 200, maxMs: 2_000 },
-      signal: stopping,
-      onRetry: (error) => {
-        readiness.set(part, false, error.message);
-        log.warn({ error, part }, 'waiting_for_dependency');
-      },
-    });
+  const waiting: Connections['waiting'] = async (part, work) =>
+    await untilAnswered(part, work, { log, readiness, signal: stopping });
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
   const link = scope.use(
     new LedgerLink({
@@ -89,13 +89,11 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
   scope.defer('kafka', () => closeSoon(kafka.close(), { log, part: 'kafka' }));
   const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
   const ids = await waiting('registry', () => ownSchemaIds({ schemas, loadStored: () => loadStored(link), log }));
-  readiness.set('registry', true);
   const admin = await kafka.openAdmin();
   const reader = await kafka.openReader();
   const producer = await kafka.openProducer({ clientId: `${owner}-relay` });
   const clusterId = await waiting('broker', () => admin.clusterId());
   connected = true;
-  readiness.set('broker', true);
   await link.reopen();
   return { owner, topics, link, kafka, admin, reader, producer, clusterId, schemas, ...ids, waiting };
 }
