@@ -6,11 +6,15 @@ const CAMPAIGN = ['test/fault/campaign.test.ts'];
 const VIGIL = ['test/fault/monitor-faults.test.ts', 'test/simulation/**/*.test.ts'];
 const MINUTE = { testTimeout: 60_000, hookTimeout: 60_000 } as const;
 
+/** A failure is read in a log: both sides are shown whole. */
+const WHOLE = { chaiConfig: { truncateThreshold: 0 } } as const;
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
+          ...WHOLE,
           name: 'unit',
           include: ['packages/**/src/**/*.test.ts', 'services/**/src/**/*.test.ts'],
           testTimeout: 20_000,
@@ -18,6 +22,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...WHOLE,
           name: 'integration',
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...CAMPAIGN, ...VIGIL],
@@ -28,10 +33,10 @@ export default defineConfig({
         },
       },
       {
-        test: { name: 'campaign', include: CAMPAIGN, maxWorkers: 1, sequence: { groupOrder: 1 }, ...MINUTE },
+        test: { ...WHOLE, name: 'campaign', include: CAMPAIGN, maxWorkers: 1, sequence: { groupOrder: 1 }, ...MINUTE },
       },
       {
-        test: { name: 'vigil', include: VIGIL, maxWorkers: 2, sequence: { groupOrder: 2 }, ...MINUTE },
+        test: { ...WHOLE, name: 'vigil', include: VIGIL, maxWorkers: 2, sequence: { groupOrder: 2 }, ...MINUTE },
       },
     ],
   },

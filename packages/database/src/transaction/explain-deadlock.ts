@@ -3,6 +3,7 @@ import type { DatabaseError } from '../errors.ts';
 import type { BorrowedConnection } from '../pool/borrowed-connection.ts';
 import { loadParser, relationsOf } from '../replication/parse-statement.ts';
 import { type DeadlockParty, type DeadlockReport, parseLockDetail, statementsInLog } from './deadlock-report.ts';
+import type { OpenTransaction } from './open-transaction.ts';
 
 /** What this process knows of a backend of its own. */
 export type OwnParty = { readonly statement: string; readonly label: string };
@@ -24,6 +25,24 @@ const ACTIVITY = 'SELECT pid, application_name, query FROM pg_stat_activity WHER
 const LOG_TAIL = `SELECT convert_from(pg_read_binary_file(file, greatest(0, size - ${LOG_TAIL_BYTES}), ${LOG_TAIL_BYTES}), 'LATIN1') AS text
   FROM (SELECT pg_current_logfile() AS file) AS log, LATERAL (SELECT (pg_stat_file(file)).size) AS stat
   WHERE file IS NOT NULL`;
+
+/** What stood beside the victim's last statement in the transactions of this process, by backend. */
+export function ownParties(
+  victim: OpenTransaction,
+  transactions: readonly OpenTransaction[],
+): ReadonlyMap<number, OwnParty> {
+  const last = victim.statements.last;
+  const parties = new Map<number, OwnParty>();
+  if (last === null) return parties;
+  const longest = new Map<number, number>();
+  for (const { backendPid, label, statements } of transactions) {
+    const found = statements.beside(last.fromMs, last.untilMs ?? Infinity);
+    if (found === null || found.sharedMs <= (longest.get(backendPid) ?? 0)) continue;
+    longest.set(backendPid, found.sharedMs);
+    parties.set(backendPid, { statement: found.text, label });
+  }
+  return parties.set(victim.backendPid, { statement: last.text, label: victim.label });
+}
 
 /** The circle that a deadlock's detail tells, the victim first, each with what is known of its process. */
 export async function lockParties(

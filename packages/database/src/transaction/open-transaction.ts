@@ -4,6 +4,7 @@ import { DatabaseError } from '../errors.ts';
 import { type StatementInput, toStatement } from '../placeholders.ts';
 import type { BorrowedConnection } from '../pool/borrowed-connection.ts';
 import type { PoolSession } from '../session.ts';
+import { StatementTrail } from './statement-trail.ts';
 import type { Transaction, TransactionScope } from './transaction.ts';
 import {
   beginText,
@@ -46,7 +47,7 @@ export class OpenTransaction implements Transaction {
   #xid: string | null = null;
   #timeline: number | null = null;
   #savepoints = 0;
-  #statement = '';
+  readonly #trail = new StatementTrail();
   #idleSinceMs: number | null = performance.now();
 
   private constructor(options: OpenTransactionOptions) {
@@ -79,9 +80,9 @@ export class OpenTransaction implements Transaction {
     return this.#failure;
   }
 
-  /** The last statement, without its values. */
-  get statement(): string {
-    return this.#statement;
+  /** Its last statements, without their values. */
+  get statements(): StatementTrail {
+    return this.#trail;
   }
 
   /** Since when the application has sent nothing; null while a statement runs. */
@@ -95,7 +96,7 @@ export class OpenTransaction implements Transaction {
   ): Promise<QueryResult<Row>> {
     const statement = toStatement(input, values);
     this.#refuseWhenEnded();
-    this.#statement = statement.text;
+    const ended = this.#trail.began(statement.text);
     this.#idleSinceMs = null;
     const { connection, config } = this.#options;
     const timeoutMs = Math.max(1, config.timeout - (performance.now() - this.startedMs));
@@ -111,6 +112,7 @@ export class OpenTransaction implements Transaction {
     } catch (error) {
       throw this.#failed(error);
     } finally {
+      ended();
       this.#idleSinceMs = performance.now();
     }
   }

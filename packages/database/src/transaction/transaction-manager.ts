@@ -5,7 +5,7 @@ import { BorrowedConnection } from '../pool/borrowed-connection.ts';
 import type { PoolSession } from '../session.ts';
 import type { DeadlockReport } from './deadlock-report.ts';
 import { decideRetry, RetryBudget } from './decide-retry.ts';
-import { explainDeadlock } from './explain-deadlock.ts';
+import { explainDeadlock, ownParties } from './explain-deadlock.ts';
 import {
   enforce,
   judgeTransaction,
@@ -63,12 +63,15 @@ export type TransactionManagerConfig = {
 
 const DEADLOCK = '40P01';
 const DEADLOCKS_KEPT = 100;
+/** The survivor of a deadlock may have ended by the time its victim's error is read. */
+const ENDED_KEPT = 64;
 
 /** Begins, ends and repeats transactions. Any number may run at once, each on a connection of its own. */
 export class TransactionManager implements Closeable {
   readonly #source: ConnectionSource;
   readonly #config: TransactionManagerConfig;
   readonly #active = new Map<number, OpenTransaction>();
+  readonly #ended: OpenTransaction[] = [];
   readonly #budget = new RetryBudget();
   readonly #deadlocks: DeadlockReport[] = [];
   readonly #explaining = new Set<Promise<void>>();
@@ -232,6 +235,8 @@ export class TransactionManager implements Closeable {
       afterCommit: config.readOnly ? undefined : (session) => this.#source.afterCommit?.(session) ?? Promise.resolve(),
       ended: (ended) => {
         if (this.#active.get(ended.backendPid) === ended) this.#active.delete(ended.backendPid);
+        this.#ended.push(ended);
+        if (this.#ended.length > ENDED_KEPT) this.#ended.shift();
       },
     });
     this.#active.set(transaction.backendPid, transaction);
@@ -255,13 +260,11 @@ export class TransactionManager implements Closeable {
   /** Beside the retry, which does not wait for it. */
   #explain(failure: unknown, transaction: OpenTransaction): void {
     if (!(failure instanceof DatabaseError) || failure.code !== DEADLOCK) return;
-    const victim = { statement: transaction.statement, label: transaction.label };
-    const others = new Map([...this.#active].map(([pid, { statement, label }]) => [pid, { statement, label }]));
-    others.set(transaction.backendPid, victim);
+    const parties = ownParties(transaction, [...this.#ended, ...this.#active.values()]);
     const explaining = explainDeadlock({
       error: failure,
       node: transaction.node,
-      own: (pid) => others.get(pid) ?? null,
+      own: (pid) => parties.get(pid) ?? null,
       acquire: () => this.#acquire({ timeoutMs: 1_000 }),
       serverLogFile: this.#config.serverLogFile,
     }).then((report) => {
