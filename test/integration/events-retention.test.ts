@@ -1,8 +1,10 @@
 import { newCommandId } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 import {
+  askOf,
   type DryRunOrigin,
   dryRunCommands,
+  expectDryRun,
   openRecoverySession,
   removeEvents,
   takeSnapshot,
@@ -10,11 +12,11 @@ import {
 import { decide } from '@tradestream/trading';
 import { verifyDeep } from '@tradestream/verify';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
 import { reconciliationKind } from '../../services/monitor/src/reconciliation/reconciliation-kind.ts';
 import { SavedRows } from '../support/broken-rows.ts';
 import { eventually } from '../support/eventually.ts';
 import { makeFaultyLoad } from '../support/faulty-load.ts';
+import { receiptOf } from '../support/ledger-readings.ts';
 import { type LedgerWorld, openLedgerWorld } from '../support/ledger-world.ts';
 import { ask } from '../support/projection-requests.ts';
 import { verifyWorld } from '../support/verify-world.ts';
@@ -149,13 +151,18 @@ test(
     for (const projection of PROJECTIONS) await ask(world, 'drop-kept', projection);
     const [base] = await world.rows<{ batch: number }>('SELECT min(batch)::float8 AS batch FROM ledger.bases');
     const first = (base?.batch ?? 0) + 1;
-    await expect(dryRun({ batch: 0 })).rejects.toMatchObject({
-      code: 'EVENTS_REMOVED',
-      context: { fromBatch: 0, firstBatch: first },
-    });
+    const asked = (origin: DryRunOrigin) => expectDryRun(askOf(session), { topic: world.topics.commands, origin });
+    for (const refused of [dryRun, asked]) {
+      await expect(refused({ batch: 0 })).rejects.toMatchObject({
+        code: 'EVENTS_REMOVED',
+        context: { fromBatch: 0, firstBatch: first },
+      });
+      const offset = { origin: { kind: 'offset', offset: 0 }, partitions: null } as const;
+      await expect(refused(offset)).rejects.toMatchObject({ code: 'EVENTS_REMOVED' });
+      await expect(refused({ ...offset, partitions: [0, 99] })).rejects.toMatchObject({ code: 'REPLAY_NO_PARTITION' });
+    }
+    await asked({ batch: first });
     expect((await dryRun({ batch: first })).differences).toEqual({ events: 0, orders: 0, balances: 0 });
-    const nowhere = { origin: { kind: 'offset', offset: 0 }, partitions: [0, 99] } as const;
-    await expect(dryRun(nowhere)).rejects.toMatchObject({ code: 'REPLAY_NO_PARTITION' });
     // Its session holds the events until it ends, and the snapshot that a run reads page by page.
     const other = await openRecoverySession(world.database.serviceUrls.monitor, signal);
     expect(await remove({ session: other })).toMatchObject({
@@ -175,9 +182,10 @@ test(
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
 
     const { commandId = '' } = load.setup[0] ?? {};
-    const store = new ReceiptStore(async (statement) => (await world.session.query<never>(statement)).rows, '');
-    const receipt = await store.loadReceipt(commandId);
-    expect(receipt?.answer).toMatchObject({ outcome: 'applied', events: [{ type: 'FundsDeposited' }] });
+    expect(await receiptOf(world, commandId)).toMatchObject({
+      outcome: 'applied',
+      events: [{ type: 'FundsDeposited' }],
+    });
   },
   TEST_MS,
 );

@@ -15,8 +15,8 @@ import {
 } from '@tradestream/recovery';
 import { decide, type TradeCommand } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
 import { eventually } from '../support/eventually.ts';
+import { receiptOf, usdOf } from '../support/ledger-readings.ts';
 import type { LedgerWorld, Sent } from '../support/ledger-world.ts';
 import { waitsForLock } from '../support/lock-waits.ts';
 import { addDiscarded, fingerprintOf, hotReceipts, loseLog, skipToEnd } from '../support/lost-records.ts';
@@ -109,7 +109,7 @@ test(
   async () => {
     const deposit = sent({ type: 'DepositFunds', userId: 'kept', asset: 'USD', amount: amount('5') });
     await apply([deposit]);
-    const first = await receiptOf(deposit);
+    const first = await receiptOf(world, deposit.commandId);
     await loseLog(world);
     const there = await hotReceipts(world);
     await restartWorker();
@@ -132,8 +132,12 @@ test(
     await restartWorker();
     const other = { ...deposit, command: { ...deposit.command, amount: amount('6') } as TradeCommand };
     await apply([deposit, other]);
-    expect(await balanceOf('kept')).toBe('5');
-    expect(await receiptOf(deposit)).toEqual({ ...first, conflicts: [expect.anything()], token: expect.anything() });
+    expect(await usdOf(world, 'kept')).toBe('5');
+    expect(await receiptOf(world, deposit.commandId)).toEqual({
+      ...first,
+      conflicts: [expect.anything()],
+      token: expect.anything(),
+    });
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
 
     // By id: of two that are named only that one is there which was archived, and the others are kept.
@@ -152,7 +156,7 @@ test(
     });
     await restartWorker();
     await apply([deposit]);
-    expect(await balanceOf('kept')).toBe('10');
+    expect(await usdOf(world, 'kept')).toBe('10');
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
     await takeSnapshot(session, { topic: world.topics.commands, actor: 'ada', why: 'to be broken', keep: 1 });
     await brokenBy(
@@ -272,6 +276,14 @@ test(
     const listed = await cli('replay', 'differences', jobId);
     expect(listed.out.trim().split('\n')).toHaveLength(2 * ROUNDED);
 
+    // What could only be refused is no job that fails.
+    expect(await cli('replay', 'commands', '--from-command', newCommandId())).toMatchObject({
+      exitCode: 1,
+      err: expect.stringMatching(/answered 409: REPLAY_UNKNOWN_COMMAND: .*\n {2}see its id with `tradestream receipt`/),
+    });
+    const { items: jobs } = await monitor.get<{ readonly items: readonly unknown[] }>('/v1/jobs?kind=dry-run-commands');
+    expect(jobs).toHaveLength(1);
+
     const before = await fingerprintOf(world);
     const done = await cli('replay', 'commands', '--from-offset', '0', '--yes', '--why', 'a drill by hand');
     expect(JSON.parse(done.out)).toMatchObject({ new: 0, records: expect.any(Number) });
@@ -383,17 +395,4 @@ async function brokenBy(statement: string, named: string): Promise<void> {
   await world.rows(
     'DELETE FROM ledger.receipt_archive AS a USING ledger.receipts AS r WHERE r.command_id = a.command_id',
   );
-}
-
-async function receiptOf({ commandId }: Sent) {
-  const store = new ReceiptStore(async (statement) => (await world.session.query<never>(statement)).rows, '');
-  return (await store.loadReceipt(commandId))?.answer;
-}
-
-async function balanceOf(userId: string): Promise<string | undefined> {
-  const rows = await world.rows<{ available: string }>(
-    `SELECT trim_scale(available)::text AS available FROM ledger.balances WHERE user_id = $1 AND asset = 'USD'`,
-    [userId],
-  );
-  return rows[0]?.available;
 }

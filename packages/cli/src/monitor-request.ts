@@ -25,7 +25,7 @@ export async function askMonitor<T>(context: CliContext, path: string, shape: Sh
   } catch (cause) {
     throw new CliFailure(`the monitor at ${url} does not answer: ${errorOf(cause).message}`, { cause });
   }
-  if (!response.ok) throw new CliFailure(`the monitor answered ${response.status}: ${titleOf(body)}`);
+  if (!response.ok) throw new CliFailure(`the monitor answered ${response.status}: ${messageOf(body)}`);
   return shape.parse(body);
 }
 
@@ -36,6 +36,10 @@ export function withQuery(path: string, query: Readonly<Record<string, string | 
   return text === '' ? path : `${path}?${text}`;
 }
 
-function titleOf(problem: unknown): string {
-  return typeof problem === 'object' && problem !== null && 'title' in problem ? String(problem.title) : 'no reason';
+/** Code and title of a problem, and the advice where there is one: as the command line shows errors of its own. */
+function messageOf(problem: unknown): string {
+  if (typeof problem !== 'object' || problem === null) return 'no reason';
+  const { code, title, advice }: { readonly code?: unknown; readonly title?: unknown; readonly advice?: unknown } =
+    problem;
+  return `${String(code)}: ${String(title)}${typeof advice === 'string' ? `\n  ${advice}` : ''}`;
 }

@@ -1,4 +1,5 @@
 export { type Ask, askOf } from './ask.ts';
+export { expectDryRun } from './dry-run/base.ts';
 export type { DryRunOrigin } from './dry-run/cut.ts';
 export type { Decide } from './dry-run/decide-again.ts';
 export { type DryRunOptions, type DryRunResult, dryRunCommands } from './dry-run/dry-run-commands.ts';

@@ -1,4 +1,4 @@
-import type { Session } from '@tradestream/database';
+import type { Ask } from '../ask.ts';
 import { RecoveryError } from '../errors.ts';
 import type { Wanted } from '../origin.ts';
 
@@ -18,16 +18,15 @@ type Probe = { readonly batch: number; readonly reached: boolean };
  * after the offset or time in any of the partitions. Infinity: there is none.
  * @throws {RecoveryError} REPLAY_UNKNOWN_COMMAND, REPLAY_NO_PARTITION @throws {DatabaseError}
  */
-export async function chooseBatch(session: Session, origin: DryRunOrigin, end: Cut): Promise<number> {
+export async function chooseBatch(ask: Ask, origin: DryRunOrigin, end: Cut): Promise<number> {
   if ('batch' in origin) return origin.batch;
   const { partitions } = origin;
   if (origin.origin.kind === 'command') {
     const { commandId } = origin.origin;
-    const { rows } = await session.query<{ batch: number }>({
+    const [at] = await ask<{ batch: number }>({
       text: 'SELECT batch::float8 AS batch FROM ledger.every_receipt WHERE command_id = $1',
       values: [commandId],
     });
-    const [at] = rows;
     if (at === undefined) throw new RecoveryError('REPLAY_UNKNOWN_COMMAND', { context: { commandId } });
     return at.batch;
   }
@@ -39,20 +38,20 @@ export async function chooseBatch(session: Session, origin: DryRunOrigin, end: C
   let batch = Infinity;
   for (const [partition, last] of end) {
     if (partitions !== null && !partitions.includes(partition)) continue;
-    const found = await firstEvent(session, { partition, last, reached, value, ordered: NEVER_PARKED });
+    const found = await firstEvent(ask, { partition, last, reached, value, ordered: NEVER_PARKED });
     batch = Math.min(batch, found?.batch ?? Infinity);
   }
   return batch;
 }
 
 /** Every event of an earlier batch. */
-export async function cutBefore(session: Session, batch: number, end: Cut): Promise<Cut> {
+export async function cutBefore(ask: Ask, batch: number, end: Cut): Promise<Cut> {
   const cut = new Map<number, number>();
   for (const [partition, last] of end) {
     const found =
       batch === Infinity
         ? null
-        : await firstEvent(session, {
+        : await firstEvent(ask, {
             partition,
             last,
             reached: 'e.batch >= $3::float8',
@@ -66,7 +65,7 @@ export async function cutBefore(session: Session, batch: number, end: Cut): Prom
 
 /** The first event of the partition for which it holds, up to `last`: within a partition it holds from some event on. */
 async function firstEvent(
-  session: Session,
+  ask: Ask,
   search: {
     readonly partition: number;
     readonly last: number;
@@ -77,24 +76,24 @@ async function firstEvent(
   },
 ): Promise<{ readonly seq: number; readonly batch: number } | null> {
   const { partition, last, reached, value, ordered } = search;
-  let found: { seq: number; batch: number } | null = null;
+  let first: { seq: number; batch: number } | null = null;
   for (let low = 1, high = last; low <= high; ) {
     const middle = Math.floor((low + high) / 2);
     const at = await probe(middle, high);
     if (at === null) {
       high = middle - 1;
     } else if (at.reached) {
-      found = { seq: at.seq, batch: at.batch };
+      first = { seq: at.seq, batch: at.batch };
       high = middle - 1;
     } else {
       low = at.seq + 1;
     }
   }
-  return found;
+  return first;
 
   /** The event at the sequence, or the next one of which it may be asked. */
   async function probe(seq: number, to: number): Promise<(Probe & { readonly seq: number }) | null> {
-    const { rows } = await session.query<Probe & { readonly seq: number }>({
+    const [found] = await ask<Probe & { readonly seq: number }>({
       text: `SELECT e.seq::float8 AS seq, e.batch::float8 AS batch, coalesce(${reached}, false) AS reached
              FROM ledger.every_event AS e LEFT JOIN ledger.every_receipt AS r ON r.command_id = e.command_id AND r.seq = e.seq
              WHERE e.partition = $1 AND e.seq >= $2 AND e.seq <= $4
@@ -102,6 +101,6 @@ async function firstEvent(
              ORDER BY e.seq LIMIT 1`,
       values: [partition, seq, value, to],
     });
-    return rows[0] ?? null;
+    return found ?? null;
   }
 }

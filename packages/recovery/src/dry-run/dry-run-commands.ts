@@ -1,10 +1,11 @@
 import type { Session } from '@tradestream/database';
-import { RecoveryError } from '../errors.ts';
+import { askOf } from '../ask.ts';
 import { inTransaction } from '../open-recovery-session.ts';
+import { baseBefore, endOf, expectBase } from './base.ts';
 import { type Cut, chooseBatch, cutBefore, type DryRunOrigin } from './cut.ts';
 import { type Decide, decideAgain, type EventDifference, fold } from './decide-again.ts';
 import { type AssetSum, type DryRunCounts, keepDifferences } from './dry-run-report.ts';
-import { type Base, DryState } from './dry-state.ts';
+import { DryState } from './dry-state.ts';
 import { type HistoryEvent, readHistory } from './read-history.ts';
 
 export type DryRunOptions = {
@@ -51,14 +52,14 @@ type RunState = {
  * @throws {RecoveryError} REPLAY_UNKNOWN_COMMAND, REPLAY_NO_PARTITION, EVENTS_REMOVED, HISTORY_GAP @throws {DatabaseError} @throws {ContractError}
  */
 export async function dryRunCommands(options: DryRunOptions): Promise<DryRunResult> {
-  const { session, run, decide, signal, onProgress } = options;
+  const { session, run, topic, decide, signal, onProgress } = options;
   // What a crash takes of the side schema is made again: no standby is waited for.
   await session.query({ text: 'SET synchronous_commit TO off' });
   // No event leaves while this reads them.
   await session.query({ text: 'SELECT ledger.hold_events()' });
   const begun = (await loadState(session, run)) ?? (await begin(options));
   const { snapshotId, fromBatch } = begun;
-  await expectBase(options, begun);
+  await expectBase(askOf(session), { topic, fromBatch, snapshotId });
   const [first, start, end] = [new Map(begun.begin), new Map(begun.start), new Map(begun.end)];
   const at = new Map(begun.at);
   const state = new DryState(session, run, { snapshotId, cut: start });
@@ -82,7 +83,7 @@ export async function dryRunCommands(options: DryRunOptions): Promise<DryRunResu
     await store(events, await decideAgain(state, events, decide));
   }
   // Its rows go with it: had it been dropped meanwhile, what was read since would be missing.
-  await expectBase(options, begun);
+  await expectBase(askOf(session), { topic, fromBatch, snapshotId });
   const found = await inTransaction(session, async () => {
     await session.query({ text: 'SET LOCAL synchronous_commit TO on' });
     return await keepDifferences(session, run);
@@ -98,10 +99,11 @@ export async function dryRunCommands(options: DryRunOptions): Promise<DryRunResu
 
 /** Chooses where the run begins and ends, and clears what an earlier try has left. */
 async function begin({ session, run, topic, origin }: DryRunOptions): Promise<RunState> {
-  const end = await endOf(session, topic);
-  const batch = await chooseBatch(session, origin, end);
-  const start = await cutBefore(session, batch, end);
-  const base = await baseBefore(session, { topic, batch, end });
+  const ask = askOf(session);
+  const end = await endOf(ask, topic);
+  const batch = await chooseBatch(ask, origin, end);
+  const start = await cutBefore(ask, batch, end);
+  const base = await baseBefore(ask, { topic, batch, end });
   const state: RunState = {
     fromBatch: batch === Infinity ? null : batch,
     snapshotId: base.snapshotId,
@@ -116,45 +118,6 @@ async function begin({ session, run, topic, origin }: DryRunOptions): Promise<Ru
     await saveState(session, run, state);
   });
   return state;
-}
-
-async function endOf(session: Session, topic: string): Promise<Cut> {
-  const { rows } = await session.query<{ partition: number; seq: number }>({
-    text: 'SELECT partition, event_seq::float8 AS seq FROM ledger.partitions WHERE topic = $1 ORDER BY partition',
-    values: [topic],
-  });
-  return new Map(rows.map(({ partition, seq }) => [partition, seq]));
-}
-
-/** The newest snapshot all of whose events are of earlier batches, or the beginning. */
-async function baseBefore(
-  session: Session,
-  { topic, batch, end }: { readonly topic: string; readonly batch: number; readonly end: Cut },
-): Promise<Base> {
-  const { rows } = await session.query<{ id: number; seqs: Readonly<Record<string, number>> }>({
-    text: `SELECT id::float8 AS id, seqs FROM ledger.bases WHERE topic = $1 AND batch < $2::float8 ORDER BY bases.id DESC LIMIT 1`,
-    values: [topic, Math.min(batch, Number.MAX_SAFE_INTEGER)],
-  });
-  const [found] = rows;
-  const cut = new Map([...end.keys()].map((partition) => [partition, found?.seqs[String(partition)] ?? 0]));
-  return { snapshotId: found?.id ?? null, cut };
-}
-
-/**
- * What the state was made from must be there still, with every event behind it.
- * @throws {RecoveryError} EVENTS_REMOVED that names the first batch which may be decided again
- */
-async function expectBase({ session, topic }: DryRunOptions, { snapshotId, fromBatch }: RunState): Promise<void> {
-  const { rows } = await session.query<{ here: boolean; first: number | null }>({
-    text: `SELECT CASE WHEN $2::bigint IS NULL
-                    THEN NOT EXISTS (SELECT FROM ledger.retention WHERE topic = $1 AND removed_seq > 0)
-                    ELSE EXISTS (SELECT FROM ledger.bases WHERE topic = $1 AND id = $2) END AS here,
-                  (SELECT min(batch) + 1 FROM ledger.bases WHERE topic = $1)::float8 AS first`,
-    values: [topic, snapshotId],
-  });
-  const [row] = rows;
-  if (row?.here !== true)
-    throw new RecoveryError('EVENTS_REMOVED', { context: { fromBatch, firstBatch: row?.first ?? 'none' } });
 }
 
 async function loadState(session: Session, run: string): Promise<RunState | null> {

@@ -5,6 +5,7 @@ import {
   chooseOffsets,
   DIFFERENCE_KINDS,
   differencesOf,
+  expectDryRun,
   RecoveryError,
   retentionStatus,
 } from '@tradestream/recovery';
@@ -71,15 +72,19 @@ export function addRecoveryRoutes(app: FastifyInstance, options: RecoveryRoutesO
   app.post('/v1/snapshots', OPERATOR, async (request) => await submit(options, request, 'snapshot', {}));
 }
 
-/** What would be read again is counted at the door, where an origin that is not there is refused. */
+/** What would be read again is counted at the door, where an origin that is not there, or not any more, is refused. */
 async function replay(options: RecoveryRoutesOptions, request: FastifyRequest): Promise<JobAnswer> {
   const { admin, topics, operator } = options;
   const { dryRun = true, ...given } = bodyOf(request, [...ORIGIN_FIELDS, 'dryRun']);
   if (typeof dryRun !== 'boolean') throw refused('dryRun', 'true or false');
   const origin = originOf(given, dryRun);
-  if (dryRun) return await submit(options, request, 'dry-run-commands', { origin });
+  const topic = topics.commands;
+  if (dryRun) {
+    await answering(async () => await refusing(async () => await expectDryRun(ask(operator), { topic, origin })));
+    return await submit(options, request, 'dry-run-commands', { origin });
+  }
   if ('batch' in origin) throw refused('fromBatch', 'for dry runs only');
-  const source = { ask: ask(operator), admin, topic: topics.commands };
+  const source = { ask: ask(operator), admin, topic };
   const partitions = await answering(async () => await refusing(async () => await chooseOffsets(source, origin)));
   const count = partitions.reduce((sum, { from, to }) => sum + to - from, 0);
   if (count === 0) return { jobId: null, count };
@@ -113,6 +118,7 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof RecoveryError)) throw error;
-    throw new HttpProblem({ status: 409, code: error.code, title: error.message, cause: error });
+    const { code, message: title, advice } = error;
+    throw new HttpProblem({ status: 409, code, title, extra: { advice }, cause: error });
   }
 }
