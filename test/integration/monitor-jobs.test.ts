@@ -45,7 +45,7 @@ function processOf(
   run: JobKind['run'],
   options: { readonly timer?: JobTimer; readonly name?: JobKindName } = {},
 ): Jobs {
-  const { timer = openMemoryJobTimer(), name = 'retention' } = options;
+  const { timer = openMemoryJobTimer(), name = 'snapshot' } = options;
   const leaseMs = 30_000;
   const own = new JobBook(() => link, leaseMs);
   const runner = new JobRunner({ book: own, kinds: [{ name, run }], runsMax: 4, leaseMs, metrics, log });
@@ -65,7 +65,7 @@ async function ended(id: string): Promise<JobRow> {
   }, WITHIN);
 }
 
-const submit = (jobs: Jobs, kind: JobKindName = 'retention') => jobs.submit({ kind, parameters: { of: 'it' }, ...by });
+const submit = (jobs: Jobs, kind: JobKindName = 'snapshot') => jobs.submit({ kind, parameters: { of: 'it' }, ...by });
 
 test('a job told of twice, in two processes, runs once, and says how far it is', async () => {
   const runs: string[] = [];
@@ -95,7 +95,7 @@ test('a job told of twice, in two processes, runs once, and says how far it is',
     text: `SELECT actor, action, why FROM ledger.audit WHERE details->>'jobId' = $1`,
     values: [id],
   });
-  expect(audit).toEqual([{ ...by, action: 'retention' }]);
+  expect(audit).toEqual([{ ...by, action: 'snapshot' }]);
 });
 
 test.each([
@@ -127,6 +127,21 @@ test('a job whose runner says nothing any more is run again from its checkpoint,
   await jobs.close();
 });
 
+test('of two reconciliations that begin at once one does, and whoever asks for another is told which is under way', async () => {
+  const kind = { kind: 'reconciliation', parameters: {}, ...by } as const;
+  const earlier = await book.create(kind);
+  await book.cancel({ id: earlier, ...by });
+  const asked = await Promise.allSettled([book.create(kind), book.create(kind), book.create(kind)]);
+  const [id = ''] = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const refused = asked.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+  const underWay = { code: 'JOB_UNDER_WAY', context: { kind: 'reconciliation', jobId: id } };
+  expect(refused).toMatchObject([underWay, underWay]);
+  await expect(book.resume({ id: earlier, ...by })).rejects.toMatchObject(underWay);
+  await book.cancel({ id, ...by });
+  expect(await book.resume({ id: earlier, ...by })).toMatchObject({ state: 'waiting' });
+  await book.cancel({ id: earlier, ...by });
+});
+
 test('a waiting job is cancelled at once, a running one stops at its next word, and either is taken up again where it was', async () => {
   const waiting = await book.create({ kind: 'replay-projection', parameters: {}, ...by });
   expect(await book.cancel({ id: waiting, ...by })).toMatchObject({ state: 'cancelled' });
@@ -152,7 +167,7 @@ test('a waiting job is cancelled at once, a running one stops at its next word, 
     text: `SELECT action FROM ledger.audit WHERE details->>'jobId' = $1 ORDER BY id`,
     values: [id],
   });
-  expect(audit).toEqual(['retention', 'cancel-job', 'resume-job'].map((action) => ({ action })));
+  expect(audit).toEqual(['snapshot', 'cancel-job', 'resume-job'].map((action) => ({ action })));
 });
 
 test('a failure that may pass is tried again, one that may not keeps its error, and an unknown kind is said to be so', async () => {
@@ -200,7 +215,7 @@ test('jobs are listed page by page, the newest first, by kind and state', async 
 
 test('runs are counted by how they ended', async () => {
   const text = await counted.text();
-  const ends = [...text.matchAll(/^tradestream_job_runs_total\{.*?kind="retention".*?end="(\w+)".*?\} (\d+)$/gm)];
+  const ends = [...text.matchAll(/^tradestream_job_runs_total\{.*?kind="snapshot".*?end="(\w+)".*?\} (\d+)$/gm)];
   const byEnd = Object.fromEntries(ends.map(([, end, count]) => [end, Number(count)]));
   expect(byEnd).toEqual({ done: 5, given_back: 2, cancelled: 1, failed: 1 });
   expect(text).toMatch(/^tradestream_jobs_running\{.*\} 0$/m);

@@ -21,6 +21,11 @@ export const MONITOR_ERRORS = {
     summary: 'a run of a job was stopped',
     advice: 'the message says why; a job that was not cancelled goes on from its last checkpoint',
   },
+  JOB_UNDER_WAY: {
+    retry: 'never',
+    summary: 'there is an unfinished job of this kind, and one of them runs at a time',
+    advice: 'follow it with `tradestream jobs show ID --follow`, or cancel it',
+  },
   PROJECTION_REQUEST_FAILED: {
     retry: 'never',
     summary: 'a projector could not do what was asked of a projection',

@@ -1,4 +1,5 @@
 import { AppError, HttpProblem } from '@tradestream/runtime';
+import { MonitorError } from '../errors.ts';
 
 const TEXT_CHARACTERS_MAX = 500;
 const LIMIT = { fallback: 100, max: 1_000 } as const;
@@ -72,11 +73,18 @@ export function requireKnown(given: Readonly<Record<string, unknown>>, known: re
   if (unknown !== undefined) throw refused(unknown, `not known here; known are ${known.join(', ')}`);
 }
 
-/** The answer of work that needs the database or the registry: 503 while that is away. */
+/** What the state of things forbids: 409, with code, message and advice. */
+export function conflict(error: AppError): HttpProblem {
+  const { code, message: title, advice } = error;
+  return new HttpProblem({ status: 409, code, title, extra: { advice }, cause: error });
+}
+
+/** The answer of work that needs the database or the registry: 503 while that is away. 409 where a job of the kind is under way. */
 export async function answering<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof MonitorError && error.code === 'JOB_UNDER_WAY') throw conflict(error);
     if (!(error instanceof AppError) || error.retry === 'never') throw error;
     throw new HttpProblem({
       status: 503,

@@ -9,7 +9,7 @@ import {
   RecoveryError,
   retentionStatus,
 } from '@tradestream/recovery';
-import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
+import type { FastifyInstance, FastifyRequest } from '@tradestream/runtime';
 import type { JobKindName, JsonObject } from '../jobs/job-kind.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { ReconciliationParameters } from '../reconciliation/reconciliation-kind.ts';
@@ -17,7 +17,7 @@ import { forgottenOf, ORIGIN_FIELDS, originOf } from '../recovery/recovery-param
 import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import { actorOf } from './access.ts';
-import { answering, isRecord, isText, isUuid, limitOf, refused, requireKnown, whyOf } from './parameters.ts';
+import { answering, conflict, isRecord, isText, isUuid, limitOf, refused, requireKnown, whyOf } from './parameters.ts';
 
 export type RecoveryRoutesOptions = {
   readonly jobs: Pick<Jobs, 'submit'>;
@@ -118,7 +118,6 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof RecoveryError)) throw error;
-    const { code, message: title, advice } = error;
-    throw new HttpProblem({ status: 409, code, title, extra: { advice }, cause: error });
+    throw conflict(error);
   }
 }

@@ -1,8 +1,22 @@
 import { randomUUID } from 'node:crypto';
+import { DatabaseError } from '@tradestream/database';
+import { MonitorError } from '../errors.ts';
 import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
 import type { JobKindName, JsonObject } from './job-kind.ts';
-import { CANCEL, CLAIM, CREATE, DUE, FINISH, LIST, ONE, PROGRESS, RELEASE, RESUME } from './job-statements.ts';
+import {
+  CANCEL,
+  CLAIM,
+  CREATE,
+  DUE,
+  FINISH,
+  LIST,
+  ONE,
+  PROGRESS,
+  RELEASE,
+  RESUME,
+  UNFINISHED,
+} from './job-statements.ts';
 
 // States of a job, and the only legal moves:
 //   waiting -> running (claimed), cancelled (asked to, and it never ran)
@@ -42,6 +56,8 @@ export type NewJob = {
   readonly total?: number;
 };
 
+const UNIQUE_VIOLATION = '23505';
+
 /** Who asks for what is already there, and why. */
 export type Asking = { readonly id: string; readonly actor: string; readonly why: string };
 
@@ -55,10 +71,15 @@ export class JobBook {
     this.#leaseMs = leaseMs;
   }
 
-  /** The new job's id; its audit row is written with it. @throws {DatabaseError} @throws {MonitorError} SOURCE_TIMEOUT, PRIMARY_UNKNOWN */
+  /**
+   * The new job's id; its audit row is written with it. Of some kinds one job at a time is unfinished:
+   * of two that are asked for at once one is made.
+   * @throws {DatabaseError} @throws {MonitorError} SOURCE_TIMEOUT, PRIMARY_UNKNOWN, JOB_UNDER_WAY
+   */
   async create({ kind, parameters, actor, why, total }: NewJob): Promise<string> {
     const id = randomUUID();
-    await this.#ask(CREATE, [id, kind, JSON.stringify(parameters), actor, why, total ?? null]);
+    const values = [id, kind, JSON.stringify(parameters), actor, why, total ?? null];
+    await this.#ask(CREATE, values).catch((error: unknown) => this.#refuseSecond(error, kind));
     return id;
   }
 
@@ -101,9 +122,13 @@ export class JobBook {
     return (await this.#ask<JobRow>(CANCEL, [id, actor, why]))[0] ?? null;
   }
 
-  /** A failed or cancelled job waits again, with its checkpoint. Null: it is neither. */
+  /** A failed or cancelled job waits again, with its checkpoint. Null: it is neither. @throws {MonitorError} JOB_UNDER_WAY */
   async resume({ id, actor, why }: Asking): Promise<JobRow | null> {
-    return (await this.#ask<JobRow>(RESUME, [id, actor, why]))[0] ?? null;
+    const resuming = this.#ask<JobRow>(RESUME, [id, actor, why]);
+    const rows = await resuming.catch(async (error: unknown) => {
+      return await this.#refuseSecond(error, (await this.one(id))?.kind ?? null);
+    });
+    return rows[0] ?? null;
   }
 
   /** Unfinished jobs that nobody runs, the oldest first. */
@@ -125,6 +150,16 @@ export class JobBook {
   }): Promise<readonly JobRow[]> {
     const { kind, state, after, limit } = filter;
     return await this.#ask<JobRow>(LIST, [kind, state, after, limit]);
+  }
+
+  /** Another job of the kind has the place that is there for one. @throws {MonitorError} JOB_UNDER_WAY, or the error */
+  async #refuseSecond(error: unknown, kind: string | null): Promise<never> {
+    if (!(error instanceof DatabaseError) || error.code !== UNIQUE_VIOLATION) throw error;
+    const [other] = await this.#ask<{ readonly id: string }>(UNFINISHED, [kind]);
+    throw new MonitorError('JOB_UNDER_WAY', {
+      cause: error,
+      context: { kind, jobId: other?.id ?? 'none any more: it has just ended' },
+    });
   }
 
   async #ask<Row extends object>(text: string, values: readonly unknown[]): Promise<readonly Row[]> {

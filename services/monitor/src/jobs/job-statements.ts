@@ -74,6 +74,8 @@ export const DUE = `
   WHERE state IN ('waiting', 'running') AND (lease_until IS NULL OR lease_until <= clock_timestamp())
   ORDER BY created_at, id LIMIT $1`;
 
+export const UNFINISHED = `SELECT id FROM ledger.jobs WHERE kind = $1 AND state IN ('waiting', 'running') LIMIT 1`;
+
 export const ONE = `SELECT ${COLUMNS} FROM ledger.jobs WHERE id = $1`;
 
 export const LIST = `

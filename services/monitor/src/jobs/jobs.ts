@@ -33,7 +33,7 @@ export class Jobs implements Closeable {
     this.sweep();
   }
 
-  /** The id of the job, whose row and audit row are written. @throws {DatabaseError} @throws {MonitorError} */
+  /** The id of the job, whose row and audit row are written. @throws {DatabaseError} @throws {MonitorError} see `JobBook.create` */
   async submit(job: NewJob): Promise<string> {
     const id = await this.#options.book.create(job);
     await this.#tell(id);

@@ -9,7 +9,10 @@ export type DueOptions = {
   readonly intervalMs: number;
 };
 
-/** Asks for a reconciliation when the last one was begun an interval ago, or there was none; one at a time. */
+/**
+ * Asks for a reconciliation when the last one was begun an interval ago, or there was none; one at a time.
+ * @throws {MonitorError} JOB_UNDER_WAY when another monitor was first
+ */
 export async function lookForReconciliation({ jobs, book, intervalMs }: DueOptions): Promise<void> {
   const [last] = await book.list({ kind: 'reconciliation', state: null, after: null, limit: 1 });
   if (last?.state === 'waiting' || last?.state === 'running') return;

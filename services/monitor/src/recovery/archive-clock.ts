@@ -18,7 +18,7 @@ export type ArchiveClockOptions = {
   readonly log: Logger;
 };
 
-/** Asks now and then whether the log has lost records, or events are old enough to leave, and has that done; one job at a time. */
+/** Asks now and then whether the log has lost records, or events are old enough to leave, and has that done; one job at a time, of all monitors. */
 export class ArchiveClock implements Closeable {
   readonly #options: ArchiveClockOptions;
   readonly #timer: NodeJS.Timeout;
