@@ -5,6 +5,7 @@ import {
   type DryRunOrigin,
   dryRunCommands,
   expectDryRun,
+  findBlockedRemoval,
   openRecoverySession,
   removeEvents,
   takeSnapshot,
@@ -142,6 +143,9 @@ test(
       removed: 0,
       blockedBy: expect.stringMatching(/kept version of projection \w+ is at event (\d)\/\d+, before \1\/\d+$/),
     });
+    const blockedBy = async (ageMs = 0) => await findBlockedRemoval(askOf(session), world.topics.commands, ageMs);
+    expect(await blockedBy(3_600_000)).toBeNull();
+    expect(await blockedBy()).toMatchObject({ seconds: expect.any(Number), by: 'kept version of a projection' });
     const ordinary = '(SELECT max(id) FROM ledger.snapshots WHERE NOT for_retention)';
     for (const [text, code] of [
       ['DELETE FROM ledger.events', '42501'],
@@ -169,6 +173,7 @@ test(
       removed: 0,
       blockedBy: expect.stringContaining('being folded'),
     });
+    expect(await blockedBy()).toMatchObject({ by: 'a session that folds events' });
     const [by] = await world.rows<{ id: number; batch: number }>(
       'SELECT id::int AS id, batch::int AS batch FROM ledger.snapshots WHERE NOT for_retention ORDER BY snapshots.id DESC LIMIT 1',
     );
@@ -179,6 +184,7 @@ test(
     session = other;
     await eventually(async () => !(await takenBy(other)).includes(by?.id ?? 0), { withinMs: PATIENCE_MS });
     expect((await remove()).removed).toBeGreaterThan(0);
+    expect(await blockedBy()).toBeNull();
     expect(await verifyWorld(world)).toMatchObject({ ok: true, firstContradiction: null });
 
     const { commandId = '' } = load.setup[0] ?? {};

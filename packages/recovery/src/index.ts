@@ -11,6 +11,7 @@ export { chooseOffsets, type ReplayedPartition } from './replay/choose-offsets.t
 export { type ReplayPlan, type ReplayResult, replayCommands } from './replay/replay-commands.ts';
 export { archiveReceipts } from './retention/archive-receipts.ts';
 export { findArchivable } from './retention/find-archivable.ts';
+export { type BlockedRemoval, findBlockedRemoval } from './retention/find-blocked-removal.ts';
 export { forgetCommands, forgetReceipts } from './retention/forget-receipts.ts';
 export { pruneFinished } from './retention/prune-finished.ts';
 export { findRemovable, type RemovalResult, removeEvents } from './retention/remove-events.ts';

@@ -106,13 +106,14 @@ const SNAPSHOT_DUE = `(NOT EXISTS (
   AND (SELECT count(*) FROM ledger.bases WHERE topic = $1 AND for_retention) < ${SNAPSHOTS_MAX})`;
 
 /** Snapshots of topic `$1` for retention that hold events which are there, and what stands against removing these. */
-export const HOLDING_EVENTS = `ledger.bases AS b CROSS JOIN LATERAL (SELECT ledger.removal_blocker(b.id)) AS k (blocker)
+export const HOLDING_EVENTS = `ledger.bases AS b CROSS JOIN LATERAL ledger.removal_obstacle(b.id) AS k (what, blocker)
   WHERE b.topic = $1 AND b.for_retention AND EXISTS (
     SELECT FROM jsonb_each_text(b.seqs) AS s (partition, seq)
     LEFT JOIN ledger.retention AS r ON r.topic = b.topic AND r.partition = s.partition::int
     WHERE s.seq::bigint > coalesce(r.removed_seq, 0))`;
 
-const OLD_ENOUGH = `${HOLDING_EVENTS} AND b.taken_at <= clock_timestamp() - $2 * interval '1 ms'`;
+/** Those that are so old, `$2` ms, that events may leave behind them. */
+export const OLD_ENOUGH = `${HOLDING_EVENTS} AND b.taken_at <= clock_timestamp() - $2 * interval '1 ms'`;
 
 /** Whether there is something to do: a snapshot to store, or events to remove behind one. @throws {DatabaseError} */
 export async function findRemovable(ask: ReturnType<typeof askOf>, topic: string, ageMs: number): Promise<boolean> {

@@ -144,6 +144,7 @@ const ROWS: readonly Row[] = [
       lines('Connections of the services', 'short', [line('tradestream_sessions', '{{role}}')]),
       lines('Jobs that failed within the hour', 'short', [line('tradestream_jobs_failed', '{{kind}}')]),
       lines('Unfinished jobs, since they got further', 's', [line('tradestream_job_stalled_seconds', '{{kind}}')]),
+      lines('Old events that cannot leave, since', 's', [line('tradestream_retention_blocked_seconds', '{{by}}')]),
     ],
   },
 ];

@@ -26,4 +26,19 @@ export const JOB_RULES: readonly Rule[] = [
     runbook: 'jobs',
     ...NO_PRIMARY,
   },
+  {
+    name: 'RetentionBlocked',
+    severity: 'warning',
+    metric: 'tradestream_retention_blocked_seconds',
+    is: 'above',
+    // A rebuild or a dry run of a long history keeps events for hours.
+    value: 21_600,
+    clear: 18_000,
+    // A monitor that was away finds everything long overdue, and is given the time to remove it.
+    forSeconds: 900,
+    keepSeconds: 120,
+    summary: 'Events are old enough to leave the ledger and have not for {value} s: {by}',
+    runbook: 'retention-blocked',
+    ...NO_PRIMARY,
+  },
 ];

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { FIGURES } from '../figures/figure.ts';
+import { AlertEngine } from './alert-engine.ts';
 import { prometheusRules } from './prometheus-rules.ts';
 import type { Rule } from './rule.ts';
 import { RULES } from './rules.ts';
@@ -34,6 +35,24 @@ describe('the rules', () => {
   test('one is inhibited by rules that there are', () => {
     const names = RULES.map(({ name }) => name);
     for (const { inhibitedBy = [] } of RULES) for (const cause of inhibitedBy) expect(names).toContain(cause);
+  });
+
+  test('events that cannot leave are told after six hours, with what stands against it, and not for one that comes round late', () => {
+    const engine = new AlertEngine(RULES.filter(({ name }) => name === 'RetentionBlocked'));
+    const blocked = (value: number) => [
+      { name: 'tradestream_retention_blocked_seconds', labels: { by: 'kept version of a projection' }, value },
+    ];
+    expect(engine.evaluate([], 0).fired).toEqual([]);
+    expect(engine.evaluate(blocked(30_000), 0).fired).toEqual([]);
+    expect(engine.evaluate([], 600_000).fired).toEqual([]);
+    expect(engine.evaluate(blocked(21_000), 3_600_000).fired).toEqual([]);
+    expect(engine.evaluate(blocked(22_000), 4_600_000).fired).toEqual([]);
+    expect(engine.evaluate(blocked(22_900), 5_500_000).fired).toMatchObject([
+      { name: 'RetentionBlocked', summary: expect.stringContaining('22900 s: kept version of a projection') },
+    ]);
+    expect(engine.evaluate(blocked(20_000), 5_600_000).resolved).toEqual([]);
+    engine.evaluate([], 6_000_000);
+    expect(engine.evaluate([], 6_100_000).resolved).toHaveLength(1);
   });
 
   test('the shipped Prometheus rules are these', () => {

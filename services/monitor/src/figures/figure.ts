@@ -117,6 +117,11 @@ export const FIGURES = {
     labels: ['kind'],
     kept: false,
   },
+  tradestream_retention_blocked_seconds: {
+    help: 'Since events are old enough to leave the ledger and something stands against it; none while nothing does',
+    labels: ['by'],
+    kept: false,
+  },
   tradestream_alerts_firing: { help: 'Alerts of a rule that fire', labels: ['name', 'severity'], kept: false },
   tradestream_reconciliation_ok: {
     help: '1 when the last reconciliation found no contradiction',

@@ -1,4 +1,5 @@
 import type { LagAnswer, LagGroup, LagState, PipelineAnswer, ReplicationAnswer } from '@tradestream/contracts';
+import type { BlockedRemoval } from '@tradestream/recovery';
 import type { JobsSample } from '../pipeline/sample-jobs.ts';
 import { type Figure, figure } from './figure.ts';
 
@@ -13,6 +14,7 @@ export type Known = {
   readonly relayVerdict: LagState;
   readonly parkedPerSecond: number | null;
   readonly jobs: JobsSample;
+  readonly blockedRemoval: BlockedRemoval | null;
   readonly sources: Readonly<Record<string, boolean>>;
   readonly querySeconds: ReadonlyMap<string, number>;
 };
@@ -28,6 +30,7 @@ export function figuresOf(known: Known): readonly Figure[] {
     ...replicationFigures(known),
     ...pipelineFigures(known),
     ...known.jobs.flatMap(jobFigures),
+    ...blockedFigures(known.blockedRemoval),
   ];
 }
 
@@ -165,6 +168,10 @@ function jobFigures({ kind, failed, stalledSeconds }: JobsSample[number]): reado
     ...figure('tradestream_jobs_failed', failed, { kind }),
     ...figure('tradestream_job_stalled_seconds', stalledSeconds, { kind }),
   ];
+}
+
+function blockedFigures(blocked: BlockedRemoval | null): readonly Figure[] {
+  return blocked === null ? [] : figure('tradestream_retention_blocked_seconds', blocked.seconds, { by: blocked.by });
 }
 
 function byLabel(

@@ -1,4 +1,5 @@
 import type { LogAdmin, LogReader } from '@tradestream/messaging';
+import { findBlockedRemoval } from '@tradestream/recovery';
 import { type Closeable, errorOf, type Logger, Scope, waitFor } from '@tradestream/runtime';
 import type { MonitorConfig } from '../config.ts';
 import { MonitorError } from '../errors.ts';
@@ -6,6 +7,7 @@ import { LagBook } from '../lag/lag-book.ts';
 import { LogSampler } from '../lag/sample-log.ts';
 import { samplePositions } from '../lag/sample-positions.ts';
 import { samplePipeline } from '../pipeline/sample-pipeline.ts';
+import { DAY_MS } from '../recovery/recovery-kinds.ts';
 import { sampleNode } from '../replication/sample-node.ts';
 import type { NodeLinks } from '../sources/node-links.ts';
 import { probeRedis, probeRegistry } from '../sources/probes.ts';
@@ -28,12 +30,14 @@ type Opening = SamplersOptions & { readonly stall: StallWatch };
 
 /** Services, registry and Redis are asked less often than log and database: it is dearer for both sides. */
 const OUTER_INTERVAL_MS_MIN = 5_000;
+/** What stands against removing events is of hours. */
+const RETENTION_INTERVAL_MS = 60_000;
 
 /** Starts to ask every source; each at its own pace. */
 export function openSamplers(options: SamplersOptions): Closeable {
   const scope = new Scope();
   const stall = scope.use(new StallWatch());
-  for (const open of [openNodes, openDatabase, openLog, openOuter]) open({ ...options, stall }, scope);
+  for (const open of [openNodes, openDatabase, openRetention, openLog, openOuter]) open({ ...options, stall }, scope);
   return scope;
 }
 
@@ -81,6 +85,33 @@ function openDatabase({ config, watch, links, log, stall }: Opening, scope: Scop
       onFailure: (error) => {
         watch.source('database', error.message);
         log.debug({ error }, 'database_not_read');
+      },
+    }),
+  );
+}
+
+function openRetention({ config, watch, links, log, stall }: Opening, scope: Scope): void {
+  const ageMs = config.TRADESTREAM_MONITOR_EVENT_RETENTION_DAYS * DAY_MS;
+  const intervalMs = config.TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS;
+  if (ageMs === 0 || intervalMs === 0) return;
+  const topic = watch.topics.commands;
+  scope.use(
+    new Sampler({
+      name: 'retention',
+      intervalMs: RETENTION_INTERVAL_MS,
+      stall,
+      sample: async () => {
+        const link = links.watcher(watch.replication.primaryName ?? 'primary');
+        if (link === null) return null;
+        // Until it comes round nothing has stood against it.
+        return await findBlockedRemoval(async (statement) => await link.query(statement), topic, ageMs + intervalMs);
+      },
+      onReading: ({ value }) => {
+        watch.blockedRemoval = value;
+      },
+      onFailure: (error) => {
+        watch.blockedRemoval = null;
+        log.debug({ error }, 'retention_not_read');
       },
     }),
   );

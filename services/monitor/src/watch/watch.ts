@@ -6,6 +6,7 @@ import {
   type Topics,
   topicsWithPrefix,
 } from '@tradestream/contracts';
+import type { BlockedRemoval } from '@tradestream/recovery';
 import type { Readiness } from '@tradestream/runtime';
 import { CANARY_OFF } from '../canary/canary.ts';
 import type { MonitorConfig, NodeAddress } from '../config.ts';
@@ -32,6 +33,8 @@ export class Watch {
   registry: Probe = UNKNOWN_PROBE;
   redis: Probe | null;
   clusterName = '';
+  /** Null too where no event is to leave. */
+  blockedRemoval: BlockedRemoval | null = null;
   canary: () => PipelineAnswer['canary'] = () => CANARY_OFF;
   readonly querySeconds = new Map<string, number>();
   readonly #readiness: Readiness;
@@ -116,6 +119,7 @@ export class Watch {
       relayVerdict,
       parkedPerSecond,
       jobs,
+      blockedRemoval: this.blockedRemoval,
       sources: Object.fromEntries(this.#sources),
       querySeconds: this.querySeconds,
     });
