@@ -79,6 +79,7 @@ test(
     const { endpoints, url, serviceUrls } = world.database;
     const parts = { kafkaBrokers: [endpoints.kafkaBrokers], topicPrefix: world.group(''), log: world.log };
     const kind = reconciliationKind({ ...parts, primaryUrl: () => serviceUrls.monitor });
+    const told: (readonly [done: number, total: number | null])[] = [];
     const run = async (aborted: AbortSignal) =>
       await kind.run({
         id: newCommandId(),
@@ -87,9 +88,12 @@ test(
         why: 'a test',
         checkpoint: null,
         signal: aborted,
-        progress: async () => undefined,
+        progress: async (done, total) => void told.push([done, total]),
       });
-    expect(await run(signal)).toMatchObject({ ok: true, views: true, base: { snapshot: expect.any(Number) } });
+    const { records, events, published, ...found } = await run(signal);
+    expect(found).toMatchObject({ ok: true, views: true, base: { snapshot: expect.any(Number) } });
+    const all = Number(records) + Number(events) + Number(published);
+    expect(told.at(-1)).toEqual([all, all]);
     await expect(run(AbortSignal.abort(new Error('cancelled')))).rejects.toThrow();
 
     const { rules } = await verifyDeep({ ...endpoints, databaseUrl: url }, { signal, topicPrefix: world.group('') });

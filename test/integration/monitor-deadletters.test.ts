@@ -166,7 +166,14 @@ test('one that fails again is shown so against its redrive; edited, it keeps its
     field: 'command',
   });
   expect(await ask('edit', { id, command, dryRun: true })).toMatchObject({ jobId: null, count: 1 });
+  // While its owner does not come to it, there is no place for another.
+  await world.rows('BEGIN');
+  await world.rows('SELECT FROM ledger.partitions FOR UPDATE');
   const edit = await ask('edit', { id, command, why: 'it was meant to be euro' });
+  const taken = { status: 409, code: 'DEADLETTER_ASKED' };
+  const another = { id, command: { ...command, amount: '8' }, dryRun: true };
+  await eventually(async () => expect(await problemOf('/v1/deadletters/edit', another)).toMatchObject(taken), WITHIN);
+  await world.rows('COMMIT');
   expect(await ended(edit.jobId)).toMatchObject({ kind: 'edit', state: 'done', result: { applied: 1 } });
   const [balance] = await world.rows(
     `SELECT available::text FROM ledger.balances WHERE user_id = 'user-3' AND asset = 'EUR'`,
@@ -182,6 +189,18 @@ test('one that fails again is shown so against its redrive; edited, it keeps its
     status: 409,
     code: 'DEADLETTER_SETTLED',
   });
+
+  // One that came through the door before the other was done says what became of it, to whoever looks later too.
+  const [late] = await world.rows<{ id: string }>(
+    `INSERT INTO ledger.jobs (id, kind, actor, why, parameters)
+     SELECT gen_random_uuid(), 'edit', 'bob', 'too late', parameters FROM ledger.jobs WHERE id = $1 RETURNING id`,
+    [edit.jobId],
+  );
+  const lost = { asked: 0, alreadyAsked: 0, settledByOthers: 1, applied: 0 };
+  expect(await ended(late?.id ?? null)).toMatchObject({ state: 'done', done: 1, total: 1, result: lost });
+  expect(await world.rows(`SELECT action, details FROM ledger.audit WHERE actor = 'bob'`)).toMatchObject([
+    { action: 'end-job', details: { jobId: late?.id, kind: 'edit', ...lost } },
+  ]);
 });
 
 test('from the command line: counted first, done with --yes, told as a job, and kept in the audit with who and why', async () => {
@@ -196,6 +215,7 @@ test('from the command line: counted first, done with --yes, told as a job, and 
   expect(result).toEqual({
     asked: 1,
     alreadyAsked: 0,
+    settledByOthers: 0,
     applied: 0,
     rejected: 0,
     discarded: 1,
@@ -213,7 +233,7 @@ test('from the command line: counted first, done with --yes, told as a job, and 
   expect(listed.out).toMatch(/SCHEMA_UNKNOWN +user:user-\d+/);
   expect(listed.err).toContain('more with --cursor');
   expect(linesOf(audit).map(({ action, actor, why }) => ({ action, actor, why }))).toEqual(
-    ['DISCARD_PARKED', 'discard'].map((action) => ({
+    ['end-job', 'DISCARD_PARKED', 'discard'].map((action) => ({
       action,
       actor: 'operator@127.0.0.1',
       why: 'a test of the sender',
@@ -265,6 +285,7 @@ test('a thousand redriven, pressed twice at once, the monitor killed in the midd
   );
   expect(audit).toEqual([
     { action: 'REDRIVE_PARKED', count: COUNT - 2 },
+    { action: 'end-job', count: 2 },
     { action: 'redrive', count: 2 },
   ]);
   expect(listAnswer(deadLetterAnswer).parse(await monitor.get('/v1/deadletters')).items).toEqual([]);

@@ -93,7 +93,11 @@ function releaseCommand(context: CliContext, verb: 'redrive' | 'discard', descri
       }
       const meant = { ...filter, ...((ids ?? []).length === 0 ? {} : { ids }) };
       const body = { ...meant, dryRun: !yes, why: why ?? WHY };
-      await carryOut(context, await askMonitor(context, `/v1/deadletters/${verb}`, releaseAnswer, body), { yes, wait });
+      await carryOut(context, await askMonitor(context, `/v1/deadletters/${verb}`, releaseAnswer, body), {
+        verb,
+        yes,
+        wait,
+      });
     });
 }
 
@@ -109,7 +113,11 @@ function editCommand(context: CliContext): Command {
         throw new CliFailure('give either --command or --file', { exitCode: EXIT.usage });
       const given = parseCommand(command ?? (await readText(file ?? '-')));
       const body = { id, command: given, dryRun: !yes, why: why ?? WHY };
-      await carryOut(context, await askMonitor(context, '/v1/deadletters/edit', releaseAnswer, body), { yes, wait });
+      await carryOut(context, await askMonitor(context, '/v1/deadletters/edit', releaseAnswer, body), {
+        verb: 'edit',
+        yes,
+        wait,
+      });
     });
 }
 
@@ -119,7 +127,7 @@ const WHY = 'asked for on the command line';
 async function carryOut(
   context: CliContext,
   answer: ReleaseAnswer,
-  { yes, wait }: { readonly yes: boolean; readonly wait: boolean },
+  { verb, yes, wait }: { readonly verb: string; readonly yes: boolean; readonly wait: boolean },
 ): Promise<void> {
   const { terminal } = context;
   const { jobId, count, alreadyAsked, keys, byReason, byKey } = answer;
@@ -139,6 +147,8 @@ async function carryOut(
   terminal.object({ jobId, asked, ...rest, applied, rejected, discarded, failedAgain, failures });
   const failed = Number(failedAgain ?? 0);
   if (failed > 0) throw new CliFailure(`${failed} of them failed again`);
+  if (verb === 'edit' && asked === 0)
+    throw new CliFailure('the record was not edited: another verb was first; `tradestream deadletters show` names it');
 }
 
 function filtered(command: Command): Command {

@@ -54,20 +54,22 @@ async function release(
       };
       pauseMs = Math.max(standing.isAllAsked ? POLL_MS : 0, (written.asked / options.ratePerSecond) * 1_000);
     }
-    await run.progress(settledOf(outcomes) + standing.alreadyAsked, count, standing);
+    await run.progress(Math.min(settledOf(outcomes) + standing.alreadyAsked, count), count, standing);
     await sleep(pauseMs, run.signal);
     outcomes = await store.outcomes(run.id);
   }
-  const done = settledOf(outcomes) + standing.alreadyAsked;
-  await run.progress(done, done, standing);
-  return resultOf(standing, outcomes);
+  await run.progress(count, count, standing);
+  return resultOf(count, standing, outcomes);
 }
 
 function settledOf({ applied, rejected, discarded, parked }: Outcomes): number {
   return applied + rejected + discarded + parked;
 }
 
-function resultOf({ alreadyAsked }: Standing, outcomes: Outcomes): JsonObject {
-  const { applied, rejected, discarded, parked, failures } = outcomes;
-  return { asked: settledOf(outcomes), alreadyAsked, applied, rejected, discarded, failedAgain: parked, failures };
+/** Every record that was meant: asked for here, asked for by others first, or no more parked when its turn came. */
+function resultOf(count: number, { alreadyAsked }: Standing, outcomes: Outcomes): JsonObject {
+  const { applied, rejected, discarded, parked: failedAgain, failures } = outcomes;
+  const asked = settledOf(outcomes);
+  const settledByOthers = Math.max(0, count - asked - alreadyAsked);
+  return { asked, alreadyAsked, settledByOthers, applied, rejected, discarded, failedAgain, failures };
 }

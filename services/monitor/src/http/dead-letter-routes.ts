@@ -81,6 +81,7 @@ async function ask(
   const why = whyOf(body['why']);
   return await answering(async () => {
     const counted = await deadLetters.count(filter);
+    if (verb === 'edit') refuseTaken(counted);
     if (isDry || counted.lastId === null) return answerOf(counted, null);
     const { count, lastId } = counted;
     const parameters: ReleaseParameters = {
@@ -159,6 +160,14 @@ function dryRunOf(given: unknown): boolean {
 
 function isId(value: unknown): value is string {
   return (typeof value === 'string' || typeof value === 'number') && /^[1-9]\d{0,17}$/.test(String(value));
+}
+
+/** Of two commands in the place of one record only one can be meant. Of two that come together the second's result says so. */
+function refuseTaken({ count, alreadyAsked }: Counted): void {
+  if (count > 0 && alreadyAsked === 0) return;
+  const title =
+    count === 0 ? 'the record is not parked any more' : 'another verb was asked for the record, and is not done yet';
+  throw new HttpProblem({ status: 409, code: count === 0 ? 'DEADLETTER_SETTLED' : 'DEADLETTER_ASKED', title });
 }
 
 function settled({ status }: WholeDeadLetter): HttpProblem {

@@ -29,10 +29,17 @@ export const PROGRESS = `
   WHERE id = $1 AND runner = $2 AND state = 'running'
   RETURNING cancel_requested AS "cancelRequested"`;
 
+// What was asked for parked records stands in the audit from the start; here, with the end, what came of it.
 export const FINISH = `
-  UPDATE ledger.jobs SET
-    state = $3, result = $4::jsonb, error = $5, runner = NULL, lease_until = NULL, updated_at = now(), finished_at = now()
-  WHERE id = $1 AND runner = $2 AND state = 'running'`;
+  WITH ended AS (
+    UPDATE ledger.jobs SET
+      state = $3, result = $4::jsonb, error = $5, runner = NULL, lease_until = NULL, updated_at = now(), finished_at = now()
+    WHERE id = $1 AND runner = $2 AND state = 'running'
+    RETURNING id, kind, actor, why, state, result)
+  INSERT INTO ledger.audit (actor, action, why, details)
+  SELECT actor, 'end-job', why,
+    jsonb_build_object('jobId', id, 'kind', kind, 'state', state) || coalesce(result - 'failures', '{}')
+  FROM ended WHERE kind IN ('redrive', 'discard', 'edit')`;
 
 // With an error the job is not due before a pause of 1 s to 64 s, longer with every run.
 export const RELEASE = `

@@ -40,6 +40,7 @@ async function reconcile(run: JobRun, parts: ReconciliationParts): Promise<JsonO
       { databaseUrl: primaryUrl(), kafkaBrokers: kafkaBrokers.join(',') },
       { signal: run.signal, topicPrefix, views, fromSnapshot, log, progress: told.progress },
     );
+    await told.end();
     return {
       ok,
       firstContradiction,
@@ -55,8 +56,15 @@ async function reconcile(run: JobRun, parts: ReconciliationParts): Promise<JsonO
   }
 }
 
-/** Counts what was looked at, and says it in the job's row now and then. */
-function tell(run: JobRun): { readonly progress: VerifyProgress; readonly timer: NodeJS.Timeout } {
+type Told = {
+  readonly progress: VerifyProgress;
+  readonly timer: NodeJS.Timeout;
+  /** Of what the log has lost, and of what lies behind a contradiction, nothing was to be read: all is done. */
+  readonly end: () => Promise<void>;
+};
+
+/** Counts events and records that were looked at, and says it in the job's row now and then. */
+function tell(run: JobRun): Told {
   let [done, total] = [0, 0];
   const progress: VerifyProgress = {
     plan: (planned) => (total = planned),
@@ -65,6 +73,10 @@ function tell(run: JobRun): { readonly progress: VerifyProgress; readonly timer:
     stop: () => undefined,
   };
   // What it throws is the signal's reason, which ends the verification itself.
-  const timer = setInterval(() => void run.progress(done, Math.max(done, total)).catch(() => undefined), TELL_MS);
-  return { progress, timer };
+  const timer = setInterval(() => void run.progress(Math.min(done, total), total).catch(() => undefined), TELL_MS);
+  const end = async () => {
+    clearInterval(timer);
+    await run.progress(total, total);
+  };
+  return { progress, timer, end };
 }
