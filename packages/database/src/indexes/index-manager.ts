@@ -38,6 +38,8 @@ export type AnalyzeOptions = {
 
 type FoundTable = { readonly oid: string; readonly schema: string; readonly name: string };
 
+const DUPLICATE_TABLE = '42P07';
+
 /**
  * Makes, drops and judges indexes beside the traffic. Nothing here holds a lock that stops reads or writes,
  * but a constraint that is dropped by force. Two at work on one index do not disturb each other: the second
@@ -71,7 +73,15 @@ export class IndexManager {
     const like = indexes.find((index) => index.valid && serves(index, wish.columns, wish.unique));
     if (like !== undefined && (options.name === undefined || like.name === options.name)) return;
     if (like !== undefined) throw refused(`${like.name} is the same under another name`);
-    await buildIndex(this.#settings, place, createSql(wish));
+    try {
+      await buildIndex(this.#settings, place, createSql(wish));
+    } catch (error) {
+      if (!(error instanceof DatabaseError && error.code === DUPLICATE_TABLE)) throw error;
+      const now = await this.#look(table);
+      if (!now.indexes.some(({ name }) => name === wish.index)) throw error; // something else bears the name
+      // Another has built one of this name since: it is judged as one that was there.
+      await this.createIndex(table, columns, options);
+    }
   }
 
   /**
