@@ -166,11 +166,12 @@ test.each([
   [2, ['receipt', 'no-uuid']],
   [2, ['trades', '--limit', '0']],
   [2, ['candles']],
+  [2, ['retention', 'forget', '--before', '2026-01-01']],
   [2, ['no-such-command']],
   [1, ['produce', 'no-such-file']],
   [1, ['receipt', newCommandId()]],
   [1, ['orders', 'no-such-order']],
-  [1, ['trades', '--from', 'yesterday']],
+  [2, ['trades', '--from', '2026-01-01T00:00:00']],
   [0, ['--help']],
 ])('exit code %i for %j, with the reason on standard error alone', async (code, args) => {
   const result = await run(...args);

@@ -47,7 +47,7 @@ export function buildProgram(signal: AbortSignal): Command {
   for (const make of COMMANDS) {
     const command = make(context);
     // `-o` may stand behind the command as well as before it.
-    program.addCommand(command.addOption(outputOption()).copyInheritedSettings(program));
+    program.addCommand(inheriting(command.addOption(outputOption()), program));
     command.hook('preAction', (_program, action) => {
       const given = action.getOptionValue('output');
       if (given !== undefined && action.getOptionValueSource('output') !== 'default')
@@ -86,6 +86,13 @@ const COMMANDS: readonly ((context: CliContext) => Command)[] = [
   doctorCommand,
   configCommand,
 ];
+
+/** Commands are made before the program that they become part of: what it sets for all is handed down. */
+function inheriting(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inheriting(child, command);
+  return command;
+}
 
 function outputOption(): Option {
   return new Option('-o, --output <format>', 'form of the data on standard output')

@@ -10,7 +10,7 @@ export const VERIFY_ERRORS = {
   FAULTS_UNREADABLE: {
     retry: 'never',
     summary: 'the journal of faults cannot be read',
-    advice: 'one JSON object a line: {"fault", "alert", "from", "until"}, times in ISO 8601',
+    advice: 'one JSON object a line: {"fault", "alert", "from", "until"}, times in ISO 8601 with Z or an offset',
   },
 } as const satisfies ErrorTable;
 

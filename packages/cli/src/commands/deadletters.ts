@@ -14,7 +14,7 @@ import { followJob } from '../follow-job.ts';
 import { askMonitor, withQuery } from '../monitor-request.ts';
 import { CliFailure, EXIT } from '../output/exit-code.ts';
 import type { Column } from '../output/terminal.ts';
-import { wholeNumber } from './arguments.ts';
+import { TIME, time, wholeNumber } from './arguments.ts';
 
 type Filter = { readonly key?: string; readonly reason?: string; readonly from?: string; readonly to?: string };
 type List = Filter & {
@@ -155,8 +155,8 @@ function filtered(command: Command): Command {
   return command
     .option('--key <key>', 'of this key')
     .option('--reason <reason>', 'parked for this reason')
-    .option('--from <time>', 'parked at or after, ISO 8601')
-    .option('--to <time>', 'parked before, ISO 8601');
+    .option('--from <time>', `parked at or after, ${TIME}`, time)
+    .option('--to <time>', 'parked before', time);
 }
 
 function doing(command: Command): Command {

@@ -4,7 +4,7 @@ import type { CliContext } from '../cli-context.ts';
 import { followJob } from '../follow-job.ts';
 import { askMonitor, withQuery } from '../monitor-request.ts';
 import { CliFailure, EXIT } from '../output/exit-code.ts';
-import { wholeNumber } from './arguments.ts';
+import { TIME, time, wholeNumber } from './arguments.ts';
 import { replayProjectionCommand } from './projections.ts';
 
 type Origin = {
@@ -35,7 +35,7 @@ function commandsCommand(context: CliContext): Command {
         'with --yes have the owners read the records again, which changes nothing that has its outcome',
     )
     .option('--from-offset <offset>', 'of each partition', wholeNumber(0, NUMBER_MAX))
-    .option('--from-time <time>', 'records at or after it, ISO 8601')
+    .option('--from-time <time>', `records at or after it, ${TIME}`, time)
     .option('--from-command <id>', 'the record of this command')
     .option('--from-batch <number>', 'dry run only: 0 is the beginning', wholeNumber(0, NUMBER_MAX))
     .option('--partition <number>', 'only this one; again for more', collectPartition)

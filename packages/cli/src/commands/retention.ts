@@ -5,6 +5,7 @@ import { followJob } from '../follow-job.ts';
 import { askMonitor } from '../monitor-request.ts';
 import { CliFailure, EXIT } from '../output/exit-code.ts';
 import type { Column } from '../output/terminal.ts';
+import { TIME, time } from './arguments.ts';
 
 type Doing = { readonly why: string; readonly wait: boolean };
 type Forget = Doing & {
@@ -68,7 +69,7 @@ function forgetCommand(context: CliContext): Command {
     'forget archived receipts for good: a command of then that is published again is applied again',
   );
   return doing(command)
-    .option('--before <time>', 'of commands whose records are older, ISO 8601')
+    .option('--before <time>', `of commands whose records are older, ${TIME}`, time)
     .option('--command-id <uuid>', 'of this command; again for more', collectId)
     .option('--yes-i-accept-that-old-commands-can-be-applied-again', 'without it nothing is done', false)
     .action(async ({ before, commandId, yesIAcceptThatOldCommandsCanBeAppliedAgain: accepted, ...given }: Forget) => {

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { CliFailure } from '../output/exit-code.ts';
 import type { Column } from '../output/terminal.ts';
-import { wholeNumber } from './arguments.ts';
+import { TIME, time, wholeNumber } from './arguments.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 type Filters = {
@@ -138,8 +138,8 @@ function listCommand(name: string, description: string, options: { readonly symb
   if (options.symbol === 'required') command.requiredOption('--symbol <symbol>', 'as BTC-USD');
   else command.option('--symbol <symbol>', 'as BTC-USD').option('--user <id>').option('--order <id>');
   return command
-    .option('--from <time>', 'ISO 8601, inclusive')
-    .option('--to <time>', 'ISO 8601, exclusive')
+    .option('--from <time>', `inclusive, ${TIME}`, time)
+    .option('--to <time>', 'exclusive', time)
     .option('--limit <count>', 'rows of a page', wholeNumber(1, 1_000))
     .option('--cursor <cursor>', 'where the page before ended')
     .option('--all', 'all pages', false)

@@ -28,9 +28,9 @@ export type TradeFilter = Page & {
   readonly symbol?: string;
   readonly userId?: string;
   readonly orderId?: string;
-  /** ISO 8601, inclusive. */
+  /** ISO 8601 with Z or an offset, inclusive. */
   readonly from?: string;
-  /** ISO 8601, exclusive. */
+  /** ISO 8601 with Z or an offset, exclusive. */
   readonly to?: string;
 };
 export type OrderFilter = TradeFilter & { readonly status?: OrderAnswer['status'] };

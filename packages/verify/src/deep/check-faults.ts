@@ -1,8 +1,8 @@
-import { type AlertAnswer, alertAnswer } from '@tradestream/contracts';
+import { type AlertAnswer, alertAnswer, parseTime } from '@tradestream/contracts';
 import { readJournal } from './journal.ts';
 
 export type FaultOptions = {
-  /** A file with one JSON object a line: `{"fault", "alert", "from", "until"}`, times in ISO 8601. */
+  /** A file with one JSON object a line: `{"fault", "alert", "from", "until"}`, times in ISO 8601 with Z or an offset. */
   readonly faults: string;
   readonly monitor: { readonly url: string; readonly token?: string | undefined };
   readonly signal: AbortSignal;
@@ -53,6 +53,11 @@ async function alertsOf(monitor: FaultOptions['monitor'], signal: AbortSignal): 
 
 function faultOf({ fault, alert, from, until }: Readonly<Record<string, unknown>>): FaultEntry | null {
   if (![fault, alert, from, until].every((field) => typeof field === 'string')) return null;
-  const [fromMs, untilMs] = [Date.parse(String(from)), Date.parse(String(until))];
+  const [fromMs, untilMs] = [msOf(String(from)), msOf(String(until))];
   return fromMs <= untilMs ? { fault: String(fault), alert: String(alert), fromMs, untilMs } : null;
+}
+
+/** NaN for what is no time. */
+function msOf(text: string): number {
+  return (parseTime(text) ?? Number.NaN) / 1_000;
 }

@@ -27,7 +27,7 @@ export type DeepEndpoints = VerifyEndpoints & {
 export type DeepOptions = VerifyOptions & {
   /** A file with one JSON object a line for each acknowledged command: `{"commandId", "partition", "offset"}`. */
   readonly journal?: string;
-  /** A file with one JSON object a line for each fault: `{"fault", "alert", "from", "until"}`, times in ISO 8601. */
+  /** A file with one JSON object a line for each fault: `{"fault", "alert", "from", "until"}`, times in ISO 8601 with Z or an offset. */
   readonly faults?: string;
 };
 

@@ -1,9 +1,11 @@
+import { parseTime } from '@tradestream/contracts';
 import { AppError, HttpProblem } from '@tradestream/runtime';
 import { MonitorError } from '../errors.ts';
 
 const TEXT_CHARACTERS_MAX = 500;
+const TIME_RULE = 'ISO 8601 with Z or an offset, at most milliseconds, from 1970 to 2200, or seconds since the epoch';
 const LIMIT = { fallback: 100, max: 1_000 } as const;
-const TIME_MS = { min: 0, max: 253_402_300_799_999 } as const;
+const TIME_MS_END = Date.UTC(2201, 0, 1);
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A parameter that breaks its rule: 400, with both. */
@@ -54,16 +56,15 @@ export function limitOf(given: unknown): number {
   return limit;
 }
 
-/** ISO 8601, or seconds since the epoch; as milliseconds. */
+/**
+ * ISO 8601 as the gateway takes it, or seconds since the epoch; as milliseconds. Without a zone it would be another
+ * time for whoever asks from elsewhere: it is refused.
+ */
 export function timeOf(field: string, given: unknown): number {
   const text = typeof given === 'string' ? given : '';
-  // Date.parse alone finds a time in nearly any text that has a number in it, and takes 31 February for 3 March.
-  const day = /^\d{4}-\d{2}-\d{2}/.exec(text)?.[0];
-  const isDay = day !== undefined && new Date(Date.parse(day)).getUTCDate() === Number(day.slice(-2));
-  const parsedMs = isDay ? Date.parse(text) : Number.NaN;
-  const timeMs = /^\d{1,12}(\.\d+)?$/.test(text) ? Number(text) * 1_000 : parsedMs;
-  if (!(timeMs >= TIME_MS.min && timeMs <= TIME_MS.max))
-    throw refused(field, 'a time in ISO 8601 of the years 1970 to 9999, or seconds since the epoch');
+  const isSeconds = /^\d{1,12}(\.\d+)?$/.test(text);
+  const timeMs = isSeconds ? Number(text) * 1_000 : (parseTime(text) ?? Number.NaN) / 1_000;
+  if (!(timeMs < TIME_MS_END)) throw refused(field, TIME_RULE);
   return timeMs;
 }
 

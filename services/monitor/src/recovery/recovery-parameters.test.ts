@@ -27,6 +27,7 @@ test.each([
   ['a negative offset', { fromOffset: -1 }, false],
   ['an offset as text', { fromOffset: '1' }, false],
   ['a time that is none', { fromTime: 'yesterday' }, false],
+  ['a time without a zone', { fromTime: '2026-11-25T08:00:00' }, true],
   ['an id that is none', { fromCommandId: 'x' }, false],
   ['no partition', { fromOffset: 0, partitions: [] }, false],
 ])('%s is refused with its field and rule', (_what, given, isDry) => {
@@ -34,13 +35,14 @@ test.each([
 });
 
 test('what is forgotten is of before a time, or of named commands', () => {
-  expect(forgottenOf({ before: '2020-01-01' })).toEqual({ before: '2020-01-01T00:00:00.000Z' });
+  expect(forgottenOf({ before: '2020-01-01T01:00:00+01:00' })).toEqual({ before: '2020-01-01T00:00:00.000Z' });
   expect(forgottenOf({ commandIds: [COMMAND] })).toEqual({ commandIds: [COMMAND.toLowerCase()] });
 });
 
 test.each([
   ['neither', {}],
-  ['both', { before: '2020-01-01', commandIds: [COMMAND] }],
+  ['a time of nowhere', { before: '2020-01-01' }],
+  ['both', { before: '2020-01-01T00:00:00Z', commandIds: [COMMAND] }],
   ['no command', { commandIds: [] }],
   ['what is no id', { commandIds: [COMMAND, 7] }],
   ['one id that is no list', { commandIds: COMMAND }],
