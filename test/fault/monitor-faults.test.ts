@@ -108,10 +108,14 @@ test('while all is well, with load and pauses, nothing is told', async () => {
 test('replica, registry and Redis that are dead are named', async () => {
   const parts = ['replica-3', 'registry', 'redis'] as const;
   await expectNamed({
-    alerts: ['ReplicaDown', 'RegistryDown', 'RedisDown'],
-    harm: async () => {
-      await Promise.all(parts.map((part) => stack.stopPart(part, 'SIGKILL')));
-    },
+    harms: [
+      {
+        alerts: ['ReplicaDown', 'RegistryDown', 'RedisDown'],
+        harm: async () => {
+          await Promise.all(parts.map((part) => stack.stopPart(part, 'SIGKILL')));
+        },
+      },
+    ],
     heal: async () => {
       await Promise.all(parts.map((part) => stack.startPart(part)));
     },
@@ -145,17 +149,26 @@ test('a relay that cannot publish, a replica that falls behind, a pool whose cal
   const callers = new AbortController();
   let isShown = false;
   await expectNamed({
-    alerts: ['RelayStuck', 'ReplicaLagging', 'PoolExhausted', 'DatabaseErrors'],
+    harms: [
+      { alerts: ['RelayStuck'], harm: async () => await recordBytesMax('1') },
+      {
+        alerts: ['ReplicaLagging'],
+        harm: async () => {
+          await replica.query({ text: "ALTER SYSTEM SET recovery_min_apply_delay = '60s'" });
+          await replica.query({ text: 'SELECT pg_reload_conf()' });
+        },
+      },
+      {
+        alerts: ['PoolExhausted', 'DatabaseErrors'],
+        harm: async () => {
+          await holder.query({ text: 'BEGIN' });
+          await holder.query({ text: 'LOCK TABLE views.candles IN ACCESS EXCLUSIVE MODE' });
+          for (let caller = 0; caller < CALLERS; caller += 1) void askForCandles(callers.signal);
+        },
+      },
+    ],
     // Events that are not there are not projected, and what the canary waits for is not seen.
     also: ['StatementsSlow', ...STANDING],
-    harm: async () => {
-      await recordBytesMax('1');
-      await replica.query({ text: "ALTER SYSTEM SET recovery_min_apply_delay = '60s'" });
-      await replica.query({ text: 'SELECT pg_reload_conf()' });
-      await holder.query({ text: 'BEGIN' });
-      await holder.query({ text: 'LOCK TABLE views.candles IN ACCESS EXCLUSIVE MODE' });
-      for (let caller = 0; caller < CALLERS; caller += 1) void askForCandles(callers.signal);
-    },
     heal: async () => {
       isShown = await eventually(poolIsShownExhausted, { withinMs: 15_000 }).catch(() => false);
       callers.abort();
@@ -200,12 +213,16 @@ async function openHarm(url: string): Promise<Session> {
 
 test('a worker that is frozen, and a projector that is dead, are named', async () => {
   await expectNamed({
-    alerts: ['ProjectorGone', 'PipelineStopped'],
+    harms: [
+      {
+        alerts: ['PipelineStopped'],
+        harm: async () => {
+          worker.kill('SIGSTOP');
+        },
+      },
+      { alerts: ['ProjectorGone'], harm: async () => await end(projector) },
+    ],
     also: ['ServiceDown', ...STANDING],
-    harm: async () => {
-      worker.kill('SIGSTOP');
-      await end(projector);
-    },
     heal: async () => {
       worker.kill('SIGCONT');
       projector = await startProjector();
@@ -217,9 +234,8 @@ test('a worker that is frozen, and a projector that is dead, are named', async (
 
 test('a worker that is dead is named', async () => {
   await expectNamed({
-    alerts: ['WorkerGone'],
+    harms: [{ alerts: ['WorkerGone'], harm: async () => await end(worker) }],
     also: ['ServiceDown', ...STANDING],
-    harm: async () => await end(worker),
     heal: async () => {
       worker = await startWorker();
     },
@@ -228,25 +244,49 @@ test('a worker that is dead is named', async () => {
 
 test('connections that run out, deadlocks and a flood of poison are named', async () => {
   const sessions: Session[] = [];
+  let isStormy = false;
+  let storm = Promise.resolve();
   await world.rows('CREATE TABLE public.harm (id integer PRIMARY KEY, value integer NOT NULL)');
   await world.rows('INSERT INTO public.harm VALUES (1, 0), (2, 0)');
   await expectNamed({
-    alerts: ['ConnectionUsage', 'DeadlockStorm', 'PoisonFlood', 'RecordsParked'],
+    harms: [
+      {
+        alerts: ['ConnectionUsage'],
+        harm: async () => {
+          while (sessions.length < CONNECTIONS_MAX) {
+            const session = await openHarm(world.database.url).catch(() => null);
+            if (session === null) break;
+            sessions.push(session);
+          }
+          for (const each of sessions.splice(-6)) await each.close(); // so that the others can still connect
+        },
+      },
+      {
+        alerts: ['PoisonFlood', 'RecordsParked'],
+        harm: async () => {
+          const noise = Array.from({ length: 300 }, (_, index) => ({
+            key: `k${index}`,
+            value: Buffer.from('no Avro'),
+          }));
+          await world.producer.send(world.topics.commands, noise);
+        },
+      },
+      {
+        alerts: ['DeadlockStorm'],
+        harm: async () => {
+          const [first, second] = sessions;
+          if (first === undefined || second === undefined) throw new Error('no session was opened');
+          isStormy = true;
+          storm = (async () => {
+            while (isStormy) await deadlock(first, second);
+          })();
+        },
+      },
+    ],
     also: ['ErrorRate', ...STANDING],
-    harm: async () => {
-      while (sessions.length < CONNECTIONS_MAX) {
-        const session = await openHarm(world.database.url).catch(() => null);
-        if (session === null) break;
-        sessions.push(session);
-      }
-      for (const each of sessions.splice(-6)) await each.close(); // so that the others can still connect
-      const noise = Array.from({ length: 300 }, (_, index) => ({ key: `k${index}`, value: Buffer.from('no Avro') }));
-      await world.producer.send(world.topics.commands, noise);
-      const [first, second] = sessions;
-      if (first === undefined || second === undefined) throw new Error('no session was opened');
-      for (let round = 0; round < 12; round += 1) await deadlock(first, second);
-    },
     heal: async () => {
+      isStormy = false;
+      await storm;
       await Promise.all(sessions.map((each) => each.close()));
       await world.rows(`UPDATE ledger.parked SET status = 'discarded'`);
     },
@@ -266,9 +306,8 @@ test('a broker that is dead is named, alone, and the pipeline goes on when it is
   const before = receiver.told.length;
   let whileDown: readonly string[] = [];
   await expectNamed({
-    alerts: ['BrokerDown'],
+    harms: [{ alerts: ['BrokerDown'], harm: async () => await stack.stopPart('kafka', 'SIGKILL') }],
     also: STANDING,
-    harm: async () => await stack.stopPart('kafka', 'SIGKILL'),
     heal: async () => {
       whileDown = receiver.told.slice(before).map(({ alertname }) => alertname);
       await stack.startPart('kafka');

@@ -2,11 +2,10 @@ import type { AlertReceiver } from './alert-receiver.ts';
 import { eventually } from './eventually.ts';
 
 export type Fault = {
-  /** Rules that name it. */
-  readonly alerts: readonly string[];
+  /** One after the other: what is broken, and the rules that name it. */
+  readonly harms: readonly { readonly alerts: readonly string[]; readonly harm: () => Promise<void> }[];
   /** Rules that may name what it does to others. */
   readonly also?: readonly string[];
-  readonly harm: () => Promise<void>;
   readonly heal: () => Promise<void>;
 };
 
@@ -16,6 +15,7 @@ const HEALED_MS = 60_000;
 
 /** What a receiver is told while things are harmed and healed one after the other; whatever else it is told is a false alarm. */
 export class AlertPhases {
+  /** From the beginning of the harm that an alert names until a receiver was told. */
   readonly tookMs: Record<string, number> = {};
   readonly falseAlarms: string[] = [];
   /** For `tradestream verify --deep --faults`. */
@@ -37,21 +37,20 @@ export class AlertPhases {
   }
 
   /** Does harm, waits until each alert was told, heals, and waits until all that was told is over. */
-  async named({ alerts, also = [], harm, heal }: Fault): Promise<void> {
+  async named({ harms, also = [], heal }: Fault): Promise<void> {
     this.judge([]);
-    const before = new Map(alerts.map((name) => [name, this.countOf(name, 'firing')]));
-    const startedMs = performance.now();
+    const alerts = harms.flatMap((each) => each.alerts);
+    const toldBefore = this.#receiver.told.length;
     const from = new Date().toISOString();
-    await harm();
+    const startedMs = new Map<string, number>();
     try {
-      for (const name of alerts) {
-        await eventually(() => this.countOf(name, 'firing') > (before.get(name) ?? 0), { withinMs: NAMED_MS }).catch(
-          () => {
-            const told = this.#receiver.told.map(({ alertname, status }) => `${alertname} ${status}`);
-            throw new Error(`${name} was not told; told were ${told.join(', ')}`);
-          },
-        );
-        this.tookMs[name] = Math.round(performance.now() - startedMs);
+      for (const { alerts: names, harm } of harms) {
+        for (const name of names) startedMs.set(name, performance.now());
+        await harm();
+      }
+      for (const [name, atMs] of startedMs) {
+        const toldMs = await eventually(() => this.#firstTold(name, toldBefore), { withinMs: NAMED_MS });
+        this.tookMs[name] = Math.round(toldMs - atMs);
       }
     } finally {
       await heal();
@@ -61,6 +60,14 @@ export class AlertPhases {
     this.judge([...alerts, ...also]);
     const until = new Date().toISOString();
     for (const alert of alerts) this.journal.push({ fault: `what raises ${alert}`, alert, from, until });
+  }
+
+  #firstTold(name: string, index: number): number {
+    const later = this.#receiver.told.slice(index);
+    const first = later.find(({ alertname, status }) => alertname === name && status === 'firing');
+    if (first !== undefined) return first.atMs;
+    const told = later.map(({ alertname, status }) => `${alertname} ${status}`);
+    throw new Error(`${name} was not told; told were ${told.join(', ')}`);
   }
 
   /** What has fired since the last time, and is not expected, is a false alarm. */

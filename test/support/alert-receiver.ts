@@ -1,7 +1,13 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Told = { readonly alertname: string; readonly status: string; readonly labels: Record<string, string> };
+export type Told = {
+  readonly alertname: string;
+  readonly status: string;
+  readonly labels: Record<string, string>;
+  /** Of `performance.now()`. */
+  readonly atMs: number;
+};
 
 type Sent = { readonly status?: string; readonly endsAt: string; readonly labels: Record<string, string> };
 
@@ -65,7 +71,7 @@ export class AlertReceiver implements AsyncDisposable {
     this.signatures.push(String(request.headers['x-tradestream-signature'] ?? ''));
     this.paths.add(request.url ?? '');
     for (const { labels, ...sent } of alertsOf(body))
-      this.told.push({ alertname: labels['alertname'] ?? '', status: statusOf(sent), labels });
+      this.told.push({ alertname: labels['alertname'] ?? '', status: statusOf(sent), labels, atMs: performance.now() });
   }
 }
 

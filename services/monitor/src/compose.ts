@@ -13,14 +13,16 @@ import { History } from './history/history.ts';
 import { authorizeBy } from './http/access.ts';
 import { addRoutes } from './http/add-routes.ts';
 import { openOperations } from './open-operations.ts';
+import { BrokerPulse } from './sources/broker-pulse.ts';
 import { NodeLinks } from './sources/node-links.ts';
 import { EventStream } from './stream/event-stream.ts';
 import { openSamplers } from './watch/open-samplers.ts';
-import { Ticker } from './watch/ticker.ts';
+import { judgedEveryMs, Ticker } from './watch/ticker.ts';
 import { Watch } from './watch/watch.ts';
 
 const CLIENT_ID = 'tradestream-monitor';
 const BODY_BYTES_MAX = 64 * 1024;
+const PULSE_TIMEOUTS = 2;
 
 /** Opens the monitor: it listens at once, and readiness says which source has not answered yet. */
 export async function composeMonitor(config: MonitorConfig, context: ServiceContext): Promise<Closeable> {
@@ -43,6 +45,19 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
       connectTimeoutMs: Math.min(timeoutMs, 3_000),
     }),
   );
+  // What is asked whether it lives has twice the time: a broker on a busy machine is late, and not down.
+  const pulseKafka = scope.use(
+    await openKafka({
+      brokers: config.KAFKA_BROKERS,
+      clientId: `${CLIENT_ID}-pulse`,
+      log,
+      adminTimeoutMs: PULSE_TIMEOUTS * timeoutMs,
+      requestTimeoutMs: timeoutMs,
+      connectTimeoutMs: Math.min(timeoutMs, 3_000),
+    }),
+  );
+  const pulseAdmin = await pulseKafka.openAdmin();
+  const pulse = new BrokerPulse({ ask: async () => await pulseAdmin.clusterId(), addresses: config.KAFKA_BROKERS });
   const [admin, reader] = [await kafka.openAdmin(), await kafka.openReader()];
   const history = scope.use(
     new History({ link: writer, retentionDays: config.TRADESTREAM_MONITOR_RETENTION_DAYS, log }),
@@ -53,11 +68,17 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
     onDelivered: (receiver, alerts) => alertBook.delivered(receiver, alerts),
   });
   for (const receiver of receivers.all) scope.use(receiver);
-  const alertBook = new AlertBook({ rules: RULES, store, receivers: receivers.all, log });
+  const alertBook = new AlertBook({
+    rules: RULES,
+    store,
+    receivers: receivers.all,
+    log,
+    stepMsMax: 2 * judgedEveryMs(intervalMs),
+  });
   if (config.TRADESTREAM_MONITOR_CANARY) await openCanary({ config, kafka, links, watch, scope, context });
   const stream = new EventStream();
   const gauges = new FigureGauges(metrics);
-  scope.use(openSamplers({ config, watch, links, admin, reader, log }));
+  scope.use(openSamplers({ config, watch, links, admin, reader, pulse, log }));
   scope.use(new Ticker({ watch, gauges, history, alerts: alertBook, store, receivers, stream, intervalMs, log }));
   const operations = await openOperations({ config, links, watch, admin, scope, context });
   const http = scope.use(openServer(config, context));

@@ -46,7 +46,7 @@ export const MONITOR_SPEC = {
     fallback: 5,
   }),
   TRADESTREAM_MONITOR_SOURCE_TIMEOUT_MS: int({
-    doc: 'longest wait for one reading of a database node, ms; then the node counts as unreachable',
+    doc: 'longest wait for one reading of a database node, ms; then the node counts as unreachable; the broker has twice as long for a small request',
     min: 200,
     max: 60_000,
     fallback: 3_000,

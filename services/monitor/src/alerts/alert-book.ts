@@ -18,6 +18,8 @@ export type AlertBookOptions = {
   readonly store: Pick<AlertStore, 'save'>;
   readonly receivers: readonly Notified[];
   readonly log: Logger;
+  /** As the engine takes it, ms. */
+  readonly stepMsMax?: number;
 };
 
 /** An alert as it is now, and by name the receivers that are to be told of it, and that were. */
@@ -46,7 +48,7 @@ export class AlertBook {
 
   constructor(options: AlertBookOptions) {
     this.#options = options;
-    this.#engine = new AlertEngine(options.rules);
+    this.#engine = new AlertEngine(options);
   }
 
   get silences(): readonly Silence[] {
@@ -80,10 +82,8 @@ export class AlertBook {
   /** Goes on where the last process was. Each receiver is told what was due to it and it did not take. */
   restore(stored: readonly StoredAlert[]): void {
     const alerts = stored.map(({ alert }) => alert);
-    this.#engine = new AlertEngine(
-      this.#options.rules,
-      alerts.filter(({ endsAt }) => endsAt === null),
-    );
+    const firing = alerts.filter(({ endsAt }) => endsAt === null);
+    this.#engine = new AlertEngine({ ...this.#options, firing });
     this.#resolved = alerts.filter(({ endsAt }) => endsAt !== null);
     for (const { alert, due, toldFiring, toldResolved } of stored) {
       this.#marks.set(keyOf(alert), {

@@ -26,7 +26,7 @@ const namesOf = (alerts: readonly { readonly labels: Readonly<Record<string, str
 
 describe('the life of an alert', () => {
   test('it fires once the condition has held for its time, and only once', () => {
-    const engine = new AlertEngine([LAGGING]);
+    const engine = new AlertEngine({ rules: [LAGGING] });
     expect(engine.evaluate([lag('a', 9)], 0).fired).toEqual([]);
     expect(engine.evaluate([lag('a', 9)], 3_999).fired).toEqual([]);
     const { fired } = engine.evaluate([lag('a', 9.126)], 4_000);
@@ -44,14 +44,24 @@ describe('the life of an alert', () => {
   });
 
   test('a condition that ends before its time fires nothing', () => {
-    const engine = new AlertEngine([LAGGING]);
+    const engine = new AlertEngine({ rules: [LAGGING] });
     engine.evaluate([lag('a', 9)], 0);
     engine.evaluate([lag('a', 1)], 2_000);
     expect(engine.evaluate([lag('a', 9)], 4_000).fired).toEqual([]);
   });
 
+  test('time in which nothing was evaluated counts for no condition', () => {
+    const engine = new AlertEngine({ rules: [LAGGING], stepMsMax: 1_000 });
+    engine.evaluate([lag('a', 9)], 0);
+    // The monitor stood still for a minute: the figure is as old.
+    expect(engine.evaluate([lag('a', 9)], 60_000).fired).toEqual([]);
+    expect(engine.evaluate([lag('a', 9)], 61_000).fired).toEqual([]);
+    expect(engine.evaluate([lag('a', 9)], 62_000).fired).toEqual([]);
+    expect(engine.evaluate([lag('a', 9)], 63_000).fired).toHaveLength(1);
+  });
+
   test('between the two borders nothing changes, and it resolves when it was gone for its time', () => {
-    const engine = new AlertEngine([LAGGING]);
+    const engine = new AlertEngine({ rules: [LAGGING] });
     engine.evaluate([lag('a', 9)], 0);
     engine.evaluate([lag('a', 9)], 4_000);
     expect(engine.evaluate([lag('a', 3)], 60_000).resolved).toEqual([]);
@@ -65,12 +75,12 @@ describe('the life of an alert', () => {
   });
 
   test('each series has an alert of its own', () => {
-    const engine = new AlertEngine([{ ...LAGGING, forSeconds: 0 }]);
+    const engine = new AlertEngine({ rules: [{ ...LAGGING, forSeconds: 0 }] });
     expect(namesOf(engine.evaluate([lag('a', 9), lag('b', 1), lag('c', 8)], 0).fired)).toEqual(['a', 'c']);
   });
 
   test('a series that is gone keeps its alert for a minute', () => {
-    const engine = new AlertEngine([{ ...LAGGING, forSeconds: 0 }]);
+    const engine = new AlertEngine({ rules: [{ ...LAGGING, forSeconds: 0 }] });
     engine.evaluate([lag('a', 9)], 0);
     expect(engine.evaluate([], 1_000).resolved).toEqual([]);
     expect(engine.evaluate([], 60_999).resolved).toEqual([]);
@@ -78,7 +88,7 @@ describe('the life of an alert', () => {
   });
 
   test('absence is a condition like any other', () => {
-    const engine = new AlertEngine([{ ...LAGGING, is: 'absent', forSeconds: 2, keepSeconds: 0 }]);
+    const engine = new AlertEngine({ rules: [{ ...LAGGING, is: 'absent', forSeconds: 2, keepSeconds: 0 }] });
     expect(engine.evaluate([lag('a', 0)], 0).fired).toEqual([]);
     expect(engine.evaluate([], 1_000).fired).toEqual([]);
     expect(engine.evaluate([], 3_000).fired).toHaveLength(1);
@@ -96,13 +106,29 @@ describe('the life of an alert', () => {
       forSeconds: 0,
       keepSeconds: 0,
     };
-    const engine = new AlertEngine([cause, { ...LAGGING, forSeconds: 0, inhibitedBy: ['NodeDown'] }]);
+    const engine = new AlertEngine({ rules: [cause, { ...LAGGING, forSeconds: 0, inhibitedBy: ['NodeDown'] }] });
     const down: Figure = { name: 'tradestream_node_up', labels: { node: 'a' }, value: 0 };
     expect(engine.evaluate([down], 0).fired.map(({ name }) => name)).toEqual(['NodeDown']);
     expect(engine.evaluate([down, lag('a', 9)], 1_000).fired).toEqual([]);
     expect(engine.evaluate([{ ...down, value: 1 }, lag('a', 9)], 2_000).fired).toEqual([]);
     expect(engine.evaluate([{ ...down, value: 1 }, lag('a', 9)], 11_999).fired).toEqual([]);
     expect(engine.evaluate([{ ...down, value: 1 }, lag('a', 9)], 12_000).fired).toHaveLength(1);
+  });
+
+  test('it waits for a cause that may be about to fire, and is told when that was none', () => {
+    const cause: Rule = {
+      ...LAGGING,
+      name: 'NodeDown',
+      metric: 'tradestream_node_up',
+      is: 'below',
+      value: 1,
+      clear: 1,
+    };
+    const engine = new AlertEngine({ rules: [cause, { ...LAGGING, forSeconds: 0, inhibitedBy: ['NodeDown'] }] });
+    const up = (value: number): Figure => ({ name: 'tradestream_node_up', labels: { node: 'a' }, value });
+    expect(engine.evaluate([up(0), lag('a', 9)], 0).fired).toEqual([]);
+    expect(engine.evaluate([up(0), lag('a', 9)], 3_999).fired).toEqual([]);
+    expect(engine.evaluate([up(1), lag('a', 9)], 4_000).fired.map(({ name }) => name)).toEqual(['ReplicaLagging']);
   });
 
   test('an alert of another node inhibits nothing', () => {
@@ -118,16 +144,16 @@ describe('the life of an alert', () => {
       { ...cause, forSeconds: 0 },
       { ...LAGGING, forSeconds: 0, inhibitedBy: ['NodeDown'] },
     ];
-    const engine = new AlertEngine(rules);
+    const engine = new AlertEngine({ rules });
     const down: Figure = { name: 'tradestream_node_up', labels: { node: 'a' }, value: 0 };
     engine.evaluate([down], 0);
     expect(namesOf(engine.evaluate([down, lag('a', 9), lag('b', 9)], 1_000).fired)).toEqual(['b']);
   });
 
   test('what fired before a new start goes on and is not told again', () => {
-    const before = new AlertEngine([{ ...LAGGING, forSeconds: 0 }]);
+    const before = new AlertEngine({ rules: [{ ...LAGGING, forSeconds: 0 }] });
     const { fired } = before.evaluate([lag('a', 9)], 0);
-    const after = new AlertEngine([{ ...LAGGING, forSeconds: 0 }], fired);
+    const after = new AlertEngine({ rules: [{ ...LAGGING, forSeconds: 0 }], firing: fired });
     expect(after.evaluate([lag('a', 9)], 60_000)).toEqual({ fired: [], resolved: [] });
     expect(after.firing).toHaveLength(1);
   });

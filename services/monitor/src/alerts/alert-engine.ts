@@ -29,17 +29,34 @@ export type Transitions = { readonly fired: readonly Alert[]; readonly resolved:
 /** What an alert was the cause of has so long to get well after it, ms: readers reconnect, and verdicts look back. */
 const SETTLE_MS = 10_000;
 
+export type AlertEngineOptions = {
+  readonly rules: readonly Rule[];
+  /** Goes on with these. */
+  readonly firing?: readonly Alert[];
+  /** What goes beyond it between two evaluations counts for no condition, ms: nobody has read anything meanwhile. */
+  readonly stepMsMax?: number;
+};
+
 type Judged = { readonly labels: Readonly<Record<string, string>>; readonly value: number | null };
+type Seen = { readonly rule: Rule; readonly judged: Judged };
+/** What names a fault, for those that only repeat it. */
+type Cause = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
 
 /** Evaluates rules over figures. Pure but for what it remembers: time comes in. */
 export class AlertEngine {
   readonly #rules: readonly Rule[];
+  readonly #stepMsMax: number;
+  /** Names of rules that inhibit others. */
+  readonly #inhibiting: ReadonlySet<string>;
+  #evaluatedMs: number | null = null;
   #states = new Map<string, State>();
   /** Resolved within `SETTLE_MS`: they still inhibit. */
   #settling: readonly { readonly alert: Alert; readonly untilMs: number }[] = [];
 
-  constructor(rules: readonly Rule[], firing: readonly Alert[] = []) {
+  constructor({ rules, firing = [], stepMsMax = Number.POSITIVE_INFINITY }: AlertEngineOptions) {
     this.#rules = rules;
+    this.#stepMsMax = stepMsMax;
+    this.#inhibiting = new Set(rules.flatMap(({ inhibitedBy = [] }) => inhibitedBy));
     for (const alert of firing) this.#states.set(alert.fingerprint, { ...NONE, alert });
   }
 
@@ -49,20 +66,22 @@ export class AlertEngine {
 
   evaluate(figures: readonly Figure[], nowMs: number): Transitions {
     const byName = Map.groupBy(figures, ({ name }) => name);
-    const seen = new Map<string, { readonly rule: Rule; readonly judged: Judged }>();
+    const seen = new Map<string, Seen>();
     for (const rule of this.#rules) {
       for (const judged of seriesOf(rule, byName)) seen.set(fingerprintOf(rule, judged.labels), { rule, judged });
     }
     const known = new Set([...seen.keys(), ...this.#states.keys()]);
     this.#settling = this.#settling.filter(({ untilMs }) => nowMs < untilMs);
-    const causes = [...this.firing, ...this.#settling.map(({ alert }) => alert)];
+    const causes = [...this.firing, ...this.#settling.map(({ alert }) => alert), ...this.#holding(seen.values())];
+    const lostMs = Math.max(0, nowMs - (this.#evaluatedMs ?? nowMs) - this.#stepMsMax);
+    this.#evaluatedMs = nowMs;
     const fired: Alert[] = [];
     const resolved: Alert[] = [];
     const next = new Map<string, State>();
     for (const fingerprint of known) {
-      const before = this.#states.get(fingerprint) ?? NONE;
+      const before = without(lostMs, this.#states.get(fingerprint) ?? NONE);
       const now = seen.get(fingerprint);
-      const isInhibited = now !== undefined && causes.some((alert) => inhibits(alert, now));
+      const isInhibited = now !== undefined && causes.some((cause) => inhibits(cause, now));
       const after =
         now === undefined ? unseen(before, nowMs) : step({ before, ...now, fingerprint, isInhibited, nowMs });
       if (before.alert === null && after.alert !== null) fired.push(after.alert);
@@ -73,6 +92,13 @@ export class AlertEngine {
     this.#states = next;
     this.#settling = [...this.#settling, ...resolved.map((alert) => ({ alert, untilMs: nowMs + SETTLE_MS }))];
     return { fired, resolved };
+  }
+
+  /** Causes whose condition holds, and which may be about to fire: what repeats them waits for that. */
+  #holding(seen: Iterable<Seen>): readonly Cause[] {
+    return [...seen]
+      .filter(({ rule, judged }) => this.#inhibiting.has(rule.name) && holds(rule, judged, false))
+      .map(({ rule, judged }) => ({ name: rule.name, labels: judged.labels }));
   }
 }
 
@@ -86,10 +112,24 @@ function seriesOf(rule: Rule, byName: ReadonlyMap<string, readonly Figure[]>): r
   return [{ labels: rule.where ?? {}, value: found.length === 0 ? null : 1 }];
 }
 
-/** Whether the alert already says it: it is one of those that inhibit the rule, and of no other node or group. */
-function inhibits(alert: Alert, { rule, judged }: { readonly rule: Rule; readonly judged: Judged }): boolean {
-  if (rule.inhibitedBy?.includes(alert.name) !== true) return false;
-  return Object.entries(alert.labels).every(([label, value]) => (judged.labels[label] ?? value) === value);
+function without(lostMs: number, state: State): State {
+  const { pendingSinceMs, endingSinceMs } = state;
+  if (lostMs === 0) return state;
+  return {
+    ...state,
+    pendingSinceMs: pendingSinceMs === null ? null : pendingSinceMs + lostMs,
+    endingSinceMs: endingSinceMs === null ? null : endingSinceMs + lostMs,
+  };
+}
+
+function holds(rule: Rule, { value }: Judged, isFiring: boolean): boolean {
+  return value === null || isBreached(rule, value, isFiring);
+}
+
+/** Whether the cause already says it: it is one of those that inhibit the rule, and of no other node or group. */
+function inhibits(cause: Cause, { rule, judged }: Seen): boolean {
+  if (rule.inhibitedBy?.includes(cause.name) !== true) return false;
+  return Object.entries(cause.labels).every(([label, value]) => (judged.labels[label] ?? value) === value);
 }
 
 function step(at: {
@@ -101,12 +141,10 @@ function step(at: {
   readonly nowMs: number;
 }): State {
   const { before, rule, judged, fingerprint, isInhibited, nowMs } = at;
-  const { value } = judged;
-  const breached = value === null || isBreached(rule, value, before.alert !== null);
+  const breached = holds(rule, judged, before.alert !== null);
   if (before.alert !== null) {
     // Between the two borders it says what it last said: why it fires.
-    const isPlain = value === null || isBreached(rule, value, false);
-    const summary = isPlain ? summaryOf(rule, judged) : before.alert.summary;
+    const summary = holds(rule, judged, false) ? summaryOf(rule, judged) : before.alert.summary;
     if (breached) return { ...NONE, alert: { ...before.alert, summary } };
     const endingSinceMs = before.endingSinceMs ?? nowMs;
     return nowMs - endingSinceMs >= rule.keepSeconds * 1_000 ? NONE : { ...NONE, endingSinceMs, alert: before.alert };

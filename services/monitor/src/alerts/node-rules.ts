@@ -1,7 +1,7 @@
 import { AT_ONCE, type Rule, SLOWLY, SOON } from './rule.ts';
 
 /** Longer than the readings of a service reach back, 10 s: what happened once does not fire. */
-const AGAIN = { forSeconds: 11, keepSeconds: 6 } as const;
+const AGAIN = { forSeconds: 12, keepSeconds: 6 } as const;
 const NO_PRIMARY = { inhibitedBy: ['PrimaryDown'] } as const;
 
 /** What is watched of the primary, its replicas and the connections to them. */
@@ -91,7 +91,7 @@ export const NODE_RULES: readonly Rule[] = [
     metric: 'tradestream_pool_waiters',
     is: 'above',
     value: 0,
-    // Services are read every 5 s: somebody waits at two readings.
+    // Services are read every 2.5 s: somebody waits at three readings.
     forSeconds: 6,
     keepSeconds: 6,
     summary: 'Callers of {name} wait for a connection: {value}',

@@ -19,12 +19,12 @@ export type Rule = {
   readonly summary: string;
   /** Page of docs/operations, without `.md`. */
   readonly runbook: string;
-  /** While one of these fires, this one only says the same again. */
+  /** While the condition of one of these holds, this one only says the same again. */
   readonly inhibitedBy?: readonly string[];
 };
 
-/** The condition has to be seen at two readings; a fault is named within 15 s. */
-export const SOON = { forSeconds: 3, keepSeconds: 4 } as const;
+/** The condition has to be seen at two readings, and not be gone at the next; a fault is named within 15 s. */
+export const SOON = { forSeconds: 4, keepSeconds: 4 } as const;
 /** The verdict itself rests on a whole window already. */
 export const AT_ONCE = { forSeconds: 0, keepSeconds: 4 } as const;
 export const SLOWLY = { forSeconds: 30, keepSeconds: 15 } as const;

@@ -17,7 +17,8 @@ const COUNTERS = {
 type Counter = keyof typeof COUNTERS;
 /** The guide's four types: each is there, at 0 as well, once a service counts its errors. */
 const ERROR_TYPES = ['CONNECTION_ERROR', 'QUERY_ERROR', 'TRANSACTION_ERROR', 'REPLICATION_ERROR'] as const;
-const READINGS = 5;
+/** Twenty seconds. */
+const READINGS = 9;
 
 /** What the services say of themselves, put together over all of them. */
 export class ServiceBook {

@@ -4,8 +4,8 @@ import { Rates } from './rates.ts';
 
 type Pool = PipelineAnswer['pools'][number];
 
-/** Two intervals: what happened once is over when a rule has waited longer than they last. */
-const READINGS = 3;
+/** Ten seconds: what happened once is over when a rule has waited longer than they last. */
+const READINGS = 5;
 
 /** What each service says of its own database: a service that says nothing of it is left out. */
 export class ServicePools {

@@ -20,6 +20,19 @@ test('a process that stood still knows it, at once and afterwards, and not of wh
   await watch.close();
 });
 
+test('a process that gets too little of a processor is known by the ticks that it lacks', async () => {
+  const watch = new StallWatch({ tickMs: 5, stallMs: 10_000 });
+  const startedMs = performance.now();
+  // None of these is long, and between them there is hardly a tick.
+  while (performance.now() - startedMs < 1_200) {
+    standStill(60);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(watch.hasStalledSince(startedMs)).toBe(true);
+  expect(watch.hasStalledSince(performance.now())).toBe(false);
+  await watch.close();
+});
+
 test('a failure while the monitor stood still is no failure of the source, unless it goes on', async () => {
   let tries = 0;
   const failed = Promise.withResolvers<number>();

@@ -9,6 +9,8 @@ export type SamplerOptions<T> = {
   readonly intervalMs: number;
   /** For a source that is given a time to answer in; without it each failure is told. */
   readonly stall?: Pick<StallWatch, 'hasStalledSince'>;
+  /** Failures in a row that are laid to the monitor's own standing still; then they are the source's. */
+  readonly doubtsMax?: number;
   /** Bounded by its own timeouts; called again only after it has ended. */
   readonly sample: (signal: AbortSignal) => Promise<T>;
   /** A failure is told once a try, but for one while the monitor stood still; the last good reading stays. */
@@ -16,7 +18,6 @@ export type SamplerOptions<T> = {
   readonly onFailure: (error: Error) => void;
 };
 
-/** Failures in a row that are laid to the monitor's own standing still; then they are the source's. */
 const DOUBTS_MAX = 3;
 
 /**
@@ -39,7 +40,7 @@ export class Sampler<T> implements Closeable {
   }
 
   async #run(): Promise<void> {
-    const { intervalMs, sample, stall, onReading, onFailure } = this.#options;
+    const { intervalMs, sample, stall, doubtsMax = DOUBTS_MAX, onReading, onFailure } = this.#options;
     const { signal } = this.#stopping;
     let doubts = 0;
     for (let isFirst = true; !signal.aborted; isFirst = false) {
@@ -49,8 +50,8 @@ export class Sampler<T> implements Closeable {
         doubts = 0;
         if (!signal.aborted) onReading({ value, atMs: Date.now() });
       } catch (error) {
-        doubts = stall?.hasStalledSince(startedMs) === true ? doubts + 1 : DOUBTS_MAX + 1;
-        if (!signal.aborted && doubts > DOUBTS_MAX) onFailure(errorOf(error));
+        doubts = stall?.hasStalledSince(startedMs) === true ? doubts + 1 : doubtsMax + 1;
+        if (!signal.aborted && doubts > doubtsMax) onFailure(errorOf(error));
       }
       // All begin at once; from the second time on they are spread over the interval, so that their work
       // is no burst that others on the machine wait for.

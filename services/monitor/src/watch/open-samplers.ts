@@ -9,6 +9,7 @@ import { samplePositions } from '../lag/sample-positions.ts';
 import { samplePipeline } from '../pipeline/sample-pipeline.ts';
 import { DAY_MS } from '../recovery/recovery-kinds.ts';
 import { sampleNode } from '../replication/sample-node.ts';
+import type { BrokerPulse } from '../sources/broker-pulse.ts';
 import type { NodeLinks } from '../sources/node-links.ts';
 import { probeRedis, probeRegistry } from '../sources/probes.ts';
 import { Sampler } from '../sources/sampler.ts';
@@ -23,13 +24,14 @@ export type SamplersOptions = {
   readonly links: NodeLinks;
   readonly admin: LogAdmin;
   readonly reader: LogReader;
+  readonly pulse: BrokerPulse;
   readonly log: Logger;
 };
 
 type Opening = SamplersOptions & { readonly stall: StallWatch };
 
 /** Services, registry and Redis are asked less often than log and database: it is dearer for both sides. */
-const OUTER_INTERVAL_MS_MIN = 5_000;
+const OUTER_INTERVAL_MS_MIN = 2_500;
 /** What stands against removing events is of hours. */
 const RETENTION_INTERVAL_MS = 60_000;
 
@@ -37,7 +39,8 @@ const RETENTION_INTERVAL_MS = 60_000;
 export function openSamplers(options: SamplersOptions): Closeable {
   const scope = new Scope();
   const stall = scope.use(new StallWatch());
-  for (const open of [openNodes, openDatabase, openRetention, openLog, openOuter]) open({ ...options, stall }, scope);
+  for (const open of [openNodes, openDatabase, openBroker, openRetention, openLog, openOuter])
+    open({ ...options, stall }, scope);
   return scope;
 }
 
@@ -90,6 +93,24 @@ function openDatabase({ config, watch, links, log, stall }: Opening, scope: Scop
   );
 }
 
+function openBroker({ config, watch, pulse, log, stall }: Opening, scope: Scope): void {
+  scope.use(
+    new Sampler({
+      name: 'broker',
+      intervalMs: config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS,
+      stall,
+      // Its request is given more time than others are.
+      doubtsMax: 1,
+      sample: async () => await pulse.feel(),
+      onReading: ({ value }) => watch.source('broker', value.detail),
+      onFailure: (error) => {
+        watch.source('broker', error.message);
+        log.debug({ error }, 'broker_not_asked');
+      },
+    }),
+  );
+}
+
 function openRetention({ config, watch, links, log, stall }: Opening, scope: Scope): void {
   const ageMs = config.TRADESTREAM_MONITOR_EVENT_RETENTION_DAYS * DAY_MS;
   const intervalMs = config.TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS;
@@ -136,7 +157,7 @@ function openLog({ config, watch, links, admin, reader, log, stall }: Opening, s
       },
       onReading: (reading) => watch.takeLag(lagBook.take(reading), reading.atMs),
       onFailure: (error) => {
-        watch.source('broker', error.message);
+        watch.source('log', error.message);
         log.debug({ error }, 'log_not_read');
       },
     }),
@@ -191,7 +212,7 @@ function openOuter({ config, watch, log, stall }: Opening, scope: Scope): void {
   scope.use(
     new Sampler({
       name: 'registry and redis',
-      intervalMs: Math.max(config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS, OUTER_INTERVAL_MS_MIN / 2),
+      intervalMs: Math.max(OUTER_INTERVAL_MS_MIN, config.TRADESTREAM_MONITOR_COLLECT_INTERVAL_MS),
       stall,
       sample: async () => {
         const startedMs = performance.now();

@@ -2,6 +2,7 @@ import { type Closeable, errorOf, type Logger } from '@tradestream/runtime';
 import type { AlertBook } from '../alerts/alert-book.ts';
 import type { AlertStore } from '../alerts/alert-store.ts';
 import type { Receivers } from '../delivery/open-receivers.ts';
+import type { Figure } from '../figures/figure.ts';
 import type { FigureGauges } from '../figures/figure-gauges.ts';
 import type { History } from '../history/history.ts';
 import type { EventStream } from '../stream/event-stream.ts';
@@ -22,13 +23,23 @@ export type TickerOptions = {
 const REMIND_MS = 60_000;
 const SILENCES_MS = 10_000;
 
+/** Rules are judged so many times an interval: a fault does not wait for the figures that are shown. */
+const JUDGED_TIMES = 4;
+const JUDGED_MS_MIN = 250;
+
+/** Between two judgements, ms. */
+export function judgedEveryMs(intervalMs: number): number {
+  return Math.max(JUDGED_MS_MIN, intervalMs / JUDGED_TIMES);
+}
+
 /**
- * At every interval, what is known becomes figures, and these go to `/metrics`, history, rules and
+ * What is known becomes figures, and these go to the rules, and at every interval to `/metrics`, history and
  * pages. Alerts are judged only once the last process's were read, so that none is told twice.
  */
 export class Ticker implements Closeable {
   readonly #options: TickerOptions;
   readonly #timer: NodeJS.Timeout;
+  #shownMs = -Infinity;
   #isRestored = false;
   #restoring: Promise<void> | null = null;
   #remindedMs = 0;
@@ -36,7 +47,7 @@ export class Ticker implements Closeable {
 
   constructor(options: TickerOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#tick(), options.intervalMs);
+    this.#timer = setInterval(() => this.#tick(), judgedEveryMs(options.intervalMs));
   }
 
   async close(): Promise<void> {
@@ -46,18 +57,28 @@ export class Ticker implements Closeable {
   }
 
   #tick(): void {
-    const { watch, gauges, history, alerts, store, stream } = this.#options;
-    const figures = [...watch.figures(), ...alerts.figures()];
-    gauges.show(figures);
-    history.take(figures, Date.now());
+    const { watch, alerts, store, intervalMs } = this.#options;
+    const figures = watch.figures();
+    let isNews = false;
     if (!this.#isRestored) this.#restore();
     // A first reading of everything has to be in: what is not there yet is not absent.
     if (this.#isRestored && watch.isComplete) {
-      alerts.evaluate(figures, Date.now());
+      isNews = alerts.evaluate(figures, Date.now());
       this.#remind();
       void store.flush();
     }
     this.#readSilences();
+    // A little less than an interval, since timers are late.
+    const isDue = performance.now() - this.#shownMs > intervalMs - judgedEveryMs(intervalMs) / 2;
+    if (!isDue && !isNews) return;
+    this.#shownMs = performance.now();
+    this.#show([...figures, ...alerts.figures()]);
+  }
+
+  #show(figures: readonly Figure[]): void {
+    const { watch, gauges, history, alerts, stream } = this.#options;
+    gauges.show(figures);
+    history.take(figures, Date.now());
     if (!stream.hasListeners) return;
     stream.send('watch', {
       lag: watch.lag(),

@@ -56,7 +56,7 @@ export class Watch {
   }
 
   /** A source answered, or did not and why; the monitor is ready once it can ask those it cannot do without. */
-  source(name: 'broker' | 'database' | 'registry' | 'redis', failure = ''): void {
+  source(name: 'broker' | 'log' | 'database' | 'registry' | 'redis', failure = ''): void {
     this.#sources.set(name, failure === '');
     if (name === 'broker' || name === 'database') this.#readiness.set(name, failure === '', failure);
     if (name === 'database' && failure !== '') this.pipelineBook.forgetDatabase();
@@ -71,6 +71,7 @@ export class Watch {
     this.#lag = answer;
     this.pipelineBook.takeLag(topicEnds(answer), atMs);
     this.source('broker');
+    this.source('log');
   }
 
   /** The last one, however old: `sampledAt` tells. */
