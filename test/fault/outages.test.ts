@@ -9,6 +9,10 @@ import { TcpProxy } from '../support/tcp-proxy.ts';
 
 const WITHIN = { withinMs: 60_000 } as const;
 
+/** Who knows its schemas says how the registry is, and does its work without it. */
+const REGISTRY_AWAY = { part: 'registry', ok: false, needed: false, detail: expect.stringContaining('registry') };
+const REGISTRY_THERE = { part: 'registry', ok: true, needed: false, detail: '' };
+
 let world: LedgerWorld;
 let worker: ChildProcess;
 let database: TcpProxy;
@@ -55,12 +59,12 @@ test.each(['refuse', 'drop'] as const)(
 
 test('a registry that is away keeps a record of a new schema waiting; one that was used needs no registry', async () => {
   const schemaId = await registerAnother();
-  registry.mode = 'refuse';
+  loseRegistry();
   await sendWith(schemaId, 'new-1');
   await eventually(async () => expect((await world.unready(worker))['applying']).toMatch(/registry/), WITHIN);
   registry.mode = 'pass';
   await world.applied(60_000);
-  registry.mode = 'refuse';
+  loseRegistry();
   await sendWith(schemaId, 'new-2');
   await world.applied(60_000);
   registry.mode = 'pass';
@@ -69,7 +73,7 @@ test('a registry that is away keeps a record of a new schema waiting; one that w
 
 test('worker and projector that start while the registry is away begin with the schemas that the ledger knows', async () => {
   const unknown = await registerAnother();
-  registry.mode = 'refuse';
+  loseRegistry();
   await world.stopWorkers();
   worker = startWorker();
   const projector = world.startProjector({ SCHEMA_REGISTRY_URL: away.registry });
@@ -79,12 +83,15 @@ test('worker and projector that start while the registry is away begin with the 
   for (const service of [worker, projector]) {
     const said = world.logOf(service).filter(({ event }) => event === 'started_without_registry');
     expect(said).toHaveLength(1);
+    await eventually(async () => expect(await world.parts(service)).toContainEqual(REGISTRY_AWAY), WITHIN);
   }
   await eventually(async () => expect(await world.unready(worker)).toEqual({}), WITHIN);
   await sendWith(unknown, 'late');
   await eventually(async () => expect((await world.unready(worker))['applying']).toMatch(/registry/), WITHIN);
   registry.mode = 'pass';
   await expectNothingLost();
+  for (const service of [worker, projector])
+    await eventually(async () => expect(await world.parts(service)).toContainEqual(REGISTRY_THERE), WITHIN);
   await endProcess(projector);
 });
 
@@ -105,7 +112,11 @@ test('a broker that is frozen is waited for, and named', async () => {
   process.kill(pid, 'SIGSTOP');
   try {
     await eventually(
-      async () => expect(Object.keys(await world.unready(worker)).some((part) => part.startsWith('broker'))).toBe(true),
+      // The whole, and the part that found out.
+      async () =>
+        expect(Object.keys(await world.unready(worker))).toEqual(
+          expect.arrayContaining(['broker', expect.stringMatching(/^broker: /)]),
+        ),
       WITHIN,
     );
   } finally {
@@ -114,6 +125,12 @@ test('a broker that is frozen is waited for, and named', async () => {
   await send(deposits(100));
   await expectNothingLost();
 }, 120_000);
+
+/** Also for whoever has a connection that is kept alive. */
+function loseRegistry(): void {
+  registry.mode = 'refuse';
+  registry.resetAll();
+}
 
 function startWorker(): ChildProcess {
   return world.startWorker({

@@ -19,7 +19,7 @@ import {
   type Producer,
   type RecordPlace,
 } from '@tradestream/messaging';
-import { createLogger, type Logger, Scope } from '@tradestream/runtime';
+import { createLogger, type Logger, type ReadinessPart, Scope } from '@tradestream/runtime';
 import { type Endpoints, FRUGAL_NODE } from '@tradestream/stack';
 import { commandKey, type TradeCommand } from '@tradestream/trading';
 import { eventually } from './eventually.ts';
@@ -124,10 +124,16 @@ export class LedgerWorld implements AsyncDisposable {
 
   /** What `/readyz` of a service answers: which parts are not ready, with the reason. Empty when all are. */
   async unready(child: ChildProcess): Promise<Readonly<Record<string, string>>> {
+    const missing = (await this.parts(child)).filter(({ ok, needed }) => !ok && needed !== false);
+    return Object.fromEntries(missing.map(({ part, detail }) => [part, detail]));
+  }
+
+  /** What a service says of all that it uses. */
+  async parts(child: ChildProcess): Promise<readonly ReadinessPart[]> {
     const url = this.logOf(child).find((line) => line.event === 'http_listening')?.url;
     const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(5_000) });
-    const { parts } = (await answer.json()) as { parts: { part: string; ok: boolean; detail: string }[] }; // our own route
-    return Object.fromEntries(parts.filter((part) => !part.ok).map(({ part, detail }) => [part, detail]));
+    const { parts } = (await answer.json()) as { parts: readonly ReadinessPart[] }; // our own route
+    return parts;
   }
 
   /** The name of a consumer group in this world. */

@@ -93,5 +93,6 @@ export { GROUP_SETTINGS, LOG_SETTINGS } from './log-settings.ts';
 export { payloadDigest, payloadHash } from './payload-hash.ts';
 export { ownSchemaIds, type StoredSchema } from './registry/own-schemas.ts';
 export { openSchemas, type SchemaIds, type Schemas } from './registry/schemas.ts';
+export { type WatchRegistryOptions, watchRegistry } from './registry/watch-registry.ts';
 export { decodeToken, encodeToken, mergeTokens, type Token } from './token.ts';
 export { subjectOf, TOPICS, type Topics, topicsWithPrefix } from './topics.ts';

@@ -39,6 +39,7 @@ export {
   type MetricSpec,
   type Metrics,
 } from './metrics.ts';
+export { PartWatch, type PartWatchOptions } from './part-watch.ts';
 export { Readiness, type ReadinessPart } from './readiness.ts';
 export { nextPauseMs, type RetryOptions, type RetryPolicy, retry } from './retry.ts';
 export { runService, type Service, type ServiceContext } from './run-service.ts';

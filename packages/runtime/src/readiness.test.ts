@@ -19,3 +19,18 @@ test('all parts together are ready, and each says why it is not', () => {
   readiness.set('broker', true);
   expect(readiness.snapshot()).toMatchObject({ ready: true });
 });
+
+test('a part that is not needed is told as it is, and keeps nobody from being ready', () => {
+  const readiness = new Readiness();
+  readiness.set('database', true);
+  readiness.setOptional('registry', false, 'no answer');
+  expect(readiness.snapshot()).toEqual({
+    ready: true,
+    parts: [
+      { part: 'database', ok: true, detail: '' },
+      { part: 'registry', ok: false, detail: 'no answer', needed: false },
+    ],
+  });
+  readiness.set('registry', false, 'needed again');
+  expect(readiness.snapshot()).toMatchObject({ ready: false });
+});

@@ -1,4 +1,10 @@
-export type ReadinessPart = { readonly part: string; readonly ok: boolean; readonly detail: string };
+export type ReadinessPart = {
+  readonly part: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** The service does its work without it. */
+  readonly needed?: false;
+};
 
 /** What a service needs before it can do its work, and why it cannot. */
 export class Readiness {
@@ -9,9 +15,14 @@ export class Readiness {
     this.#parts.set(part, { part, ok, detail });
   }
 
+  /** Of a part that the service can do without by now: it is told as it is, and keeps nobody from being ready. */
+  setOptional(part: string, ok: boolean, detail = ''): void {
+    this.#parts.set(part, { part, ok, detail, needed: false });
+  }
+
   /** Not ready while no part was named: a service that has not begun must not take traffic. */
   snapshot(): { readonly ready: boolean; readonly parts: readonly ReadinessPart[] } {
     const parts = [...this.#parts.values()];
-    return { ready: parts.length > 0 && parts.every((part) => part.ok), parts };
+    return { ready: parts.length > 0 && parts.every(({ ok, needed }) => ok || needed === false), parts };
   }
 }

@@ -19,9 +19,9 @@ export async function composeGateway(config: GatewayConfig, context: ServiceCont
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
   const usage = new DatabaseUsage(metrics);
   const about = { config, topics, usage, fail, log, readiness };
-  const registry = scope.use(await openRegistry(about));
   const broker = scope.use(openBroker(about));
   const database = scope.use(openDatabase(about));
+  const registry = scope.use(await openRegistry({ ...about, reads: () => database.get().reads }));
   const publisher = new CommandPublisher({
     producer: () => broker.get().producer,
     schemaId: () => registry.get().commandSchemaId,

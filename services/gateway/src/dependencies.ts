@@ -1,10 +1,9 @@
-import { openSchemas, type Topics } from '@tradestream/contracts';
+import { openSchemas, ownSchemaIds, type StoredSchema, type Topics, watchRegistry } from '@tradestream/contracts';
 import { type DatabaseUsage, isAccessRefused, type Statement } from '@tradestream/database';
 import { MessagingError, openKafka, type Producer } from '@tradestream/messaging';
-import { type Closeable, type Logger, type Readiness, Scope } from '@tradestream/runtime';
+import { type Closeable, type Logger, PartWatch, type Readiness, Scope } from '@tradestream/runtime';
 import { databasesOf, type GatewayConfig } from './config.ts';
 import { Late } from './http/late.ts';
-import { PartWatch } from './http/part-watch.ts';
 import { openReads, type Reads } from './reads/open-reads.ts';
 import { ReceiptStore } from './receipts/receipt-store.ts';
 
@@ -23,16 +22,26 @@ type About = {
   readonly readiness: Readiness;
 };
 
-/** The id of the schema that commands are written with, once the registry has told it. */
-export async function openRegistry(about: About): Promise<Late<Closeable & { readonly commandSchemaId: number }>> {
-  const { config, topics, log, readiness } = about;
+/** The id of the schema that commands are written with, once the registry has told it, or the ledger. */
+export async function openRegistry(
+  about: About & { readonly reads: () => Reads },
+): Promise<Late<Closeable & { readonly commandSchemaId: number }>> {
+  const { config, topics, reads, log, readiness } = about;
+  const askLedger = async (text: string) => {
+    const { results } = await reads().snapshot([{ text }], { readPreference: 'nearest', timeoutMs: PRIMARY_MS });
+    return (results[0]?.rows ?? []) as readonly StoredSchema[]; // the statement says what its rows are
+  };
   const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
   return new Late({
     part: 'registry',
     code: 'REGISTRY_UNAVAILABLE',
     readiness,
     log,
-    open: async () => ({ ...(await schemas.register()), close: async () => undefined }),
+    open: async () => {
+      const { commandSchemaId } = await ownSchemaIds({ schemas, askLedger, log });
+      const watch = watchRegistry({ schemas, schemaId: commandSchemaId, readiness, log });
+      return { commandSchemaId, close: async () => await watch.close() };
+    },
   });
 }
 

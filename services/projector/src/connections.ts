@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { openSchemas, ownSchemaIds, type Topics, topicsWithPrefix } from '@tradestream/contracts';
+import {
+  openSchemas,
+  ownSchemaIds,
+  type StoredSchema,
+  type Topics,
+  topicsWithPrefix,
+  watchRegistry,
+} from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 import { type LogAdmin, type MessageLog, openKafka } from '@tradestream/messaging';
 import { type Scope, type ServiceContext, untilAnswered } from '@tradestream/runtime';
 import type { ProjectorConfig } from './config.ts';
 import { EventReader } from './event-reader.ts';
-import { loadStored, withLedger } from './ledger-schemas.ts';
+import { ask, withLedger } from './ledger-schemas.ts';
 
 const REGISTRY_TIMEOUT_MS = 5_000;
 
@@ -37,20 +44,30 @@ export async function openConnections(
     await untilAnswered(part, work, { log, readiness, signal });
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
   const clientId = `projector-${process.pid}-${randomUUID()}`;
+  const lost = new Set<string>();
   const kafka = scope.use(
     await openKafka({
       brokers: config.KAFKA_BROKERS,
       clientId,
       log,
-      onReachable: (part, isReachable, detail) => readiness.set(`broker: ${part.split(' ')[0]}`, isReachable, detail),
+      onReachable: (part, isReachable, detail) => {
+        const name = part.split(' ')[0] ?? part;
+        readiness.set(`broker: ${name}`, isReachable, detail);
+        if (isReachable) lost.delete(name);
+        else lost.add(name);
+        readiness.set('broker', lost.size === 0, detail);
+      },
     }),
   );
   const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
   const reader = new EventReader(withLedger(schemas, openLedger));
-  await waiting('registry', async () => {
-    const own = await ownSchemaIds({ schemas, loadStored: async () => await loadStored(openLedger), log });
+  const schemaId = await waiting('registry', async () => {
+    const askLedger = async (text: string) => await ask<StoredSchema>(openLedger, text);
+    const own = await ownSchemaIds({ schemas, askLedger, log });
     await reader.learn(own.eventSchemaId);
+    return own.eventSchemaId;
   });
+  scope.use(watchRegistry({ schemas, schemaId, readiness, log }));
   const admin = scope.use(await waiting('broker', () => kafka.openAdmin()));
   await waiting('broker', () => admin.clusterId());
   return { topics, clientId, kafka, admin, reader, waiting };

@@ -24,20 +24,13 @@ export function withLedger(schemas: Schemas, openLedger: OpenLedger): Schemas {
   };
 }
 
-/** The latest first. @throws {DatabaseError} */
-export async function loadStored(openLedger: OpenLedger): Promise<readonly StoredSchema[]> {
-  return await ask<StoredSchema>(
-    openLedger,
-    'SELECT id, schema FROM ledger.schemas ORDER BY first_used_at DESC, id DESC',
-  );
-}
-
 async function loadText(id: number, openLedger: OpenLedger): Promise<string | null> {
   const [row] = await ask<StoredSchema>(openLedger, 'SELECT id, schema FROM ledger.schemas WHERE id = $1', [id]);
   return row?.schema ?? null;
 }
 
-async function ask<Row extends object>(
+/** On a connection of its own. @throws {DatabaseError} */
+export async function ask<Row extends object>(
   openLedger: OpenLedger,
   text: string,
   values: readonly unknown[] = [],

@@ -6,6 +6,7 @@ import {
   type StoredSchema,
   type Topics,
   topicsWithPrefix,
+  watchRegistry,
 } from '@tradestream/contracts';
 import type { DatabaseUsage } from '@tradestream/database';
 import { type LogAdmin, type LogReader, type MessageLog, openKafka, type Producer } from '@tradestream/messaging';
@@ -74,6 +75,7 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
   );
   const owner = `worker-${process.pid}-${randomUUID()}`;
   let connected = false;
+  const lost = new Set<string>();
   const kafka = await openKafka({
     brokers: config.KAFKA_BROKERS,
     clientId: owner,
@@ -81,14 +83,22 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
     onReachable: (part, reachable, detail) => {
       // These two are always at work; the others find out only when they are next asked that the broker is back.
       const name = ['consumer', 'producer'].find((each) => part.startsWith(each));
-      if (name !== undefined) readiness.set(`broker: ${name}`, reachable, detail);
-      else if (!connected) readiness.set('broker', reachable, detail);
+      if (name !== undefined) {
+        readiness.set(`broker: ${name}`, reachable, detail);
+        if (reachable) lost.delete(name);
+        else lost.add(name);
+      }
+      if (!connected) readiness.set('broker', reachable, detail);
+      else if (name !== undefined) readiness.set('broker', lost.size === 0, detail);
     },
   });
   // Whatever it still waits for from a broker that is away is worth nothing by then.
   scope.defer('kafka', () => closeSoon(kafka.close(), { log, part: 'kafka' }));
   const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });
-  const ids = await waiting('registry', () => ownSchemaIds({ schemas, loadStored: () => loadStored(link), log }));
+  const ids = await waiting('registry', () =>
+    ownSchemaIds({ schemas, askLedger: (text) => askLedger(link, text), log }),
+  );
+  scope.use(watchRegistry({ schemas, schemaId: ids.eventSchemaId, readiness, log }));
   const admin = await kafka.openAdmin();
   const reader = await kafka.openReader();
   const producer = await kafka.openProducer({ clientId: `${owner}-relay` });
@@ -98,11 +108,10 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
   return { owner, topics, link, kafka, admin, reader, producer, clusterId, schemas, ...ids, waiting };
 }
 
-/** Schemas that were used, the latest first; the link need not be open. @throws {DatabaseError} */
-async function loadStored(link: LedgerLink): Promise<readonly StoredSchema[]> {
+/** The link need not be open. @throws {DatabaseError} */
+async function askLedger(link: LedgerLink, text: string): Promise<readonly StoredSchema[]> {
   const session = await link.openSession('schemas');
   try {
-    const text = 'SELECT id, schema FROM ledger.schemas ORDER BY first_used_at DESC, id DESC';
     return (await session.query<StoredSchema>({ text })).rows;
   } finally {
     await session.close();

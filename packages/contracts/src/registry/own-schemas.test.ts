@@ -28,7 +28,7 @@ test('the registry is asked first, and what was stored only while that is away',
         register: async () => (registered instanceof Error ? Promise.reject(registered) : registered),
         schemaText: async () => null,
       },
-      loadStored: async () => (stored instanceof Error ? Promise.reject(stored) : stored),
+      askLedger: async () => (stored instanceof Error ? Promise.reject(stored) : stored),
       log,
     });
   expect(await from({ commandSchemaId: 7, eventSchemaId: 8 }, [COMMAND, EVENT])).toMatchObject({ eventSchemaId: 8 });

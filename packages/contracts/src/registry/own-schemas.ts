@@ -7,23 +7,26 @@ import type { SchemaIds, Schemas } from './schemas.ts';
 /** A schema as the registry gave it, kept where it was used. */
 export type StoredSchema = { readonly id: number; readonly schema: string };
 
+/** What the ledger has kept of them, the latest first. */
+const STORED_SCHEMAS = 'SELECT id, schema FROM ledger.schemas ORDER BY first_used_at DESC, id DESC';
+
 /**
  * The ids of this release's schemas: as the registry gives them, or, with that away, those under which
- * both were used before. `loadStored` answers with the latest first; that it cannot answer is no failure
- * of its own. Nothing is guessed: a schema is ours only if it says the same.
+ * both were used before. `askLedger` runs one statement on the ledger; that it cannot is no failure of its
+ * own. Nothing is guessed: a schema is ours only if it says the same.
  * @throws {ContractError} REGISTRY_UNAVAILABLE when neither knows; SCHEMA_INCOMPATIBLE
  */
 export async function ownSchemaIds(options: {
   readonly schemas: Schemas;
-  readonly loadStored: () => Promise<readonly StoredSchema[]>;
+  readonly askLedger: (text: string) => Promise<readonly StoredSchema[]>;
   readonly log: Logger;
 }): Promise<SchemaIds> {
-  const { schemas, loadStored, log } = options;
+  const { schemas, askLedger, log } = options;
   try {
     return await schemas.register();
   } catch (error) {
     if (!(error instanceof ContractError) || error.retry === 'never') throw error;
-    const ids = findOwnIds(await loadStored().catch((failure: unknown) => unread(failure, log)));
+    const ids = findOwnIds(await askLedger(STORED_SCHEMAS).catch((failure: unknown) => unread(failure, log)));
     if (ids === null) throw error;
     log.warn({ error, ...ids }, 'started_without_registry');
     return ids;

@@ -5,7 +5,10 @@ export type LateOptions<T> = {
   /** Its name in readiness and in the answer while it is missing: `broker`, `registry`, `database`. */
   readonly part: string;
   readonly code: string;
-  /** May fail with an AppError of any class; anything else is a bug, and ends the process. */
+  /**
+   * May fail with an AppError of any class; anything else is a bug, and ends the process. What it opens tells of
+   * its readiness itself from then on.
+   */
   readonly open: (signal: AbortSignal) => Promise<T>;
   readonly readiness: Readiness;
   readonly log: Logger;
@@ -60,7 +63,6 @@ export class Late<T extends Closeable> implements Closeable {
       if (signal.aborted) return;
       throw error;
     }
-    readiness.set(part, true);
     log.info({ part }, 'dependency_connected');
   }
 }
