@@ -38,7 +38,7 @@ describe('the rules', () => {
   });
 
   test('events that cannot leave are told after six hours, with what stands against it, and not for one that comes round late', () => {
-    const engine = new AlertEngine(RULES.filter(({ name }) => name === 'RetentionBlocked'));
+    const engine = new AlertEngine({ rules: RULES.filter(({ name }) => name === 'RetentionBlocked') });
     const blocked = (value: number) => [
       { name: 'tradestream_retention_blocked_seconds', labels: { by: 'kept version of a projection' }, value },
     ];
