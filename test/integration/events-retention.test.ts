@@ -253,7 +253,7 @@ async function remove(options: Partial<Parameters<typeof removeEvents>[0]> = {})
     why: `they are old (${newCommandId()})`,
     keep: 2,
     signal,
-    batchEvents: 50,
+    batchRows: 50,
     onRemoved: async () => undefined,
     ...options,
   });

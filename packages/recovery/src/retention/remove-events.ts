@@ -2,7 +2,7 @@ import { DatabaseError, type Session } from '@tradestream/database';
 import { askOf } from '../ask.ts';
 import { takeSnapshot } from '../snapshot/take-snapshot.ts';
 
-const BATCH_EVENTS = 5_000;
+const BATCH_ROWS = 5_000;
 /** So many snapshots for retention are stored in the time that an event is kept: the finer, the sooner events leave. */
 const SNAPSHOTS_AN_AGE = 4;
 /** While something stands against removing, no more than these wait: each is a copy of all balances and orders. */
@@ -19,8 +19,8 @@ export type RemoveOptions = {
   /** Other snapshots that stay. */
   readonly keep: number;
   readonly signal: AbortSignal;
-  /** Events removed in one transaction. */
-  readonly batchEvents?: number;
+  /** Events removed, or orders of the snapshot completed, in one transaction. */
+  readonly batchRows?: number;
   readonly onRemoved: (removed: number) => Promise<void>;
 };
 
@@ -51,15 +51,27 @@ export async function removeEvents(options: RemoveOptions): Promise<RemovalResul
   if (base === undefined) return { removed: 0, behind: null, blockedBy: null };
   const { id: behind, blocker: blockedBy, partitions } = base;
   if (blockedBy !== null) return { removed: 0, behind, blockedBy };
-  await ask({
-    text: `SELECT ledger.complete_snapshot($1, $2 * interval '1 ms', $3, $4)`,
-    values: [behind, ageMs, actor, why],
-  });
+  await completeSnapshot(options, behind);
   return await removeBehind(options, behind, partitions);
 }
 
+/** A batch a transaction: a snapshot may be of millions of orders. */
+async function completeSnapshot(
+  { session, ageMs, actor, why, signal, batchRows = BATCH_ROWS }: RemoveOptions,
+  behind: number,
+): Promise<void> {
+  for (let after: string | null = ''; after !== null; ) {
+    signal.throwIfAborted();
+    const [step]: readonly { readonly last: string | null }[] = await askOf(session)<{ last: string | null }>({
+      text: `SELECT ledger.complete_snapshot($1, $2 * interval '1 ms', $3, $4, $5, $6) AS last`,
+      values: [behind, ageMs, after, batchRows, actor, why],
+    });
+    after = step?.last ?? null;
+  }
+}
+
 async function removeBehind(
-  { session, signal, batchEvents = BATCH_EVENTS, onRemoved }: RemoveOptions,
+  { session, signal, batchRows = BATCH_ROWS, onRemoved }: RemoveOptions,
   behind: number,
   partitions: readonly number[],
 ): Promise<RemovalResult> {
@@ -71,7 +83,7 @@ async function removeBehind(
       const step = await ask<{ removed: number; done: boolean }>({
         name: 'remove_events',
         text: 'SELECT removed::float8 AS removed, done FROM ledger.remove_events($1, $2, $3)',
-        values: [partition, behind, batchEvents],
+        values: [partition, behind, batchRows],
       }).catch(nullIfHeld);
       if (step === null) return { removed, behind, blockedBy: 'events are being folded, or removed by another job' };
       removed += step[0]?.removed ?? 0;
