@@ -144,6 +144,16 @@ test('what is not asked for properly is refused, with field and rule', async () 
   expect(await problemOf('/v1/jobs/00000000-0000-4000-8000-000000000000/cancel', { why })).toMatchObject({
     status: 404,
   });
+  // Of a dry run that there is not, or not yet, an empty list would say that nothing differs.
+  const [run] = await world.rows<{ id: string }>(
+    `INSERT INTO ledger.jobs (id, kind, actor, why, lease_until)
+     VALUES (gen_random_uuid(), 'dry-run-commands', 'bob', 'later', now() + interval '1 hour') RETURNING id`,
+  );
+  for (const [id, code] of [
+    [newCommandId(), 'DRY_RUN_NOT_FOUND'],
+    [run?.id, 'DRY_RUN_UNFINISHED'],
+  ] as const)
+    await expect(monitor.get(`/v1/replay/commands/${id}/differences`)).rejects.toThrow(code);
 });
 
 test('one that fails again is shown so against its redrive; edited, it keeps its id and is applied', async () => {

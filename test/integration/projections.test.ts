@@ -73,7 +73,9 @@ test.for([
     );
     const found = await ask(ledger, 'verify', view);
     expect(found.result).toMatchObject({ count: 1, differences: [{ key: row?.key, kind: 'different' }] });
-    expect((await ask(ledger, 'repair', view, row?.key)).result).toMatchObject({ changed: true, rows: 1 });
+    const { done, total, result } = await ask(ledger, 'repair', view, row?.key);
+    expect(result).toMatchObject({ changed: true, rows: 1 });
+    expect(done).toBe(total);
     expect((await ask(ledger, 'verify', view)).result).toMatchObject({ count: 0, differences: [] });
   },
 );

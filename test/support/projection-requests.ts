@@ -8,6 +8,8 @@ export type RequestRow = {
   readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
   readonly phase: string | null;
   readonly runs: number;
+  readonly done: number;
+  readonly total: number | null;
   readonly error: string | null;
   readonly result: {
     readonly version?: number;
@@ -38,7 +40,7 @@ export async function request(world: World, kind: AskedKind, projection: string,
 
 export async function requestRow(world: World, id: string): Promise<RequestRow> {
   const [row] = await world.rows<RequestRow>(
-    'SELECT state, phase, runs, error, result FROM views.requests WHERE id = $1',
+    'SELECT state, phase, runs, done::int AS done, total::int AS total, error, result FROM views.requests WHERE id = $1',
     [id],
   );
   if (row === undefined) throw new Error(`no request ${id}`);

@@ -9,7 +9,7 @@ import {
   RecoveryError,
   retentionStatus,
 } from '@tradestream/recovery';
-import type { FastifyInstance, FastifyRequest } from '@tradestream/runtime';
+import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
 import type { JobKindName, JsonObject } from '../jobs/job-kind.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { ReconciliationParameters } from '../reconciliation/reconciliation-kind.ts';
@@ -45,6 +45,7 @@ export function addRecoveryRoutes(app: FastifyInstance, options: RecoveryRoutesO
     const limit = limitOf(query['limit']);
     const { cursor } = query;
     if (cursor !== undefined && !isText(cursor)) throw refused('cursor', 'the nextCursor of the page before');
+    await expectEnded(options, params.id);
     const page = differencesOf({ run: params.id, kind, after: cursor ?? '', limit: limit + 1 });
     const rows = await answering(async () => await ask(operator)<DifferenceAnswer>(page));
     const items = rows.slice(0, limit);
@@ -89,6 +90,17 @@ async function replay(options: RecoveryRoutesOptions, request: FastifyRequest): 
   const count = partitions.reduce((sum, { from, to }) => sum + to - from, 0);
   if (count === 0) return { jobId: null, count };
   return { ...(await submit(options, request, 'replay-commands', { wanted: origin })), count };
+}
+
+/** Nothing is listed of a run that there is not, and of one that has not ended: it would look like no difference. */
+async function expectEnded({ operator }: RecoveryRoutesOptions, id: string): Promise<void> {
+  const text = `SELECT state FROM ledger.jobs WHERE id = $1 AND kind = 'dry-run-commands'`;
+  const [run] = await answering(async () => await ask(operator)<{ readonly state: string }>({ text, values: [id] }));
+  if (run === undefined)
+    throw new HttpProblem({ status: 404, code: 'DRY_RUN_NOT_FOUND', title: 'there is no such dry run' });
+  if (run.state === 'done') return;
+  const title = `the dry run is ${run.state}: what differs is known at its end`;
+  throw new HttpProblem({ status: 409, code: 'DRY_RUN_UNFINISHED', title, extra: { state: run.state } });
 }
 
 async function submit(

@@ -89,12 +89,12 @@ export type Ending =
   | { readonly state: 'failed'; readonly error: string; readonly result?: object }
   | { readonly state: 'cancelled' };
 
-/** One that has ended stays as it is. */
+/** One that has ended stays as it is. What was done has all of its total behind it, wherever it began. */
 export async function endRequest(session: Session, id: string, ending: Ending): Promise<void> {
   const result = 'result' in ending && ending.result !== undefined ? JSON.stringify(ending.result) : null;
   await session.query({
     text: `UPDATE views.requests SET state = $2, result = $3, error = $4, phase = NULL, updated_at = clock_timestamp(),
-             finished_at = clock_timestamp()
+             finished_at = clock_timestamp(), done = CASE WHEN $2 = 'done' THEN coalesce(total, done) ELSE done END
            WHERE id = $1 AND state IN ('waiting', 'running')`,
     values: [id, ending.state, result, ending.state === 'failed' ? ending.error : null],
   });
