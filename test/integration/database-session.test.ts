@@ -1,17 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import {
-  amountFromNumeric,
-  arrays,
-  DatabaseError,
-  openAbortableSession,
-  openSession,
-  type Session,
-} from '@tradestream/database';
+import { DatabaseError, openAbortableSession, openSession, type Session } from '@tradestream/database';
 import { Scope } from '@tradestream/runtime';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+
+const SOON = { withinMs: 30_000 } as const;
+const CANCEL_CODE = 80_877_102;
 
 type World = AsyncDisposable & {
   readonly url: string;
@@ -48,6 +45,11 @@ async function failureOf(work: Promise<unknown>): Promise<DatabaseError> {
   expect(error).toBeInstanceOf(DatabaseError);
   if (!(error instanceof DatabaseError)) throw new TypeError('it did not fail');
   return error;
+}
+
+/** A request to cancel: its length, its code, and which backend is meant. */
+function isCancel(bytes: Buffer): boolean {
+  return bytes.length === 16 && bytes.readInt32BE(4) === CANCEL_CODE;
 }
 
 async function valueOf(session: Session, text: string): Promise<unknown> {
@@ -253,7 +255,7 @@ describe('COMMIT', () => {
     const failing = failureOf(insertAndCommit(session, 1));
     const next = insertAndCommit(session, 2);
     const isWaiting = `EXISTS (SELECT FROM pg_stat_activity WHERE pid = ${session.backendPid} AND wait_event = 'SyncRep')`;
-    await eventually(() => valueOf(other, isWaiting), { withinMs: 30_000 });
+    await eventually(() => valueOf(other, isWaiting), SOON);
     await other.query({ text: 'SELECT pg_cancel_backend($1)', values: [session.backendPid] });
     expect(await failing).toMatchObject({ code: 'DB_COMMIT_NOT_DURABLE', type: 'REPLICATION_ERROR', retry: 'settle' });
     await paused.resume();
@@ -301,99 +303,30 @@ describe('the end of a session', () => {
     // The lock of the catalogue rows goes with the backend: this waits for exactly that.
     await other.query({ text: 'CREATE TABLE gone (n int)' });
     const alive = `(SELECT count(*)::int FROM pg_stat_activity WHERE pid = ${session.backendPid})`;
-    await eventually(async () => (await valueOf(other, alive)) === 0, { withinMs: 30_000 });
+    await eventually(async () => (await valueOf(other, alive)) === 0, SOON);
   });
 
-  test('of long work ends with its signal, and the statement that it runs with it', async () => {
-    await using world = openWorld();
-    const other = await world.open();
-    const stopping = new AbortController();
-    const options = { applicationName: 'long-work', connectTimeoutMs: 30_000, signal: stopping.signal };
-    const session = await openAbortableSession({ url: world.url, ...options });
-    const slept = failureOf(session.query({ text: 'SELECT pg_sleep(600)' }));
-    const alive = `(SELECT count(*)::int FROM pg_stat_activity WHERE pid = ${session.backendPid})`;
-    stopping.abort(new Error('the work is over'));
-    expect(await slept).toMatchObject({ code: 'DB_CONNECTION_LOST' });
-    await eventually(async () => (await valueOf(other, alive)) === 0, { withinMs: 30_000 });
-    await expect(openAbortableSession({ url: world.url, ...options })).rejects.toMatchObject({ code: 'RT_ABORTED' });
-  });
-});
-
-describe('binary arrays', () => {
-  test('every type comes back from the server as it was sent', async () => {
-    await using world = openWorld();
-    const session = await world.open();
-    const columns = {
-      text: ['', 'plain', 'äöü € 😀', 'x'.repeat(50), null],
-      bytes: [Buffer.of(0, 1, 255), Buffer.alloc(0), Buffer.from('abc'), Buffer.alloc(70_000, 7), null],
-      int4: [0, -1, 2_147_483_647, -2_147_483_648, null],
-      int8: [0n, -1n, 2n ** 63n - 1n, -(2n ** 63n), null],
-      bool: [true, false, true, false, null],
-      uuid: [
-        '49e75fef-5dfc-5e81-864a-4a8d193687ca',
-        '00000000-0000-0000-0000-000000000000',
-        'ffffffff-ffff-ffff-ffff-ffffffffffff',
-        '01234567-89ab-cdef-0123-456789abcdef',
-        null,
-      ],
-      time: [0, 1, Date.UTC(2026, 0, 2) * 1_000 + 3, Date.UTC(2200, 11, 31) * 1_000, null],
-    };
-    const { rows } = await session.query({
-      text: `SELECT text, bytes, int4, int8::text, bool, uuid::text, (extract(epoch FROM time) * 1000000)::bigint::text AS time
-        FROM unnest($1::text[], $2::bytea[], $3::int4[], $4::int8[], $5::bool[], $6::uuid[], $7::timestamptz[])
-          AS sent (text, bytes, int4, int8, bool, uuid, time)`,
-      values: [
-        arrays.text(columns.text),
-        arrays.bytea(columns.bytes),
-        arrays.int4(columns.int4),
-        arrays.int8(columns.int8),
-        arrays.bool(columns.bool),
-        arrays.uuid(columns.uuid),
-        arrays.timestamptzMicros(columns.time),
-      ],
-    });
-    const sent = columns.text.map((text, index) => ({
-      text,
-      bytes: columns.bytes[index],
-      int4: columns.int4[index],
-      int8: columns.int8[index]?.toString() ?? null,
-      bool: columns.bool[index],
-      uuid: columns.uuid[index],
-      time: columns.time[index]?.toString() ?? null,
-    }));
-    expect(rows).toEqual(sent);
-  });
-
-  test('amounts are the numbers that the server reads from their text, to the last digit', async () => {
-    await using world = openWorld();
-    const session = await world.open();
-    const limit = 10n ** 38n;
-    const amounts = [0n, 1n, -1n, 10n ** 18n, -(10n ** 18n), limit - 1n, 1n - limit];
-    for (let index = 0, seed = 1n; index < 5_000; index += 1) {
-      seed = (seed * 6_364_136_223_846_793_005n + 1_442_695_040_888_963_407n) % 2n ** 128n;
-      const magnitude = seed % 10n ** BigInt(1 + (index % 38));
-      amounts.push(index % 2 === 0 ? magnitude : -magnitude);
-    }
-    const texts = amounts.map((amount) => {
-      const digits = (amount < 0n ? -amount : amount).toString().padStart(19, '0');
-      return `${amount < 0n ? '-' : ''}${digits.slice(0, -18)}.${digits.slice(-18)}`;
-    });
-    const { rows } = await session.query<{ shown: string; equal: boolean; scale: number }>({
-      text: `SELECT sent::text AS shown, sent = written::numeric AS equal, scale(sent)
-        FROM unnest($1::numeric[], $2::text[]) AS both_forms (sent, written)`,
-      values: [arrays.numeric18(amounts), arrays.text(texts)],
-    });
-    expect(rows.filter((row) => !row.equal || row.scale !== 18)).toEqual([]);
-    expect(rows.map((row) => amountFromNumeric(row.shown))).toEqual(amounts);
-  });
-
-  test('an array without elements is no row', async () => {
-    await using world = openWorld();
-    const session = await world.open();
-    const { rowCount } = await session.query({
-      text: 'SELECT FROM unnest($1::text[], $2::numeric[])',
-      values: [arrays.text([]), arrays.numeric18([])],
-    });
-    expect(rowCount).toBe(0);
-  });
+  test.each([
+    ['arrives', 'pass'],
+    ['is lost', 'cut-before'],
+  ] as const)(
+    'of long work ends with its signal, and its statement too, when the request to cancel %s',
+    async (_, fate) => {
+      await using world = openWorld();
+      const { proxy, url } = await TcpProxy.before(world.url);
+      await using _proxy = proxy;
+      proxy.rule = (bytes) => (isCancel(bytes) ? fate : 'pass');
+      const other = await world.open();
+      const stopping = new AbortController();
+      const options = { url, applicationName: 'long-work', connectTimeoutMs: 30_000, signal: stopping.signal };
+      const session = await openAbortableSession(options);
+      const slept = failureOf(session.query({ text: 'SELECT pg_sleep(600)' }));
+      const backend = `FROM pg_stat_activity WHERE pid = ${session.backendPid}`;
+      await eventually(() => valueOf(other, `EXISTS (SELECT ${backend} AND wait_event = 'PgSleep')`), SOON);
+      stopping.abort(new Error('the work is over'));
+      expect(await slept).toMatchObject({ code: 'DB_CONNECTION_LOST' });
+      await eventually(async () => await valueOf(other, `NOT EXISTS (SELECT ${backend})`), SOON);
+      await expect(openAbortableSession(options)).rejects.toMatchObject({ code: 'RT_ABORTED' });
+    },
+  );
 });

@@ -9,6 +9,11 @@ import { translate } from './translate.ts';
 
 export type { SessionOptions };
 
+/**
+ * How often a server at work looks whether its client is still there. A request to cancel can be lost: it overtakes
+ * the statement that it means, ends the first of several, or is never sent by a process that was killed.
+ */
+const CLIENT_CHECK = { client_connection_check_interval: '1s' } as const;
 const GREETING = `SELECT pg_backend_pid() AS pid, current_setting('synchronous_commit') AS durable`;
 
 /**
@@ -49,14 +54,15 @@ export async function openSession(options: SessionOptions): Promise<PoolSession>
 
 /**
  * A connection for work that may wait long for one answer: the signal also ends it when it is open, and has the
- * server give up the statement that it runs.
+ * server give up the statement that it runs: at once, or within seconds where the request to cancel is lost. The server
+ * must be one that can look for its client (PostgreSQL 14 on Linux or macOS).
  * @throws as `openSession`; statements that are cut off: {DatabaseError} DB_CONNECTION_LOST, DB_COMMIT_UNKNOWN
  */
 export async function openAbortableSession(
   options: SessionOptions & { readonly signal: AbortSignal },
 ): Promise<Session> {
   const { signal } = options;
-  const session = await openSession(options);
+  const session = await openSession({ ...options, settings: { ...CLIENT_CHECK, ...options.settings } });
   const cutOff = () => session.destroy(errorOf(signal.reason));
   if (signal.aborted) cutOff();
   signal.addEventListener('abort', cutOff, { once: true });
