@@ -85,6 +85,14 @@ describe.skipIf(!existsSync(CHROMIUM))('the dashboard in a browser', () => {
     expect(await page.locator('#parked').textContent()).toContain(HOSTILE);
     expect(await page.locator('#replication').textContent()).toContain('replica-3');
     await page.locator('#alerts', { hasText: 'WorkerGone' }).waitFor({ timeout: WITHIN_MS });
+    await row.locator('tbody polyline').first().waitFor({ state: 'attached', timeout: WITHIN_MS });
+    await page.locator('#pipeline li.is-bad', { hasText: 'Workers' }).locator('text=gone').waitFor();
+    expect(await page.title()).toMatch(/critical alerts? · Tradestream/);
+    expect(await page.locator('nav a', { hasText: 'Parked' }).textContent()).toBe('Parked 1');
+    for (const label of ['Earlier', 'Closer']) await page.getByRole('button', { name: label }).press('Enter');
+    expect(await page.locator('#stretch').textContent()).toMatch(/^\d\d:\d\d:\d\d to \d\d:\d\d:\d\d$/);
+    await page.getByRole('button', { name: '15 min' }).press('Enter');
+    expect(await page.locator('#stretch').textContent()).toBe('');
     expect(await page.evaluate(() => 'harmed' in globalThis)).toBe(false);
     expect(outside).toEqual([]);
     expect(complaints).toEqual([]);

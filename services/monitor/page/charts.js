@@ -17,21 +17,23 @@ const COLOURS = ['#3b82f6', '#e07a1f', '#16a34a', '#a855f7', '#dc2626', '#0891b2
 const HEIGHT = 180;
 const REFRESH_MS = 10_000;
 
+/** A stretch shorter than this has hardly a point, seconds. */
+const STRETCH_MIN = 60;
+/** While there is less history than the range holds the lines begin with it, but not closer than this, seconds. */
+const BEGUN_MIN = 120;
+
+/** `from` and `to` of a stretch that stands; null: the last `seconds`, up to now. */
 let range = { seconds: 900, from: null, to: null };
+let buttons = new Map();
 const plots = new Map();
 
 /** Lines of history; a drag looks closer, and asks for the finer points of that stretch. */
 export function openCharts() {
-  const buttons = RANGES.map(([label, length]) => {
-    const button = make('button', { type: 'button', 'aria-pressed': String(length === range.seconds) }, label);
-    button.addEventListener('click', () => {
-      range = { seconds: length, from: null, to: null };
-      for (const each of buttons) each.setAttribute('aria-pressed', String(each === button));
-      void drawAll();
-    });
-    return button;
-  });
-  document.getElementById('ranges').replaceChildren(...buttons);
+  buttons = new Map(RANGES.map(([label, length]) => [length, button(label, () => show({ seconds: length, from: null, to: null }))]));
+  document.getElementById('ranges').replaceChildren(...buttons.values());
+  document
+    .getElementById('moves')
+    .replaceChildren(button('Closer', closer), button('Earlier', () => move(-0.5)), button('Later', () => move(0.5)));
   document.getElementById('charts').replaceChildren(
     ...CHARTS.map((chart) => {
       const place = make('div', {});
@@ -40,7 +42,7 @@ export function openCharts() {
       return make('figure', { class: 'card' }, make('figcaption', {}, chart.title), place, none);
     }),
   );
-  void drawAll();
+  show(range);
   setInterval(() => void drawAll(), REFRESH_MS);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
     for (const kept of plots.values()) kept.names = '';
@@ -62,19 +64,62 @@ async function read(metric, from, to) {
   return response.ok ? await response.json() : { series: [] };
 }
 
-async function drawAll() {
-  const to = range.to ?? Date.now() / 1_000;
-  const from = range.from ?? to - range.seconds;
-  await Promise.all([...plots].map(([chart, kept]) => draw(chart, kept, { from, to })));
+function button(label, onClick) {
+  const made = make('button', { type: 'button' }, label);
+  made.addEventListener('click', onClick);
+  return made;
 }
 
-async function draw(chart, kept, { from, to }) {
+function show(wanted) {
+  range = wanted;
+  const isLive = range.from === null;
+  for (const [length, each] of buttons) each.setAttribute('aria-pressed', String(isLive && length === range.seconds));
+  const { from, to } = stretch();
+  const place = from < to - DAY ? dayOf : (at) => clockOf(at, true);
+  document.getElementById('stretch').textContent = isLive ? '' : `${place(from)} to ${place(to)}`;
+  void drawAll();
+}
+
+function stretch() {
+  const to = range.to ?? Date.now() / 1_000;
+  return { from: range.from ?? to - range.seconds, to };
+}
+
+/** The middle half; of the range up to now its newer half. */
+function closer() {
+  const { from, to } = stretch();
+  const length = Math.max(STRETCH_MIN, (to - from) / 2);
+  const middle = (from + to) / 2;
+  if (range.from === null) show({ seconds: length, from: null, to: null });
+  else show({ ...range, from: middle - length / 2, to: middle + length / 2 });
+}
+
+/** By a share of what is shown; what reaches now goes on with it. */
+function move(share) {
+  const { from, to } = stretch();
+  const by = (to - from) * share;
+  if (to + by >= Date.now() / 1_000) show({ seconds: to - from, from: null, to: null });
+  else show({ ...range, from: from + by, to: to + by });
+}
+
+async function drawAll() {
+  const { from, to } = stretch();
+  const drawn = await Promise.all([...plots].map(async ([chart, kept]) => ({ chart, kept, lines: await linesOf(chart, from, to) })));
+  const first = Math.min(...drawn.flatMap(({ lines }) => lines.map(({ points }) => points[0]?.[0] ?? to)));
+  const begun = range.from === null ? Math.max(from, Math.min(first, to - BEGUN_MIN)) : from;
+  for (const { chart, kept, lines } of drawn) draw(chart, kept, { lines, from: begun, to });
+}
+
+async function linesOf(chart, from, to) {
   const answers = await Promise.all(
     chart.metrics.map(async ([metric, name]) => ({ name, ...(await read(metric, from, to)) })),
   );
-  const lines = answers.flatMap(({ name, series }) =>
+  return answers.flatMap(({ name, series }) =>
     series.map(({ labels, points }) => ({ name: name ?? Object.values(labels).join(' '), points })),
   );
+}
+
+function draw(chart, kept, { lines, from, to }) {
   const times = [...new Set(lines.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b);
   const data = [times, ...lines.map(({ points }) => {
     const known = new Map(points.map(([at, value]) => [at, value]));
@@ -118,9 +163,8 @@ function optionsOf(chart, { place }, lines) {
         (plot) => {
           const { left, width } = plot.select;
           if (width < 5) return;
-          range = { ...range, from: plot.posToVal(left, 'x'), to: plot.posToVal(left + width, 'x') };
           plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          void drawAll();
+          show({ ...range, from: plot.posToVal(left, 'x'), to: plot.posToVal(left + width, 'x') });
         },
       ],
     },

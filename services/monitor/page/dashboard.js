@@ -2,12 +2,13 @@ import { openCharts, readTrends } from './charts.js';
 import { openConfirm } from './confirm.js';
 import { counted } from './dom.js';
 import { openJobs, refreshJobs } from './jobs.js';
+import { drawLag, noteLag } from './lag.js';
 import { openLookup } from './lookup.js';
 import { drawParked, refreshParked } from './parked.js';
 import { drawPipeline } from './pipeline.js';
 import { openProjections, refreshProjections } from './projections.js';
 import { openReplay } from './replay.js';
-import { drawAlerts, drawErrors, drawLag, drawReplication, drawServices, time } from './tables.js';
+import { drawAlerts, drawErrors, drawReplication, drawServices, time } from './tables.js';
 
 const TONES = { ok: 'ok', degraded: 'warn', down: 'bad' };
 const WORDS = { ok: 'all is well', degraded: 'something is not well', down: 'down' };
@@ -39,13 +40,15 @@ events.addEventListener('watch', ({ data }) => {
   const { lag, replication, pipeline, health, alerts } = JSON.parse(data);
   setStatus(...statusOf(health, alerts));
   document.getElementById('live').textContent = `live, ${time(pipeline.sampledAt)}`;
-  drawPipeline({ lag, replication, pipeline });
+  drawPipeline({ lag, replication, pipeline, health });
   drawAlerts(alerts);
+  if (lag !== null) noteLag(lag);
   if (lag !== null && !isInside('lag')) drawLag(lag, trends);
   drawReplication(replication);
   drawErrors(pipeline);
   drawServices(pipeline);
   drawParked(pipeline.parked);
+  drawCounts(pipeline.parked, alerts);
   document.body.dataset.drawn = 'yes';
 });
 events.addEventListener('error', () => setStatus('bad', 'connecting again'));
@@ -81,4 +84,13 @@ function setStatus(tone, text) {
   if (status.textContent === text) return;
   status.className = `pill ${tone}`;
   status.textContent = text;
+  // Seen in a tab that is not looked at, too.
+  document.title = `${text} · Tradestream`;
+}
+
+/** What waits for somebody, beside the way to it. */
+function drawCounts({ records }, alerts) {
+  const firing = alerts.filter(({ state }) => state === 'firing').length;
+  for (const [id, count] of [['alerts-count', firing], ['parked-count', records ?? 0]])
+    document.getElementById(id).textContent = count === 0 ? '' : ` ${count}`;
 }

@@ -32,7 +32,8 @@ function tableBody() {
   const place = document.getElementById('parked-groups');
   const found = place.querySelector('tbody');
   if (found !== null) return found;
-  const head = ['Reason', 'Records', 'Oldest', 'What to do'].map((title) => make('th', { scope: 'col' }, title));
+  const titles = [['Reason', ''], ['Records', 'number'], ['Oldest', 'number'], ['What to do', '']];
+  const head = titles.map(([title, kind]) => make('th', { scope: 'col', class: kind }, title));
   const body = make('tbody', {});
   const drawn = make('table', {}, make('thead', {}, make('tr', {}, ...head)), body);
   place.replaceChildren(scrolling('Parked records by reason', drawn));

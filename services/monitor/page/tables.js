@@ -1,12 +1,9 @@
-import { bytes, fill, make, number, percent, rate, seconds, table, tag, trend } from './dom.js';
+import { bytes, fill, make, percent, rate, seconds, table, tag } from './dom.js';
 
-const TONES = { OK: 'ok', WARN: 'warn', REWIND: 'warn', STALL: 'bad', STOP: 'bad' };
 const SEVERITIES = { info: 'ok', warning: 'warn', critical: 'bad' };
 /** The worst first. */
 const RANKS = Object.keys(SEVERITIES).reverse();
 const RESOLVED_SHOWN = 5;
-/** Groups that the reader has opened; a new reading leaves them open. */
-const opened = new Set();
 
 export function drawAlerts(alerts) {
   const firing = alerts
@@ -32,44 +29,6 @@ export function drawAlerts(alerts) {
 function runbookLink(runbook) {
   const [, name = runbook] = /([^/]+)\.md$/.exec(runbook) ?? [];
   return make('a', { href: `/${runbook}` }, name.replaceAll('-', ' '));
-}
-
-export function drawLag({ groups, database, sampledAt }, trends) {
-  const all = [...database.map((group) => ({ ...group, kind: 'database' })), ...groups.map((group) => ({ ...group, kind: 'group' }))];
-  const sections = all.map((group) => groupDetails(group, trends.get(`${group.kind}/${group.group}`) ?? []));
-  const note = make('p', { class: 'quiet' }, `Read at ${time(sampledAt)}. "database" is the offset that the database holds: the truth here.`);
-  fill('lag', ...sections, note);
-}
-
-function groupDetails(group, points) {
-  const key = `${group.kind}/${group.group}`;
-  const summary = make(
-    'summary',
-    {},
-    make('span', {}, group.group, make('small', { class: 'quiet' }, ` ${group.protocol}, ${group.state}`)),
-    make('span', {}, `${group.totalLag === null ? 'unknown' : number(group.totalLag)} records`),
-    make('span', {}, seconds(group.maxLagSeconds)),
-    tag(group.verdict, TONES[group.verdict]),
-    trend(points),
-  );
-  const columns = [
-    { title: 'Topic', value: ({ topic }) => topic },
-    { title: 'Partition', number: true, value: ({ partition }) => partition },
-    { title: 'Committed', number: true, value: ({ committed }) => committed },
-    { title: 'Log start', number: true, value: ({ start }) => start },
-    { title: 'Log end', number: true, value: ({ end }) => end },
-    { title: 'Lag', number: true, value: ({ lag }) => lag },
-    { title: 'Age', number: true, value: ({ lagSeconds }) => seconds(lagSeconds) },
-    { title: 'Lost', number: true, value: ({ lost }) => lost },
-    { title: 'Loss in', number: true, value: ({ secondsUntilLoss }) => (secondsUntilLoss === null ? 'never' : seconds(secondsUntilLoss)) },
-    { title: 'Verdict', value: ({ state }) => tag(state, TONES[state]) },
-    { title: 'Client', value: ({ clientId }) => clientId ?? '' },
-  ];
-  const region = { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Partitions of ${group.group}` };
-  const details = make('details', {}, summary, make('div', region, table('', columns, group.partitions)));
-  details.open = opened.has(key);
-  details.addEventListener('toggle', () => (details.open ? opened.add(key) : opened.delete(key)));
-  return details;
 }
 
 export function drawReplication({ nodes, slots }) {

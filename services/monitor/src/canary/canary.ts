@@ -93,22 +93,15 @@ export class Canary implements Closeable {
     const startedMs = performance.now();
     const deadlineMs = startedMs + timeoutMs;
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(timeoutMs)]);
-    await producer.send(
-      topics.commands,
-      [
-        {
-          key: commandKey(command),
-          value: frame(this.#schemaId, encodeCommand({ commandId, command })),
-          headers: commandHeaders({
-            commandId,
-            type: command.type,
-            source: '/tradestream/monitor',
-            timeMs: Date.now(),
-          }),
-        },
-      ],
-      { signal },
-    );
+    const record = {
+      key: commandKey(command),
+      value: frame(this.#schemaId, encodeCommand({ commandId, command })),
+      headers: commandHeaders({ commandId, type: command.type, source: '/tradestream/monitor', timeMs: Date.now() }),
+    };
+    await producer.send(topics.commands, [record], { signal }).catch((cause: unknown) => {
+      if (!signal.aborted) throw cause;
+      throw new MonitorError('CANARY_LOST', { cause, detail: `it was not published within ${timeoutMs} ms` });
+    });
     const receipt = await this.#poll('its receipt', deadlineMs, () => this.#receipt(commandId));
     const appliedSeconds = (performance.now() - startedMs) / 1_000;
     // Turned only now: a deposit that is not known to have been applied is not taken back.
