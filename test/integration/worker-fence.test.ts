@@ -81,6 +81,10 @@ test('a record that was parked stays parked when it is read again, whatever it d
   worker = world.startWorker();
   await world.applied(60_000);
   expect(await world.rows(`SELECT 1 FROM ledger.balances WHERE user_id = 'later-0'`)).toEqual([]);
+  // Nor is it one more: alerts rest on the count.
+  const url = world.logOf(worker).find(({ event }) => event === 'http_listening')?.url;
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toContain('tradestream_commands_total{outcome="parked",service="worker"} 0\n');
   const parked = await world.rows(`SELECT "offset"::int AS place, encode(sha256, 'hex') AS sha256 FROM ledger.parked`);
   expect(parked).toEqual([{ place: good?.offset, sha256: createHash('sha256').update(bytes).digest('hex') }]);
 });

@@ -46,6 +46,8 @@ export type NewConflict = { readonly from: DecodedCommand; readonly firstHash: s
 
 /** Why a command is parked that may be fine itself. At the head of its key's queue it waits for nothing any more. */
 export const BEHIND_PARKED = 'BEHIND_PARKED';
+/** A record that was parked before keeps that outcome when it is read again, whatever it decodes to by now. */
+export const PARKED_BEFORE = 'PARKED_BEFORE';
 
 /** All that a batch comes to, before it is written. */
 export type Decided = {

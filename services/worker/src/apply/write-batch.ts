@@ -10,7 +10,7 @@ import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
 import type { MovedReceipt } from '../release/decide-released.ts';
 import type { BalanceTouched, OrderTouched, TouchedByBatch } from '../state/working-state.ts';
-import type { Decided, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
+import { type Decided, type NewEvent, type NewParked, type NewReceipt, PARKED_BEFORE } from './decide-batch.ts';
 import {
   addConflicts,
   addEvents,
@@ -200,10 +200,12 @@ async function firstFailure(sent: readonly Promise<unknown>[]): Promise<Error | 
   return failed === undefined ? null : errorOf(failed.reason);
 }
 
+/** What is read again at the place of its own outcome is none of these: a replay would look like a flood of poison. */
 function countsOf(
-  { receipts: added, parked, duplicates, conflicts }: Decided,
+  { receipts: added, parked: aside, duplicates, conflicts }: Decided,
   moved: readonly MovedReceipt[],
 ): BatchCounts {
+  const parked = aside.filter(({ reason }) => reason !== PARKED_BEFORE);
   const receipts = moved.length === 0 ? added : [...added, ...moved];
   const rejected = new Map<string, number>();
   let applied = 0;

@@ -1,6 +1,7 @@
 import { DatabaseError } from '@tradestream/database';
 import type { LogAdmin, LogReader } from '@tradestream/messaging';
 import { AppError, errorOf, type Logger, type Readiness, waitFor } from '@tradestream/runtime';
+import { PARKED_BEFORE } from '../apply/decide-batch.ts';
 import { placeOf, revertPositions, type Workbench } from '../apply/prepare-batch.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { QueueCap } from '../intake/queue-cap.ts';
@@ -35,8 +36,6 @@ export type OwnershipOptions = {
 
 /** Longest wait for the database of a worker that is idle. */
 const CHECK_MS = 5_000;
-/** A record that was parked before keeps that outcome when it is read again, whatever it decodes to by now. */
-const PARKED_BEFORE = { reason: 'PARKED_BEFORE', message: 'parked when it was read the first time' } as const;
 
 /** Which partitions are this worker's, and from where it goes on in each: as the database says. */
 export class Ownership {
@@ -159,7 +158,10 @@ export class Ownership {
   #keepParked(position: Position): void {
     const { bench } = this.#options;
     for (const offset of position.parkedAhead) {
-      bench.setAside.set(placeOf({ partition: position.partition, offset }), PARKED_BEFORE);
+      bench.setAside.set(placeOf({ partition: position.partition, offset }), {
+        reason: PARKED_BEFORE,
+        message: 'parked when it was read the first time',
+      });
     }
   }
 
