@@ -13,10 +13,13 @@ import { drawAlerts, drawErrors, drawReplication, drawServices, time } from './t
 const TONES = { ok: 'ok', degraded: 'warn', down: 'bad' };
 const WORDS = { ok: 'all is well', degraded: 'something is not well', down: 'down' };
 const TRENDS_MS = 30_000;
+/** So many times in a row nothing was heard, but not sooner than this, ms. */
+const SILENT_PACES = 3;
 const SILENT_MS = 15_000;
 
 let trends = new Map();
 let heardMs = Date.now();
+let silentMs = SILENT_MS;
 
 openCharts();
 openLookup();
@@ -31,10 +34,13 @@ document.getElementById('confirm').addEventListener('close', refreshParked);
 void refreshTrends();
 setInterval(() => void refreshTrends(), TRENDS_MS);
 setInterval(() => {
-  if (Date.now() - heardMs > SILENT_MS) setStatus('bad', 'the monitor is silent');
+  if (Date.now() - heardMs > silentMs) setStatus('bad', 'the monitor is silent');
 }, 1_000);
 
 const events = new EventSource('/v1/stream');
+events.addEventListener('pace', ({ data }) => {
+  silentMs = Math.max(SILENT_MS, SILENT_PACES * Number(data));
+});
 events.addEventListener('watch', ({ data }) => {
   heardMs = Date.now();
   const { lag, replication, pipeline, health, alerts } = JSON.parse(data);

@@ -76,7 +76,7 @@ export async function composeMonitor(config: MonitorConfig, context: ServiceCont
     stepMsMax: 2 * judgedEveryMs(intervalMs),
   });
   if (config.TRADESTREAM_MONITOR_CANARY) await openCanary({ config, kafka, links, watch, scope, context });
-  const stream = new EventStream();
+  const stream = new EventStream(intervalMs);
   const gauges = new FigureGauges(metrics);
   scope.use(openSamplers({ config, watch, links, admin, reader, pulse, log }));
   scope.use(new Ticker({ watch, gauges, history, alerts: alertBook, store, receivers, stream, intervalMs, log }));

@@ -1,18 +1,10 @@
-import type { HealthAnswer, LagAnswer, PipelineAnswer, ReplicationAnswer } from '@tradestream/contracts';
 import { type FastifyInstance, HttpProblem } from '@tradestream/runtime';
 import type { AlertBook } from '../alerts/alert-book.ts';
 import { FIGURES, type FigureName } from '../figures/figure.ts';
 import type { History } from '../history/history.ts';
 import type { EventStream } from '../stream/event-stream.ts';
+import { type Answers, presentOf } from '../stream/present.ts';
 import { refused, timeOf } from './parameters.ts';
-
-/** What the routes answer from: memory, but for history. */
-export type Answers = {
-  readonly lag: () => LagAnswer | null;
-  readonly replicationAnswer: () => ReplicationAnswer;
-  readonly health: () => HealthAnswer;
-  readonly pipeline: () => PipelineAnswer;
-};
 
 export type ReadRoutesOptions = {
   readonly watch: Answers;
@@ -48,7 +40,7 @@ export function addReadRoutes(app: FastifyInstance, { watch, alerts, history, st
       });
     }
     reply.hijack();
-    stream.attach(reply.raw);
+    stream.attach(reply.raw, presentOf(watch, alerts));
   });
 }
 

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Closeable } from '@tradestream/runtime';
+import type { Present } from './present.ts';
 
 /** Pages that may listen at once. */
 const LISTENERS_MAX = 100;
@@ -9,7 +10,12 @@ const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
 /** Server-sent events: every listener gets the present at once, then each change as it is read. */
 export class EventStream implements Closeable {
   readonly #listeners = new Set<ServerResponse>();
-  #last = '';
+  readonly #everyMs: number;
+
+  /** `everyMs`: between two presents, ms; a page takes longer silence for an outage. */
+  constructor(everyMs: number) {
+    this.#everyMs = everyMs;
+  }
 
   get isFull(): boolean {
     return this.#listeners.size >= LISTENERS_MAX;
@@ -19,24 +25,24 @@ export class EventStream implements Closeable {
     return this.#listeners.size > 0;
   }
 
-  /** Takes the response over until it ends. */
-  attach(response: ServerResponse): void {
+  /** Takes the response over until it ends. What was sent last may be as old as the last page that listened. */
+  attach(response: ServerResponse, present: Present): void {
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     });
-    response.write(`retry: 2000\n\n${this.#last}`);
+    response.write(`retry: 2000\nevent: pace\ndata: ${this.#everyMs}\n\n${serialised(present)}`);
     this.#listeners.add(response);
     response.once('close', () => this.#listeners.delete(response));
   }
 
   /** Serialised once for all. */
-  send(event: string, data: unknown): void {
-    this.#last = `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  send(present: Present): void {
+    const text = serialised(present);
     for (const listener of this.#listeners) {
       if (listener.writableLength > UNREAD_BYTES_MAX) listener.destroy();
-      else listener.write(this.#last);
+      else listener.write(text);
     }
   }
 
@@ -44,4 +50,8 @@ export class EventStream implements Closeable {
     for (const listener of this.#listeners) listener.end();
     this.#listeners.clear();
   }
+}
+
+function serialised(present: Present): string {
+  return `event: watch\ndata: ${JSON.stringify(present)}\n\n`;
 }

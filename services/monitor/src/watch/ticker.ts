@@ -6,6 +6,7 @@ import type { Figure } from '../figures/figure.ts';
 import type { FigureGauges } from '../figures/figure-gauges.ts';
 import type { History } from '../history/history.ts';
 import type { EventStream } from '../stream/event-stream.ts';
+import { presentOf } from '../stream/present.ts';
 import type { Watch } from './watch.ts';
 
 export type TickerOptions = {
@@ -79,14 +80,7 @@ export class Ticker implements Closeable {
     const { watch, gauges, history, alerts, stream } = this.#options;
     gauges.show(figures);
     history.take(figures, Date.now());
-    if (!stream.hasListeners) return;
-    stream.send('watch', {
-      lag: watch.lag(),
-      replication: watch.replicationAnswer(),
-      pipeline: watch.pipeline(),
-      health: watch.health(),
-      alerts: alerts.answer(),
-    });
+    if (stream.hasListeners) stream.send(presentOf(watch, alerts));
   }
 
   #restore(): void {
