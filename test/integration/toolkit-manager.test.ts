@@ -1,10 +1,11 @@
 import { type DatabaseEvent, DatabaseManager, type ReplicationConfig } from '@tradestream/database';
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { Lateness } from '../support/lateness.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
-const WITHIN = { withinMs: 20_000 } as const;
+const WITHIN = { withinMs: 40_000 } as const;
 const WHO = `SELECT current_setting('cluster_name') AS node`;
 
 let database: ScratchDatabase;
@@ -36,6 +37,7 @@ function replicated(given: Partial<ReplicationConfig> = {}): ReplicationConfig {
     syncMode: 'sync',
     readPreference: 'secondary',
     checkInterval: 200,
+    checkTimeout: 5_000,
     ...given,
   };
 }
@@ -121,17 +123,27 @@ test('reads are shared among the replicas, writes and all that may write go to t
     expect([text, (await db.query(text)).servedBy]).toEqual([text, 'primary']);
   }
   for (const text of ['SELECT plain()', 'SELECT * FROM calm', 'SELECT count(*) FROM notes', 'TABLE notes']) {
-    expect([text, (await db.query(text)).servedBy]).toEqual([text, expect.stringMatching(/^replica/)]);
+    await expectAtReplica(db, text);
   }
   expect((await db.query(WHO, [], { readPreference: 'primary' })).servedBy).toBe('primary');
   expect((await db.query('SELECT pg_is_in_recovery() AS standby', [])).rows).toEqual([{ standby: true }]);
 });
 
+/** Served by a replica, once one has replayed what was written before; until then it is answered all the same. */
+async function expectAtReplica(db: DatabaseManager, text: string): Promise<void> {
+  const failures: unknown[] = [];
+  await eventually(async () => {
+    const answer = await db.query(text).catch((error: unknown) => void failures.push(error));
+    return answer === undefined || answer.servedBy.startsWith('replica');
+  }, WITHIN);
+  expect([text, failures]).toEqual([text, []]);
+}
+
 test('a function made a moment ago is known', async () => {
   await using db = new DatabaseManager({ pool: PATIENT, replication: replicated() });
   await db.query(WHO);
   await db.query('CREATE FUNCTION just_made() RETURNS int LANGUAGE sql STABLE AS $$SELECT 1$$');
-  expect((await db.query('SELECT just_made()')).servedBy).toMatch(/^replica/);
+  await expectAtReplica(db, 'SELECT just_made()');
   await db.query('CREATE OR REPLACE FUNCTION just_made() RETURNS int LANGUAGE sql VOLATILE AS $$SELECT 1$$');
   expect((await db.query('SELECT just_made()')).servedBy).toBe('primary');
 });
@@ -271,12 +283,13 @@ test('a read whose connection dies is done again', async () => {
 });
 
 test('a server that cannot be reached is told as such, by the deadline', async () => {
+  using lateness = new Lateness();
   await using db = new DatabaseManager({ database: 'postgres://me@127.0.0.1:1/none', pool: { acquireTimeout: 500 } });
   const startedMs = performance.now();
   await expect(db.query('SELECT 1')).rejects.toThrow(
     expect.objectContaining({ code: 'DB_CONNECTION_FAILED', type: 'CONNECTION_ERROR', retryable: true }),
   );
-  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  expect(performance.now() - startedMs).toBeLessThan(1_500 + lateness.slackMs);
   const wrong = new URL(database.url);
   wrong.password = 'wrong';
   await using refused = new DatabaseManager({ database: wrong.href });
@@ -288,11 +301,12 @@ test('a query over a network that swallows packets returns by its deadline, and 
   await using _proxy = proxy;
   await using db = new DatabaseManager({ database: url, pool: { ...PATIENT, queryTimeout: 30_000 } });
   await db.query('SELECT 1');
+  using lateness = new Lateness();
   proxy.mode = 'drop';
   const late = async (text: string) => {
     const startedMs = performance.now();
     const error = await db.query(text, [], { timeoutMs: 1_000 }).catch((thrown: unknown) => thrown);
-    expect(performance.now() - startedMs).toBeLessThan(1_100 + 500);
+    expect(performance.now() - startedMs).toBeLessThan(1_100 + lateness.slackMs);
     return error;
   };
   const errors = await Promise.all([
@@ -302,7 +316,10 @@ test('a query over a network that swallows packets returns by its deadline, and 
   ]);
   for (const error of errors) {
     expect(error).toMatchObject({
-      code: expect.stringMatching(/^DB_(STATEMENT_TIMEOUT|OUTCOME_UNKNOWN|CONNECTION_FAILED|POOL_TIMEOUT)$/),
+      // PRIMARY_UNKNOWN: whoever has spent its time before it chose a node, when others had met errors there.
+      code: expect.stringMatching(
+        /^DB_(STATEMENT_TIMEOUT|OUTCOME_UNKNOWN|CONNECTION_FAILED|POOL_TIMEOUT|PRIMARY_UNKNOWN)$/,
+      ),
     });
   }
   proxy.resetAll();
