@@ -278,6 +278,12 @@ test('a rebuild and a rollback asked for at once: one is done, the other is told
   });
   expect(await ended(won)).toMatchObject({ state: 'done', result: { version: 2 } });
   expect(await ended(same)).toMatchObject({ state: 'done', result: { version: 2 } });
+  // One whose turn comes when another version is read than it has seen makes none.
+  const late = async (verb: ProjectionVerb, keptVersion: number) =>
+    await ended(await askFor(jobs.value, verb, { liveVersion: 98, keptVersion }));
+  for (const verb of ['rebuild', 'rollback'] as const)
+    expect(await late(verb, 1)).toMatchObject({ state: 'done', result: { version: 1, madeByOthers: true } });
+  expect(await late('rollback', 97)).toMatchObject({ state: 'failed', error: expect.stringContaining('wanted=97') });
 });
 
 test('a job is cancelled only when what it began is: with the primary away it stays to be cancelled', async () => {
@@ -370,8 +376,8 @@ function projecting(to: () => NodeLink | null): Jobs {
   return new Jobs({ book, runner, timer, sweepMs: 100, readiness: new Readiness(), log });
 }
 
-async function askFor(jobs: Jobs, verb: ProjectionVerb): Promise<string> {
-  const parameters = { verb, projection: 'orders', key: null };
+async function askFor(jobs: Jobs, verb: ProjectionVerb, seen?: object): Promise<string> {
+  const parameters = { verb, projection: 'orders', key: null, seen };
   return await jobs.submit({ kind: 'rebuild-projection', parameters, ...by });
 }
 

@@ -36,6 +36,12 @@ export const MONITOR_ERRORS = {
     summary: 'a projection is rolled back while it was to be rebuilt, or the other way round',
     advice: 'the message names the request that is under way: ask again when it has ended, or cancel it',
   },
+  PROJECTION_REPLACED: {
+    retry: 'never',
+    summary: 'another version of a projection was put in place since a rollback was asked for',
+    advice:
+      'see `tradestream projections list` for what is read and what is kept now, and ask again if it is still meant',
+  },
   SERVICE_UNREACHABLE: {
     retry: 'later',
     summary: 'the metrics of a service could not be read',

@@ -72,7 +72,13 @@ async function submit(
     throw new HttpProblem({ status: 409, code: 'NOTHING_KEPT', title: `no earlier version of ${projection} is kept` });
   }
   refuseBusy(job.verb, known);
-  const parameters: ProjectionParameters = { verb: job.verb, projection, key: job.key ?? null };
+  const { liveVersion, keptVersion } = known;
+  const parameters: ProjectionParameters = {
+    verb: job.verb,
+    projection,
+    key: job.key ?? null,
+    ...(MAKES_VERSION.has(job.verb) ? { seen: { liveVersion, keptVersion } } : {}),
+  };
   return await answering(async () => {
     const jobId = await options.jobs.submit({ kind: job.kind, parameters, actor: actorOf(request), why });
     return { jobId, count: 1 };

@@ -3,7 +3,7 @@ import { MonitorError } from '../errors.ts';
 import type { JobKind, JobKindName, JobRun, JsonObject } from '../jobs/job-kind.ts';
 import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';
-import { askForRequest, cancelRequest, loadRequest } from './request-statements.ts';
+import { askForRequest, cancelRequest, loadLiveVersion, loadRequest } from './request-statements.ts';
 
 export type ProjectionVerb = 'rebuild' | 'verify' | 'repair' | 'rollback' | 'drop-kept';
 
@@ -12,6 +12,8 @@ export type ProjectionParameters = {
   readonly verb: ProjectionVerb;
   readonly projection: string;
   readonly key: string | null;
+  /** What was read, and what was kept, when a new version was asked for: it is made of these, or not at all. */
+  readonly seen?: { readonly liveVersion: number | null; readonly keptVersion: number | null };
 };
 
 const POLL_MS = 250;
@@ -31,12 +33,15 @@ export function projectionKinds(link: () => NodeLink | null): readonly JobKind[]
 }
 
 async function follow(run: JobRun, link: () => NodeLink | null): Promise<JsonObject> {
-  const { verb, projection, key } = run.parameters as ProjectionParameters; // written by our own routes
-  const [asked] = await askPrimary<{ readonly id: string }>(
+  const parameters = run.parameters as ProjectionParameters; // written by our own routes
+  const { verb, projection, key, seen } = parameters;
+  const seenVersion = seen?.liveVersion ?? null;
+  const [asked] = await askPrimary<{ readonly id: string | null }>(
     link,
-    askForRequest({ id: run.id, verb, projection, key, actor: run.actor, why: run.why }),
+    askForRequest({ id: run.id, verb, projection, key, seenVersion, actor: run.actor, why: run.why }),
   );
-  const id = asked?.id ?? run.id;
+  const id = asked?.id ?? null;
+  if (id === null) return await madeByOthers(link, parameters);
   for (;;) {
     const [request] = await askPrimary<FollowedRequest>(link, loadRequest(id));
     if (request === undefined) throw new MonitorError('PROJECTION_REQUEST_FAILED', { detail: 'it is not there' });
@@ -49,6 +54,18 @@ async function follow(run: JobRun, link: () => NodeLink | null): Promise<JsonObj
     }
     await sleep(POLL_MS, run.signal);
   }
+}
+
+/** Whoever was first has done it; unless he put another version in place than was to be gone back to. */
+async function madeByOthers(
+  link: () => NodeLink | null,
+  { verb, projection, seen }: ProjectionParameters,
+): Promise<JsonObject> {
+  const [now] = await askPrimary<{ readonly liveVersion: number | null }>(link, loadLiveVersion(projection));
+  const version = now?.liveVersion ?? null;
+  if (verb === 'rollback' && version !== seen?.keptVersion)
+    throw new MonitorError('PROJECTION_REPLACED', { context: { projection, version, wanted: seen?.keptVersion } });
+  return { projection, verb, version, madeByOthers: true };
 }
 
 type FollowedRequest = {

@@ -1,16 +1,31 @@
 import type { Statement } from '@tradestream/database';
 
-/** Writes a request unless it is there; answers with the id to follow: another's, while that makes a new version. */
+/**
+ * Writes a request unless it is there; answers with the id to follow: another's, while that makes a new version;
+ * null when another version than the one that was seen was put in place since.
+ */
 export function askForRequest(request: {
   readonly id: string;
   readonly verb: string;
   readonly projection: string;
   readonly key: string | null;
+  readonly seenVersion: number | null;
   readonly actor: string;
   readonly why: string;
 }): Statement {
-  const { id, verb, projection, key, actor, why } = request;
-  return { text: 'SELECT views.ask($1, $2, $3, $4, $5, $6) AS id', values: [id, verb, projection, key, actor, why] };
+  const { id, verb, projection, key, seenVersion, actor, why } = request;
+  return {
+    text: 'SELECT views.ask_once($1, $2, $3, $4, $5, $6, $7) AS id',
+    values: [id, verb, projection, key, seenVersion, actor, why],
+  };
+}
+
+/** The version that is read. */
+export function loadLiveVersion(projection: string): Statement {
+  return {
+    text: 'SELECT live_version AS "liveVersion" FROM views.projections WHERE projection = $1',
+    values: [projection],
+  };
 }
 
 /** How far a request is. */
