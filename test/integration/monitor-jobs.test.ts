@@ -273,10 +273,13 @@ test('a rebuild and a rollback asked for at once: one is done, the other is told
   const { parameters } = (await book.one(won)) ?? refused;
   const same = await askFor(jobs.value, parameters['verb'] as ProjectionVerb); // as it was asked for above
   await eventually(async () => expect((await book.one(same))?.checkpoint?.['request']).toBe(won), WITHIN);
-  await admin.query({
-    text: `UPDATE views.requests SET state = 'done', result = '{"version": 2}' WHERE state = 'waiting'`,
-  });
-  expect(await ended(won)).toMatchObject({ state: 'done', result: { version: 2 } });
+  // What its own job takes back is still wanted by the other.
+  await jobs.value.cancel({ id: won, ...by });
+  expect(await ended(won)).toMatchObject({ state: 'cancelled' });
+  await admin.query({ text: `UPDATE views.requests SET state = 'cancelled' WHERE cancel_requested` });
+  await eventually(async () => expect(await openRequests()).toEqual([same]), WITHIN);
+  const done = `UPDATE views.requests SET state = 'done', result = '{"version": 2}' WHERE state = 'waiting'`;
+  await admin.query({ text: done });
   expect(await ended(same)).toMatchObject({ state: 'done', result: { version: 2 } });
   // One whose turn comes when another version is read than it has seen makes none.
   const late = async (verb: ProjectionVerb, keptVersion: number) =>

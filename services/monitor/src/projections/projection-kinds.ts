@@ -49,6 +49,8 @@ async function follow(run: JobRun, link: () => NodeLink | null): Promise<JsonObj
     if (kind !== verb) throw new MonitorError('PROJECTION_BUSY', { context: { projection, kind, request: id } });
     await run.progress(done, total, { request: id, phase: phase ?? state });
     if (state === 'done') return { projection, verb, ...result };
+    // What another's job has taken back is still wanted here: once more for each that somebody cancels.
+    if (state === 'cancelled' && id !== run.id) return await follow(run, link);
     if (state === 'failed' || state === 'cancelled') {
       throw new MonitorError('PROJECTION_REQUEST_FAILED', { detail: error ?? state, context: { projection, verb } });
     }
