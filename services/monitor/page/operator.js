@@ -26,6 +26,11 @@ export async function ask(path, given) {
   });
   const body = await response.json();
   if (response.status === 401 || response.status === 403) token = '';
-  if (!response.ok) throw new Error(body.title ?? `the monitor answered ${response.status}`);
+  if (!response.ok) throw new Error(messageOf(body) || `the monitor answered ${response.status}`);
   return body;
+}
+
+/** What is wrong, and what can be done about it where that is known. */
+function messageOf({ title, advice }) {
+  return [title, advice].filter((part) => part !== undefined).join(': ');
 }
