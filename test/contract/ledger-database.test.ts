@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { encodeEvent } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
-import { afterAll, afterEach, beforeAll, describe, inject } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { archiveLaws } from './ledger-archive-laws.ts';
 import { type LedgerServer, openMemoryServer, openRealServer } from './ledger-bench.ts';
 import type { LawTable } from './ledger-law-table.ts';
@@ -45,3 +47,27 @@ describe.each(SERVERS)('%s holds the laws of the ledger', (_name, open) => {
   releaseLaws(table);
   archiveLaws(table);
 });
+
+test('the server writes a batch number as Avro does, whatever its size', async () => {
+  const server = await openRealServer(inject('endpoints'));
+  const session = await server.openWorker();
+  try {
+    const edges = Array.from({ length: 53 }, (_, bits) => 2 ** bits).flatMap((edge) => [edge - 1, edge]);
+    const { rows } = await session.query<{ bytes: Buffer }>({
+      text: 'SELECT ledger.avro_long(number) AS bytes FROM unnest($1::bigint[]) WITH ORDINALITY AS made (number, at) ORDER BY at',
+      values: [edges],
+    });
+    expect(rows.map(({ bytes }) => bytes.toString('hex'))).toEqual(edges.map(longOf));
+  } finally {
+    await session.close();
+    await server.close();
+  }
+});
+
+/** The bytes of a sequence in an event of partition 0, which is the byte before it, up to the timeline 0 behind it. */
+function longOf(seq: number): string {
+  const event = { type: 'FundsDeposited', userId: 'u', asset: 'USD', amount: 1n, balances: [], orders: [] } as const;
+  const place = { partition: 0, seq, timeline: 0, batch: 0 };
+  const bytes = encodeEvent({ ...place, commandId: randomUUID(), occurredAt: 0, event });
+  return bytes.subarray(1, bytes.indexOf(Buffer.from([0, 0, 72]))).toString('hex');
+}

@@ -181,6 +181,10 @@ export async function park(
   return parked.map(({ from }) => from.commandId);
 }
 
+export async function takeNumber(session: Session): Promise<number> {
+  return Number(first((await session.query<{ batch: string }>(TAKE_BATCH_NUMBER)).rows).batch);
+}
+
 /** Events of commands, in this order from the first sequence on. */
 export function eventsOf(commands: readonly DecodedCommand[], seqs: readonly number[]): Statement {
   const encoded = new EventPack();
@@ -191,6 +195,5 @@ export function eventsOf(commands: readonly DecodedCommand[], seqs: readonly num
     encoded.add({ partition, seq }, { commandId: from.commandId, occurredAt: timestampMs * 1_000, event });
     return { from, index, seq, type: event.type };
   });
-  const joined = encoded.join({ timeline: 2, batch: 1 });
-  return addEvents(eventColumns({ events, encoded }), { joined, batch: 1, timeline: 2, schemaId: 3 });
+  return addEvents(eventColumns({ events, encoded }), { timeline: 2, schemaId: 3 });
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { decodeEvent, readFrame } from '@tradestream/contracts';
 import type { Session, Statement } from '@tradestream/database';
 import type { Balance, Order } from '@tradestream/trading';
 import { expect, test } from 'vitest';
@@ -34,6 +35,7 @@ import {
   receiptOf,
   rollBack,
   TOPIC,
+  takeNumber,
   transact,
   waitsFor,
 } from './ledger-law-table.ts';
@@ -200,15 +202,14 @@ function uniqueLaws(table: LawTable): void {
     }
   });
 
-  test('the numbers of batches rise and are never given back; a receipt needs one of its own session', async () => {
+  test('the numbers of batches rise and are never given back; a receipt and an event need one of their own session', async () => {
     const [a, b] = [await table.worker(), await table.worker()];
-    const take = async (session: Session) =>
-      Number(first((await session.query<{ batch: string }>(TAKE_BATCH_NUMBER)).rows).batch);
     expect(await outcomeOf(b.query(first(addReceipts([receiptOf(randomUUID())]))))).toBe('55000');
+    expect(await outcomeOf(b.query(eventsAt(0, [1_000_000])))).toBe('55000');
     await a.query({ text: 'BEGIN' });
-    const taken = [await take(a), await take(b)];
+    const taken = [await takeNumber(a), await takeNumber(b)];
     await rollBack(a);
-    taken.push(await take(b), await take(a));
+    taken.push(await takeNumber(b), await takeNumber(a));
     expect(taken).toEqual([...new Set(taken)].toSorted((x, y) => x - y));
   });
 
@@ -234,6 +235,7 @@ function eventLaws(table: LawTable): void {
     const [a, b] = [await table.worker(), await table.worker()];
     const position = await claimOne(table, a);
     const { partition } = position;
+    const [batch, later] = [await takeNumber(a), await takeNumber(b)];
     await a.query(eventsAt(partition, [2, 1]));
     expect(await transact(b, eventsAt(partition, [3, 2]))).toEqual(['23505', ROLLED_BACK]);
     await b.query(eventsAt(partition, [3, 4, 6]));
@@ -246,11 +248,16 @@ function eventLaws(table: LawTable): void {
     expect(first(all)).toMatchObject({
       key: 'ann',
       type: 'FundsDeposited',
-      schemaId: 3,
       timeline: 2,
       traceparent: null,
     });
     expect(first(all).timestampMs).toBe(1_700_000_000_000);
+    // The record says itself where it stands; its batch number is the server's.
+    const said = all.map(({ value }) => decodeEvent(readFrame(value).payload));
+    expect(said.map((each) => each.batch)).toEqual([batch, batch, later, later, later]);
+    expect(said.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 6]);
+    expect(first(said)).toMatchObject({ partition, timeline: 2, occurredAt: 1_700_000_000_000_000 });
+    expect(readFrame(first(all).value).schemaId).toBe(3);
     expect((await read(1, 3, 9)).map(({ seq }) => seq)).toEqual([2, 3]);
     expect((await read(1, 9, 2)).map(({ seq }) => seq)).toEqual([2, 3]);
     expect(await read(6, 9, 9)).toEqual([]);
@@ -261,6 +268,7 @@ function lostEventLaws(table: LawTable): void {
   test('events that the topic has lost are read from the ledger, between two sequences and a few at a time', async () => {
     const [worker, projector] = [await table.worker(), await table.projector()];
     const { partition } = await claimOne(table, worker);
+    await takeNumber(worker);
     await worker.query(eventsAt(partition, [1, 2, 3, 4, 6]));
     const reader = new EventReader({
       register: async () => ({ commandSchemaId: 1, eventSchemaId: 3 }),

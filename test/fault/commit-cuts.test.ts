@@ -18,7 +18,7 @@ const WORKER = {
 let world: LedgerWorld;
 let proxy: TcpProxy;
 let worker: ChildProcess;
-/** Of each cut in its order, whether the COMMIT had arrived. */
+/** Of each cut in its order, whether the server had committed. */
 const cuts: boolean[] = [];
 
 beforeAll(async () => {
@@ -32,7 +32,7 @@ beforeAll(async () => {
     // The COMMIT of a claim settles the one before: it is left alone.
     if (claiming.delete(connection) || cuts.length === CUTS) return 'pass';
     cuts.push(cuts.length % 2 === 0);
-    return cuts.at(-1) === true ? 'cut-after' : 'cut-before';
+    return cuts.at(-1) === true ? 'cut-commit' : 'cut-before';
   };
   worker = world.startWorker({ ...WORKER, TRADESTREAM_WORKER_DATABASE_URL: before.url });
 });

@@ -5,13 +5,26 @@ export type ProxyMode = 'pass' | 'drop' | 'refuse';
 
 /** `greeting` is a client's first write, in which PostgreSQL's say their name. */
 export type ProxyConnection = { readonly greeting: Buffer };
-type Pair = { readonly client: Socket; readonly server: Socket; connection: ProxyConnection | null; isCut: boolean };
+type Pair = {
+  readonly client: Socket;
+  readonly server: Socket;
+  connection: ProxyConnection | null;
+  isCut: boolean;
+  /** The end of what the server said, while its COMMIT is waited for. */
+  awaited: Buffer | null;
+};
 
 /**
  * Called with the bytes of one write of a client, before they are passed on. `cut-before` ends both
- * sides and the bytes never arrive; `cut-after` passes them on and ends the client's side before any answer.
+ * sides and the bytes never arrive; `cut-after` passes them on and ends the client's side before any answer;
+ * `cut-commit` passes them on and ends both when PostgreSQL answers that it has committed.
  */
-export type ProxyRule = (bytes: Buffer, connection: ProxyConnection) => 'pass' | 'cut-before' | 'cut-after';
+export type ProxyRule = (
+  bytes: Buffer,
+  connection: ProxyConnection,
+) => 'pass' | 'cut-before' | 'cut-after' | 'cut-commit';
+
+const COMMITTED = Buffer.from('COMMIT\0');
 
 type Target = { readonly host: string; readonly port: number };
 
@@ -92,11 +105,12 @@ export class TcpProxy implements AsyncDisposable {
       return;
     }
     const server = connect(this.target.port, this.target.host);
-    const pair: Pair = { client, server, connection: null, isCut: false };
+    const pair: Pair = { client, server, connection: null, isCut: false, awaited: null };
     this.#pairs.add(pair);
     const toServer = new LateWriter((bytes) => this.#fromClient(pair, bytes));
     const toClient = new LateWriter((bytes) => {
       if (this.mode === 'drop') this.#dropped += 1;
+      else if (saysCommitted(pair, bytes)) client.resetAndDestroy();
       else if (!client.destroyed) client.write(this.rewrite(bytes));
     });
     client.on('data', (bytes) => toServer.push(bytes, this.latencyMs));
@@ -131,6 +145,10 @@ export class TcpProxy implements AsyncDisposable {
         pair.client.resetAndDestroy();
         pair.server.destroy();
         return;
+      case 'cut-commit':
+        pair.awaited = Buffer.alloc(0);
+        pair.server.write(bytes);
+        return;
       case 'cut-after':
         pair.isCut = true;
         pair.client.resetAndDestroy();
@@ -139,6 +157,14 @@ export class TcpProxy implements AsyncDisposable {
         return;
     }
   }
+}
+
+/** Whether the answer that is to be cut off has come, in one write or in two. */
+function saysCommitted(pair: Pair, bytes: Buffer): boolean {
+  if (pair.awaited === null) return false;
+  const said = Buffer.concat([pair.awaited, bytes]);
+  pair.awaited = said.subarray(Math.max(0, said.length - COMMITTED.length + 1));
+  return said.includes(COMMITTED);
 }
 
 /** Hands bytes on in their order, each after its time. */

@@ -69,10 +69,10 @@ export {
   EventPack,
   type EventPlace,
   encodeEvent,
-  type JoinedEvents,
+  type FramedEvents,
   type ReadValues,
 } from './avro/event-codec.ts';
-export { FRAME_BYTES, frame, frameInto, readFrame } from './avro/wire-frame.ts';
+export { frame, readFrame } from './avro/wire-frame.ts';
 export { parseWriterSchema, type WriterSchema } from './avro/writer-schema.ts';
 export { commandToJson, type ParsedCommand, parseCommandJson } from './command-json.ts';
 export { formatTime, parseTime } from './command-time.ts';

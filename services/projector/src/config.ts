@@ -58,8 +58,8 @@ export const PROJECTOR_SPEC = {
   TRADESTREAM_PROJECTOR_DEFERENCE_FACTOR: int({
     doc: 'while the workers have a backlog of 20,000 commands or more, rest after each batch, in times of what it took, 10 s at most; 0 never rests: views are sooner there, applying is slower',
     min: 0,
-    max: 20,
-    fallback: 16,
+    max: 100,
+    fallback: 60,
   }),
   TRADESTREAM_PROJECTOR_COMMIT_TIMEOUT_MS: int({
     doc: 'longest wait for the answer of a COMMIT, ms; then the positions are read anew, which settles it',

@@ -20,6 +20,9 @@ import type { WorkerMetrics } from './worker-metrics.ts';
 /** In each of two generations: enough for a producer that sends again at once; the index knows them all. */
 const RECEIPTS_KEPT = 20_000;
 
+/** The relay publishes one batch while the next commits. */
+const RECENT_BATCHES = 3;
+
 /** What a worker is made of: its connections as ports, and what it tells the world. Nothing here is opened. */
 export type WorkerParts = {
   readonly config: Pick<
@@ -82,6 +85,7 @@ function makeBench({ config, connections, schemas }: WorkerParts): Workbench {
 
 function makeRelay({ config, connections, log, readiness, metrics }: WorkerParts, bench: Workbench): EventRelay {
   const { link, producer, topics } = connections;
+  const eventsMax = config.TRADESTREAM_WORKER_RELAY_EVENTS_MAX;
   return new EventRelay({
     link,
     producer,
@@ -89,7 +93,8 @@ function makeRelay({ config, connections, log, readiness, metrics }: WorkerParts
     commandsTopic: topics.commands,
     eventsTopic: topics.events,
     deadLettersTopic: topics.deadLetters,
-    eventsMax: config.TRADESTREAM_WORKER_RELAY_EVENTS_MAX,
+    eventsMax,
+    recentEventsMax: RECENT_BATCHES * Math.max(eventsMax, config.TRADESTREAM_WORKER_BATCH_COMMANDS_MAX),
     log,
     readiness,
     metrics,

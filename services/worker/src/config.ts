@@ -24,7 +24,7 @@ export const WORKER_SPEC = {
     doc: 'most commands of one transaction; fewer cost rate, more cost latency under load',
     min: 1,
     max: 20_000,
-    fallback: 5_000,
+    fallback: 10_000,
   }),
   TRADESTREAM_WORKER_AHEAD_COMMANDS_MIN: int({
     doc: 'commands that must wait before the next batch is built while one commits; below it the next batch gathers',

@@ -10,6 +10,7 @@ import type { Transaction } from './table.ts';
 
 const AMOUNT_LIMIT = 10n ** 38n;
 const NO_ROWS: readonly object[] = [];
+const NO_BYTES = Buffer.alloc(0);
 
 /** A balance that the server refuses, as it would a value out of range: such a command always fails. */
 const CURSED_ASSET = 'ETH';
@@ -98,7 +99,7 @@ function writing(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
       }
       return NO_ROWS;
     },
-    add_events: (_, tx, values) => addEvents(ledger, tx, values),
+    add_events: (host, tx, values) => addEvents(ledger, tx, { batch: host.lastBatch, values }),
   };
 }
 
@@ -162,11 +163,18 @@ function checkRange(...amounts: readonly bigint[]): void {
   if (amounts.some((amount) => amount >= AMOUNT_LIMIT || amount <= -AMOUNT_LIMIT)) throw new DatabaseError('22003');
 }
 
-function addEvents(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
+function addEvents(
+  ledger: LedgerTables,
+  tx: Transaction,
+  { batch, values }: { readonly batch: number; readonly values: readonly unknown[] },
+): readonly object[] {
   const [partitions, seqs, indexes] = [values[0], values[1], values[2]].map(columns.number);
-  const [types, keys, payloads] = [columns.text(values[3]), columns.text(values[4]), columns.bytes(values[5])];
+  const [types, keys] = [columns.text(values[3]), columns.text(values[4])];
+  const [heads, tails] = [columns.bytes(values[5]), columns.bytes(values[6])];
+  if ((partitions ?? []).length > 0 && batch === 0) throw new DatabaseError('55000');
+  const number = avroLong(batch);
   const [ids, times, traces] = [columns.text(values[9]), columns.number(values[10]), columns.textOrNull(values[11])];
-  const [timeline, batch, schemaId] = [Number(values[6]), Number(values[7]), Number(values[8])];
+  const [timeline, schemaId] = [Number(values[7]), Number(values[8])];
   for (const [at, partition] of (partitions ?? []).entries()) {
     const seq = seqs?.[at] ?? -1;
     const row: EventRow = {
@@ -178,7 +186,7 @@ function addEvents(ledger: LedgerTables, tx: Transaction, values: readonly unkno
       type: types[at] ?? '',
       schemaId,
       key: keys[at] ?? '',
-      payload: payloads[at] ?? Buffer.alloc(0),
+      payload: Buffer.concat([heads[at] ?? NO_BYTES, number, tails[at] ?? NO_BYTES]),
       commandId: ids[at] ?? '',
       occurredAt: times[at] ?? 0,
       traceparent: traces[at] ?? null,
@@ -186,6 +194,14 @@ function addEvents(ledger: LedgerTables, tx: Transaction, values: readonly unkno
     ledger.events.insert(tx, pair(partition, seq), row);
   }
   return NO_ROWS;
+}
+
+/** As the function of this name in the ledger. */
+function avroLong(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value * 2;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push(128 + (rest % 128));
+  return Buffer.from([...bytes, rest]);
 }
 
 function loading(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {

@@ -69,6 +69,12 @@ export class ByteWriter {
     this.#bytes[this.#at++] = value;
   }
 
+  /** 32 bits, big endian: no Avro, but what its frame begins with. */
+  uint32(value: number): void {
+    this.#reserve(4);
+    this.#at = this.#bytes.writeUInt32BE(value, this.#at);
+  }
+
   int(value: number): void {
     if (value !== (value | 0)) refuse('a 32-bit whole number', value);
     this.long(value);

@@ -5,6 +5,7 @@ import { ByteReader } from './byte-reader.ts';
 import { decodeCommand, encodeCommand } from './command-codec.ts';
 import { decodeEvent, EventPack, encodeEvent } from './event-codec.ts';
 import { libraryCommandBytes, libraryEventBytes } from './library-encoding.ts';
+import { frame } from './wire-frame.ts';
 
 /** Lone surrogates have no UTF-8: both sides write U+FFFD, and nothing can bring them back. */
 const wellFormed = (value: unknown): boolean => {
@@ -74,26 +75,37 @@ test('a name is the text of its bytes, whatever was read before it', () => {
   );
 });
 
-test('events packed before they have a place are their bytes, each behind its length', () => {
+test('events packed before they have a batch number are their bytes, in a frame and in halves', () => {
   fc.assert(
     fc.property(fc.array(anyEnvelope, { maxLength: 5 }), (envelopes) => {
       const { timeline, batch } = { timeline: 3, batch: 2 ** 40 };
       const pack = new EventPack();
       for (const { partition, seq, ...content } of envelopes) pack.add({ partition, seq }, content);
-      const wanted = envelopes.flatMap((envelope) => {
-        const bytes = encodeEvent({ ...envelope, timeline, batch });
-        const length = Buffer.alloc(4);
-        length.writeInt32BE(bytes.length);
-        return [length, bytes];
-      });
-      const joined = pack.join({ timeline, batch });
-      expect(joined.bytes.equals(Buffer.concat(wanted))).toBe(true);
-      for (const [index, envelope] of envelopes.entries()) {
-        expect(joined.payload(index).equals(encodeEvent({ ...envelope, timeline, batch }))).toBe(true);
+      const wanted = envelopes.map((envelope) => encodeEvent({ ...envelope, timeline, batch }));
+      const heads = piecesOf(pack.heads(timeline).bytes);
+      const tails = piecesOf(pack.tails().bytes);
+      const framed = pack.join({ timeline, batch, schemaId: 0x01020304 });
+      const number = Buffer.from([0x80, 0x80, 0x80, 0x80, 0x80, 0x40]);
+      expect([heads.length, tails.length, framed.count]).toEqual(Array.from({ length: 3 }, () => envelopes.length));
+      for (const [index, bytes] of wanted.entries()) {
+        expect(framed.value(index).equals(frame(0x01020304, bytes))).toBe(true);
+        const halves = [heads[index] ?? Buffer.alloc(0), number, tails[index] ?? Buffer.alloc(0)];
+        expect(Buffer.concat(halves).equals(bytes)).toBe(true);
       }
     }),
   );
 });
+
+/** Each stands behind its length. */
+function piecesOf(packed: Buffer): readonly Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < packed.length; ) {
+    const end = at + 4 + packed.readInt32BE(at);
+    pieces.push(Buffer.from(packed.subarray(at + 4, end)));
+    at = end;
+  }
+  return pieces;
+}
 
 test('a message that cannot be encoded leaves nothing in the next one', () => {
   const good = { commandId: null, command: { type: 'CancelOrder', orderId: 'o', symbol: 'A' } } as const;

@@ -14,8 +14,9 @@ export type EventContent = Pick<EventEnvelope, 'commandId' | 'occurredAt' | 'eve
 
 const writer = new ByteWriter();
 
-/** A length and a place of usual size. */
-const PLACE_BYTES = 24;
+/** A frame with a place of usual size, and what of it stands before the batch number, with a length. */
+const PLACE_BYTES = 25;
+const HEAD_BYTES = 16;
 
 /**
  * The Avro bytes of an event, without the wire format's frame.
@@ -35,9 +36,14 @@ const idle: ByteWriter[] = [];
 const IDLE_MAX = 2;
 const NO_TAILS = new ByteWriter(0);
 
+type SchemaOf = { readonly schemaId: number };
+
+/** Pieces of bytes, one behind the other, each with its length (32 bits, big endian) before it. */
+export type PackedBytes = { readonly count: number; readonly bytes: Buffer };
+
 /**
  * The events of a batch, encoded before their batch number is known, one behind the other in one
- * piece of memory.
+ * piece of memory. An event's bytes are its head, the batch number as an Avro long, and its tail.
  */
 export class EventPack {
   #tails = idle.pop() ?? new ByteWriter(PACK_BYTES);
@@ -51,40 +57,62 @@ export class EventPack {
 
   /** @throws {ContractError} MALFORMED for an amount or a number that the schema cannot carry; the pack is of no use then */
   add(place: Pick<EventPlace, 'partition' | 'seq'>, content: EventContent): void {
+    const start = this.#tails.skipLength();
     writeContent(this.#tails, content);
+    this.#tails.lengthAt(start);
     this.#ends.push(this.#tails.length);
     this.#partitions.push(place.partition);
     this.#seqs.push(place.seq);
   }
 
-  /** Every event's bytes with its place. Once: the pack's memory goes to the next one. */
-  join({ timeline, batch }: Pick<EventPlace, 'timeline' | 'batch'>): JoinedEvents {
-    const joined = new ByteWriter(this.#tails.length + this.#ends.length * PLACE_BYTES);
+  /** What stands before the batch number in each event. */
+  heads(timeline: number): PackedBytes {
+    const heads = new ByteWriter(this.#ends.length * HEAD_BYTES);
+    for (let index = 0; index < this.#ends.length; index += 1) {
+      const start = heads.skipLength();
+      this.#writeHead(heads, index, timeline);
+      heads.lengthAt(start);
+    }
+    return { count: this.#ends.length, bytes: heads.written() };
+  }
+
+  /** What stands behind it. The bytes are the pack's own: they change once it is joined. */
+  tails(): PackedBytes {
+    return { count: this.#ends.length, bytes: this.#tails.written() };
+  }
+
+  /** Every event as Kafka carries it. Once: the pack's memory goes to the next one. */
+  join({ timeline, batch, schemaId }: Pick<EventPlace, 'timeline' | 'batch'> & SchemaOf): FramedEvents {
+    const framed = new ByteWriter(this.#tails.length + this.#ends.length * PLACE_BYTES);
     const ends: number[] = [];
     for (let index = 0; index < this.#ends.length; index += 1) {
-      const start = joined.skipLength();
-      joined.int(this.#partitions[index] ?? 0);
-      joined.long(this.#seqs[index] ?? 0);
-      joined.int(timeline);
-      joined.long(batch);
-      joined.copyFrom(this.#tails, this.#ends[index - 1] ?? 0, this.#ends[index] ?? 0);
-      joined.lengthAt(start);
-      ends.push(joined.length);
+      framed.byte(0);
+      framed.uint32(schemaId);
+      this.#writeHead(framed, index, timeline);
+      framed.long(batch);
+      framed.copyFrom(this.#tails, (this.#ends[index - 1] ?? 0) + LENGTH_BYTES, this.#ends[index] ?? 0);
+      ends.push(framed.length);
     }
     this.#tails.clear();
     if (idle.length < IDLE_MAX) idle.push(this.#tails);
     this.#tails = NO_TAILS;
-    return new JoinedEvents(joined, ends);
+    return new FramedEvents(framed.written(), ends);
+  }
+
+  #writeHead(target: ByteWriter, index: number, timeline: number): void {
+    target.int(this.#partitions[index] ?? 0);
+    target.long(this.#seqs[index] ?? 0);
+    target.int(timeline);
   }
 }
 
-/** Whole events, one behind the other, each with its length (32 bits, big endian) before it. */
-export class JoinedEvents {
-  readonly bytes: Buffer;
+/** Whole events in frames of the wire format, one behind the other. */
+export class FramedEvents {
+  readonly #bytes: Buffer;
   readonly #ends: readonly number[];
 
-  constructor(writer: ByteWriter, ends: readonly number[]) {
-    this.bytes = writer.written();
+  constructor(bytes: Buffer, ends: readonly number[]) {
+    this.#bytes = bytes;
     this.#ends = ends;
   }
 
@@ -92,9 +120,9 @@ export class JoinedEvents {
     return this.#ends.length;
   }
 
-  /** The bytes of one event; they share the memory of all. */
-  payload(index: number): Buffer {
-    return this.bytes.subarray((this.#ends[index - 1] ?? 0) + LENGTH_BYTES, this.#ends[index]);
+  /** One event; it shares the memory of all. */
+  value(index: number): Buffer {
+    return this.#bytes.subarray(this.#ends[index - 1] ?? 0, this.#ends[index]);
   }
 }
 

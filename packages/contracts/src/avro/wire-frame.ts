@@ -1,7 +1,7 @@
 import { ContractError } from '../errors.ts';
 
 /** What a frame adds to its payload. */
-export const FRAME_BYTES = 5;
+const FRAME_BYTES = 5;
 
 /** The payload behind the zero byte and the schema id, as Kafka carries it. */
 export function frame(schemaId: number, payload: Buffer): Buffer {
@@ -10,19 +10,6 @@ export function frame(schemaId: number, payload: Buffer): Buffer {
   value.writeUInt32BE(schemaId, 1);
   payload.copy(value, FRAME_BYTES);
   return value;
-}
-
-/** Writes the same into memory of the caller's from `start` on; returns the value as a view of it. */
-export function frameInto(
-  memory: Buffer,
-  start: number,
-  message: { readonly schemaId: number; readonly payload: Buffer },
-): Buffer {
-  const { schemaId, payload } = message;
-  memory[start] = 0;
-  memory.writeUInt32BE(schemaId, start + 1);
-  payload.copy(memory, start + FRAME_BYTES);
-  return memory.subarray(start, start + FRAME_BYTES + payload.length);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Session } from '@tradestream/database';
 import type { LogRecord } from '@tradestream/messaging';
 import { invariant } from '@tradestream/runtime';
@@ -46,6 +47,9 @@ export type Batch = {
 /** Rounds of loading: orders first, then the balances that they name, and one more for what raced. */
 const LOAD_ROUNDS_MAX = 4;
 
+/** Then the process looks at its sockets: the batch before this one is still being sent. */
+const DECODED_AT_ONCE = 1_000;
+
 /** Drops what is not ours or was applied already, and decodes the rest. */
 export async function decodeRecords(
   bench: Workbench,
@@ -56,10 +60,13 @@ export async function decodeRecords(
     (record) => record.offset >= (bench.positions.get(record.partition)?.nextOffset ?? Infinity),
   );
   await learnSchemas(bench, fresh, session);
-  return fresh.map((record) => {
+  const decoded: DecodedRecord[] = [];
+  for (const record of fresh) {
+    if (decoded.length > 0 && decoded.length % DECODED_AT_ONCE === 0) await setImmediate();
     const aside = bench.setAside.size === 0 ? undefined : bench.setAside.get(placeOf(record));
-    return aside === undefined ? decodeRecord(record, bench) : { kind: 'poison', record, ...aside };
-  });
+    decoded.push(aside === undefined ? decodeRecord(record, bench) : { kind: 'poison', record, ...aside });
+  }
+  return decoded;
 }
 
 /** Finds out about the schemas that records name and that are not at hand. */

@@ -1,4 +1,4 @@
-import type { JoinedEvents } from '@tradestream/contracts';
+import type { FramedEvents } from '@tradestream/contracts';
 import {
   type ColumnMemory,
   DatabaseError,
@@ -32,7 +32,7 @@ import {
   writeOrders,
 } from './write-statements.ts';
 
-/** One transaction's worth of writes, sorted by key and encoded: nothing is left to compute but the batch number. */
+/** One transaction's worth of writes, sorted by key and encoded; the batch number is the server's to add. */
 export type WritePlan = {
   /** Where its columns are. */
   readonly memory: ColumnMemory;
@@ -51,9 +51,8 @@ export type WritePlan = {
 /** A batch's events as they stand in the ledger. */
 export type WrittenEvents = {
   readonly heads: readonly EventHead[];
-  readonly joined: JoinedEvents;
+  readonly framed: FramedEvents;
   readonly timeline: number;
-  readonly schemaId: number;
 };
 
 /** What became of the batch's records. */
@@ -137,8 +136,9 @@ export type WriteOptions = {
 };
 
 /**
- * Writes a plan in one transaction, pipelined, and resolves when its COMMIT answered as durable.
- * The fence goes first: whatever fails inside makes the COMMIT behind it a ROLLBACK.
+ * Writes a plan in one transaction, all of it sent at once, and resolves when its COMMIT answered as
+ * durable: the server never waits for this process in the middle. The fence goes first: whatever fails
+ * inside makes the COMMIT behind it a ROLLBACK.
  * @throws {DatabaseError} the first statement's failure, or what COMMIT's answer means. After a
  * failure before COMMIT the transaction is rolled back.
  */
@@ -147,7 +147,8 @@ export async function writeBatch(
   plan: WritePlan,
   options: WriteOptions,
 ): Promise<WrittenEvents | null> {
-  let written: WrittenEvents | null = null;
+  const { events, memory } = plan;
+  const { timeline, eventSchemaId: schemaId } = options;
   const sent: Promise<unknown>[] = [];
   const send = (statement: Statement) => {
     const answer = session.query<{ batch: string }>(statement);
@@ -159,20 +160,7 @@ export async function writeBatch(
   for (const statement of plan.locking) void send(statement);
   const numbered = send(TAKE_BATCH_NUMBER);
   for (const statement of plan.adding) void send(statement);
-  try {
-    const { rows } = await numbered;
-    const batch = Number(rows[0]?.batch);
-    invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
-    const { timeline, eventSchemaId: schemaId } = options;
-    const { events, memory } = plan;
-    if (events !== null) {
-      const joined = events.encoded.join({ timeline, batch });
-      void send(withColumnMemory(memory, () => addEvents(events, { joined, batch, timeline, schemaId })));
-      written = { heads: events.heads, joined, timeline, schemaId };
-    }
-  } catch {
-    await rollBack(session, sent);
-  }
+  if (events !== null) void send(withColumnMemory(memory, () => addEvents(events, { timeline, schemaId })));
   try {
     await session.commit({ timeoutMs: options.commitTimeoutMs });
   } catch (error) {
@@ -180,13 +168,10 @@ export async function writeBatch(
     // With the connection gone no answer comes; what matters then is that COMMIT may have been done.
     throw first === null || isConnectionLoss(first) ? errorOf(error) : first;
   }
-  return written;
-}
-
-/** Ends the transaction and throws the failure of its first failing statement. */
-async function rollBack(session: Session, sent: readonly Promise<unknown>[]): Promise<never> {
-  await session.query({ text: 'ROLLBACK' }).catch(() => undefined); // a dead session has rolled back
-  throw (await firstFailure(sent)) ?? new DatabaseError('DB_COMMIT_ROLLED_BACK');
+  if (events === null) return null;
+  const batch = Number((await numbered).rows[0]?.batch);
+  invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
+  return { heads: events.heads, framed: events.encoded.join({ timeline, batch, schemaId }), timeline };
 }
 
 function isConnectionLoss(error: Error): boolean {

@@ -1,4 +1,4 @@
-import type { EventPack, JoinedEvents } from '@tradestream/contracts';
+import type { EventPack } from '@tradestream/contracts';
 import { arrays, type Statement } from '@tradestream/database';
 import type { Order } from '@tradestream/trading';
 import { headerOf, TIMESTAMP_MS } from '../intake/decode-record.ts';
@@ -205,7 +205,7 @@ export function addTrades(
   };
 }
 
-/** Columns of new events; what holds the batch number waits for it. */
+/** Columns of new events; what holds the timeline waits for it. */
 export type EventColumns = {
   readonly encoded: EventPack;
   readonly heads: readonly EventHead[];
@@ -214,6 +214,7 @@ export type EventColumns = {
   readonly index: Buffer;
   readonly type: Buffer;
   readonly key: Buffer;
+  readonly tail: Buffer;
   readonly commandId: Buffer;
   readonly occurredAt: Buffer;
   readonly traceparent: Buffer;
@@ -226,6 +227,7 @@ export type EventHead = Pick<PublishedEvent, 'seq' | 'key' | 'type' | 'timestamp
 
 export function eventColumns({ events, encoded }: Pick<Decided, 'events' | 'encoded'>): EventColumns {
   const heads = events.map(headOf);
+  const tails = encoded.tails();
   return {
     encoded,
     heads,
@@ -234,6 +236,7 @@ export function eventColumns({ events, encoded }: Pick<Decided, 'events' | 'enco
     index: arrays.int4(events.map((event) => event.index)),
     type: arrays.text(heads.map((head) => head.type)),
     key: arrays.text(heads.map((head) => head.key)),
+    tail: arrays.byteaPacked(tails.count, tails.bytes),
     commandId: arrays.uuid(events.map((event) => event.from.commandId)),
     occurredAt: arrays.timestamptzMicros(heads.map((head) => head.timestampMs * 1_000)),
     traceparent: arrays.text(heads.map((head) => head.traceparent)),
@@ -246,23 +249,24 @@ function headOf({ from, seq, type }: NewEvent): EventHead {
   return { partition: record.partition, seq, key, type, timestampMs: record.timestampMs, traceparent };
 }
 
-/** Events with their batch number, which their payload holds too. */
+/** Events with the batch number, which their payload holds too: the server puts it in between. */
 export function addEvents(
   columns: EventColumns,
-  made: { readonly joined: JoinedEvents; readonly batch: number; readonly timeline: number; readonly schemaId: number },
+  { timeline, schemaId }: { readonly timeline: number; readonly schemaId: number },
 ): Statement {
-  const { partition, seq, index, type, key, commandId, occurredAt, traceparent } = columns;
-  const { joined, batch, timeline, schemaId } = made;
-  const payload = arrays.byteaPacked(joined.count, joined.bytes);
+  const { encoded, partition, seq, index, type, key, tail, commandId, occurredAt, traceparent } = columns;
+  const heads = encoded.heads(timeline);
+  const head = arrays.byteaPacked(heads.count, heads.bytes);
   return {
     name: 'add_events',
     text: `INSERT INTO ledger.events (partition, seq, timeline, batch, index, type, schema_id, key, payload, command_id, occurred_at,
                                       traceparent)
-           SELECT partition, seq, $7::int, $8::bigint, index, type, $9::int, key, payload, command_id, occurred_at, traceparent
-           FROM unnest($1::int[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::bytea[], $10::uuid[], $11::timestamptz[],
-                       $12::text[])
-             AS made (partition, seq, index, type, key, payload, command_id, occurred_at, traceparent)`,
-    values: [partition, seq, index, type, key, payload, timeline, batch, schemaId, commandId, occurredAt, traceparent],
+           SELECT partition, seq, $8::int, (SELECT currval('ledger.batch_number')), index, type, $9::int, key,
+                  head || (SELECT ledger.avro_long(currval('ledger.batch_number'))) || tail, command_id, occurred_at, traceparent
+           FROM unnest($1::int[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::bytea[], $7::bytea[], $10::uuid[],
+                       $11::timestamptz[], $12::text[])
+             AS made (partition, seq, index, type, key, head, tail, command_id, occurred_at, traceparent)`,
+    values: [partition, seq, index, type, key, head, tail, timeline, schemaId, commandId, occurredAt, traceparent],
   };
 }
 

@@ -1,4 +1,4 @@
-import { eventHeaders, FRAME_BYTES, frameInto } from '@tradestream/contracts';
+import { eventHeaders, frame } from '@tradestream/contracts';
 import { arrays, type Session } from '@tradestream/database';
 import type { OutgoingRecord, Producer } from '@tradestream/messaging';
 import { AppError, errorOf, type Logger, nextPauseMs, type Readiness, sleep } from '@tradestream/runtime';
@@ -18,7 +18,10 @@ export type RelayOptions = {
   readonly commandsTopic: string;
   readonly eventsTopic: string;
   readonly deadLettersTopic: string;
+  /** Most events of one send. */
   readonly eventsMax: number;
+  /** Most committed events that are kept for it; a relay further behind reads the table. */
+  readonly recentEventsMax: number;
   readonly log: Logger;
   readonly readiness: Readiness;
   readonly metrics: WorkerMetrics;
@@ -38,9 +41,6 @@ type EventRow = {
 /** `ce_source` of every event. */
 const SOURCE = '/tradestream/worker';
 const PAUSE = { initialMs: 100, maxMs: 5_000 } as const;
-/** Committed events are kept for so many sends; a relay further behind reads the table. */
-const RECENT_SENDS = 3;
-const NO_FRAMES = Buffer.alloc(0);
 /** An idle owner marks what it has published after this pause; a busy one's next batch carries it. */
 const MARK_PAUSE_MS = 200;
 /** Longest wait for the database after `stop`. */
@@ -56,7 +56,6 @@ export class EventRelay {
   readonly #options: RelayOptions;
   readonly #stopping = new AbortController();
   readonly #recent: RecentEvents;
-  #frames = NO_FRAMES;
   #session: Session | null = null;
   #wake: PromiseWithResolvers<void> | null = null;
   #notified = false;
@@ -68,7 +67,7 @@ export class EventRelay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    this.#recent = new RecentEvents(options.eventsMax * RECENT_SENDS);
+    this.#recent = new RecentEvents(options.recentEventsMax);
   }
 
   /** Events that are durable now. */
@@ -125,37 +124,13 @@ export class EventRelay {
     const next = await Promise.all(
       behind.map(async (position) => ({ position, events: await this.#next(position, share) })),
     );
-    const records = this.#recordsOf(next);
-    try {
-      await producer.send(eventsTopic, records, { signal: this.#stopping.signal });
-    } catch (error) {
-      this.#frames = NO_FRAMES; // the producer may still read what it was given
-      throw error;
-    }
+    const records = next.flatMap(({ position, events }) => events.map((event) => recordOf(position.partition, event)));
+    await producer.send(eventsTopic, records, { signal: this.#stopping.signal });
     for (const { position, events } of next) {
       position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? position.publishedSeq);
     }
     metrics.published(records.length);
     return records.length;
-  }
-
-  /** One batch is outstanding, so that the values of the next can stand where those of the last one stood. */
-  #recordsOf(
-    next: readonly { readonly position: Position; readonly events: readonly PublishedEvent[] }[],
-  ): readonly OutgoingRecord[] {
-    let bytes = 0;
-    for (const { events } of next) for (const { payload } of events) bytes += FRAME_BYTES + payload.length;
-    if (this.#frames.length < bytes) this.#frames = Buffer.allocUnsafeSlow(bytes * 2);
-    const records: OutgoingRecord[] = [];
-    let at = 0;
-    for (const { position, events } of next) {
-      for (const event of events) {
-        const value = frameInto(this.#frames, at, event);
-        at += value.length;
-        records.push(recordOf(position.partition, event, value));
-      }
-    }
-    return records;
   }
 
   /** What comes next, from memory or else from the table. */
@@ -280,25 +255,23 @@ export async function loadEvents(
     seq: Number(row.seq),
     key: row.key,
     type: row.type,
-    schemaId: row.schema_id,
     timeline: row.timeline,
     timestampMs: Number(row.occurred_at),
     traceparent: row.traceparent,
-    payload: row.payload,
+    value: frame(row.schema_id, row.payload),
   }));
 }
 
 function* eventsOf(written: WrittenEvents): Iterable<readonly [number, PublishedEvent]> {
-  const { heads, joined, timeline, schemaId } = written;
+  const { heads, framed, timeline } = written;
   for (const [index, head] of heads.entries()) {
     const { partition, seq, key, type, timestampMs, traceparent } = head;
-    const payload = joined.payload(index);
-    yield [partition, { seq, key, type, timestampMs, traceparent, timeline, schemaId, payload }];
+    yield [partition, { seq, key, type, timestampMs, traceparent, timeline, value: framed.value(index) }];
   }
 }
 
-function recordOf(partition: number, event: PublishedEvent, value: Buffer): OutgoingRecord {
-  const { seq, key, type, timeline, timestampMs, traceparent } = event;
+function recordOf(partition: number, event: PublishedEvent): OutgoingRecord {
+  const { seq, key, type, timeline, timestampMs, traceparent, value } = event;
   const headers = eventHeaders({
     partition,
     seq,

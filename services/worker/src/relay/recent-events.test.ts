@@ -6,11 +6,10 @@ function eventAt(seq: number): PublishedEvent {
     seq,
     key: 'BTC-USD',
     type: 'OrderPlaced',
-    schemaId: 1,
     timeline: 1,
     timestampMs: 0,
     traceparent: null,
-    payload: Buffer.of(seq),
+    value: Buffer.of(seq),
   };
 }
 

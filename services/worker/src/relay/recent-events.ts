@@ -5,12 +5,11 @@ export type PublishedEvent = {
   readonly seq: number;
   readonly key: string;
   readonly type: EventType;
-  readonly schemaId: number;
   readonly timeline: number;
   readonly timestampMs: number;
   readonly traceparent: string | null;
-  /** The Avro record, without the frame. */
-  readonly payload: Buffer;
+  /** The Avro record in its frame, as Kafka carries it. */
+  readonly value: Buffer;
 };
 
 /**

@@ -46,11 +46,16 @@ export class BalanceTable {
       slot = this.#free.pop() ?? this.#grow();
       this.#slots.set(userId, slot);
     }
+    this.writeAt(slot, available, held, version);
+    return slot;
+  }
+
+  /** The same for a user whose slot is known. */
+  writeAt(slot: number, available: bigint, held: bigint, version: number): void {
     setAmount(this.#available, slot, available);
     setAmount(this.#held, slot, held);
     this.#versions[slot] = version;
     this.#marks[slot] = 0;
-    return slot;
   }
 
   /** Where the batch with this mark has the balance as an object; -1 when it has not. */

@@ -65,3 +65,24 @@ test('a batch finds its own place again until the balance is written, another ba
   kept.set(balanceOf('a', 2n, 0n, 2));
   expect(kept.placeIn(7, 'a')).toBe(-1);
 });
+
+test('a balance is set where it was taken, also when the generations have changed since', () => {
+  const kept = new KeptBalances(ASSET, 2);
+  const spotOf = (userId: string) => {
+    kept.take(1, userId, 0);
+    return { slot: kept.slot, changes: kept.changes };
+  };
+  const versions = (...userIds: readonly string[]) => userIds.map((userId) => kept.take(2, userId, 0)?.version);
+  for (const userId of ['a', 'b']) kept.set(balanceOf(userId, 1n, 0n, 1));
+  const [a, b] = [spotOf('a'), spotOf('b')];
+  kept.setAt(a, balanceOf('a', 5n, 6n, 2));
+  expect(kept.take(2, 'a', 0)).toEqual(balanceOf('a', 5n, 6n, 2));
+  kept.set(balanceOf('c', 1n, 0n, 1));
+  kept.setAt(b, balanceOf('b', 7n, 0n, 3));
+  expect(versions('a', 'b', 'c')).toEqual([2, 3, 1]);
+  const stale = spotOf('c');
+  kept.delete('c');
+  kept.set(balanceOf('d', 1n, 0n, 1));
+  kept.setAt(stale, balanceOf('c', 2n, 0n, 2));
+  expect(versions('c', 'd')).toEqual([2, 1]);
+});

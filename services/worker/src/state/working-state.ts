@@ -1,9 +1,11 @@
 import type { Balance, MutableState, Order } from '@tradestream/trading';
 import { GenerationMap } from './generation-map.ts';
-import { KeptBalances } from './kept-balances.ts';
+import { KeptBalances, type Spot } from './kept-balances.ts';
 
 /** A balance as the batch leaves it, beside the one that the batch found. */
 export type BalanceTouched = { current: Balance; readonly before: Balance };
+
+type TouchedAt = BalanceTouched & Spot;
 
 /** The same of an order; `before` is undefined where the batch made it. */
 export type OrderTouched = {
@@ -47,7 +49,7 @@ export class WorkingState implements MutableState {
   #absentOrders = new Set<string>();
   #absentTrades = new Set<string>();
   #mark = 0;
-  #balances: BalanceTouched[] = [];
+  #balances: TouchedAt[] = [];
   #touchedOrders: OrderTouched[] = [];
   /** Orders closed by the batch taken last: the batch after the next finds them in the ledger, should it ask. */
   #closed: string[] = [];
@@ -72,8 +74,9 @@ export class WorkingState implements MutableState {
   /** What the batch read or wrote, each once. The batch is over: its effects are what is kept now. */
   take(): TouchedByBatch {
     const taken = { balances: this.#balances, orders: this.#touchedOrders, trades: this.#newTrades };
-    for (const { current, before } of taken.balances) {
-      if (current !== before) this.#assets.get(current.asset)?.set(current);
+    for (const touched of taken.balances) {
+      const { current, before } = touched;
+      if (current !== before) this.#assets.get(current.asset)?.setAt(touched, current);
     }
     for (const orderId of this.#closed) this.#orders.delete(orderId);
     this.#closed = taken.orders.flatMap(({ current }) => (isClosed(current) ? [current.orderId] : []));
@@ -187,7 +190,7 @@ export class WorkingState implements MutableState {
     if (place >= 0) return this.#balances[place];
     const before = kept.take(this.#mark, userId, this.#balances.length);
     if (before === undefined) return undefined;
-    const touched = { current: before, before };
+    const touched = { current: before, before, slot: kept.slot, changes: kept.changes };
     this.#balances.push(touched);
     return touched;
   }
