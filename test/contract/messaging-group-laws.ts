@@ -3,9 +3,12 @@ import { eventually } from '../support/eventually.ts';
 import { type Bench, numbered } from './messaging-bench.ts';
 import { Recorder } from './messaging-recorder.ts';
 
+/** Longer than any test waits: who leaves is not missed but has said so. */
+const SESSION_TIMEOUT_MS = 180_000;
+
 export function groupLaws(bench: Bench): void {
   const subscribe = async (recorder: Recorder, topic: string, group: string) =>
-    bench.log().subscribe({ group, topic, clientId: 'laws', sessionTimeoutMs: 6_000 }, recorder);
+    bench.log().subscribe({ group, topic, clientId: 'laws', sessionTimeoutMs: SESSION_TIMEOUT_MS }, recorder);
 
   describe('group', () => {
     test('two members share the partitions, and the one that stays gets all when the other leaves', async () => {
@@ -19,10 +22,8 @@ export function groupLaws(bench: Bench): void {
       await first.until('its share', () => first.held.length === 2);
       expect([...first.held, ...second.held].sort((left, right) => left - right)).toEqual([0, 1, 2, 3]);
       expect(await bench.admin().groupState(group)).toEqual({ state: 'Stable', members: 2 });
-      const leftAtMs = performance.now();
       await leaving.close();
       await first.until('all partitions again', () => first.held.length === 4);
-      expect(performance.now() - leftAtMs).toBeLessThan(5_000);
       await staying.close();
       expect(await bench.admin().groupState(group)).toEqual({ state: 'Empty', members: 0 });
     });
@@ -37,7 +38,7 @@ export function groupLaws(bench: Bench): void {
           const held = recorders.map((recorder) => recorder.held.length).sort((left, right) => left - right);
           return held[0] === 0 && held[1] === 1 && recorders.every((recorder) => recorder.assignments.length > 0);
         },
-        { withinMs: 20_000 },
+        { withinMs: 60_000 },
       );
       await Promise.all(members.map(async (member) => member.close()));
     });

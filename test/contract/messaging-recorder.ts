@@ -63,7 +63,7 @@ export class Recorder implements SubscriptionHandler {
   }
 
   /** Resolves once the condition holds; checked at every call. */
-  async until(what: string, holds: () => boolean, withinMs = 20_000): Promise<void> {
+  async until(what: string, holds: () => boolean, withinMs = 60_000): Promise<void> {
     await until(what, holds, { withinMs, watch: (look) => this.#watch(look) });
   }
 

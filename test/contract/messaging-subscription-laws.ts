@@ -99,7 +99,7 @@ export function subscriptionLaws(bench: Bench): void {
       expect(recorder.assignments).toHaveLength(1);
       expect(recorder.revocations).toEqual([]);
       await subscription.close();
-    }, 20_000);
+    }, 120_000);
 
     test('a rejection by the owner ends the subscription with its cause, and nothing is skipped', async () => {
       const topic = await bench.topic(1);

@@ -11,7 +11,7 @@ import { ScriptedConsumer } from '../support/scripted-consumer.ts';
 
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 const SCREENSHOTS = 'test-results/dashboard';
-const WITHIN_MS = 45_000;
+const WITHIN_MS = 60_000;
 /** Of a schema that nobody knows at first. */
 const SCHEMA_ID = 987_653;
 const HOSTILE = '<img src=x onerror="window.harmed = true"><script>window.harmed = true</script>';

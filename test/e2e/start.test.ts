@@ -65,7 +65,7 @@ describe('a start that stays', () => {
         expect(now.gatewayUrl).toBe(gatewayUrl);
         expect((await fetch(`${gatewayUrl}/readyz`)).status).toBe(200);
       },
-      { withinMs: 30_000 },
+      { withinMs: 60_000 },
     );
     await using status = folder.launch('status', '-o', 'json');
     expect(await status.ended(), status.err).toBe(0);

@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 400_000);
 afterAll(async () => {
   await rig?.[Symbol.asyncDispose]();
-}, 60_000);
+}, 120_000);
 
 test('under faults of every kind no acknowledged command is lost or done twice', async () => {
   const onSeed = (line: string) => process.stderr.write(`${line}\n`);

@@ -174,7 +174,7 @@ async function sendWith(schemaId: number, userId: string): Promise<void> {
 
 /** The schema of commands under another id, as another program would have registered it. */
 async function registerAnother(): Promise<number> {
-  const schemas = await openSchemas({ url: registryUrl, log: world.log, timeoutMs: 5_000 });
+  const schemas = await openSchemas({ url: registryUrl, log: world.log, timeoutMs: 30_000 });
   const ours = JSON.parse((await schemas.schemaText(world.commandSchemaId)) ?? '{}') as Record<string, unknown>; // a record
   const schema = JSON.stringify({ ...ours, doc: `Of another program, ${newCommandId()}.` });
   const answer = await fetch(`${registryUrl}/subjects/${world.group('other-value')}/versions`, {

@@ -38,7 +38,7 @@ test('each poisoned record is parked whole, with a command behind it that is app
     placed.push({ ...record, place: `${partition}/${place?.offset}`, sha256: sha256(value) });
   }
   world.startWorker();
-  await world.applied(30_000);
+  await world.applied(60_000);
   const parked = await world.rows<{ place: string }>(
     `SELECT partition || '/' || "offset" AS place, encode(sha256, 'hex') AS sha256, encode(sha256(value), 'hex') AS stored,
             encode(key, 'hex') AS key, reason
@@ -61,7 +61,7 @@ test('each poisoned record is parked whole, with a command behind it that is app
 });
 
 test('a copy of each is on the dead letter topic: key, value and headers as they were, with place and reason', async () => {
-  await eventually(async () => expect(await copies()).toHaveLength(placed.length), { withinMs: 30_000 });
+  await eventually(async () => expect(await copies()).toHaveLength(placed.length), { withinMs: 60_000 });
   const byPlace = new Map((await copies()).map((copy) => [placeIn(copy), copy]));
   for (const { name, place, key, value, reason, headers } of placed) {
     const copy = byPlace.get(place);
@@ -80,7 +80,7 @@ test('a copy of each is on the dead letter topic: key, value and headers as they
 
 async function allPoison(): Promise<readonly Poison[]> {
   const { topics, log } = world;
-  const schemas = await openSchemas({ url: inject('endpoints').schemaRegistryUrl, log, timeoutMs: 5_000, topics });
+  const schemas = await openSchemas({ url: inject('endpoints').schemaRegistryUrl, log, timeoutMs: 30_000, topics });
   const { eventSchemaId } = await schemas.register();
   const good = encodeRaw(deposit('eve', '1'));
   return [

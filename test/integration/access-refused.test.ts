@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 
 const ROLE = `rotated_${process.pid}`;
-const WITHIN = { withinMs: 30_000 } as const;
+const WITHIN = { withinMs: 60_000 } as const;
 
 let database: ScratchDatabase;
 let owner: Session;

@@ -104,7 +104,7 @@ test('real trades are funded, placed and executed, and are read back', async () 
       const rows = fills.out.trim().split('\n');
       return rows.length === 80 && fills.code === 0;
     },
-    { withinMs: 30_000 },
+    { withinMs: 60_000 },
   );
   const { out: text, notes: served } = await run('trades', '--symbol', 'BTC-USDT', '--limit', '3', '-o', 'json');
   expect(

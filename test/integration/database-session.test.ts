@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
-const SOON = { withinMs: 30_000 } as const;
+const SOON = { withinMs: 60_000 } as const;
 const CANCEL_CODE = 80_877_102;
 
 type World = AsyncDisposable & {

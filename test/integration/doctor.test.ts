@@ -12,7 +12,7 @@ let world: LedgerWorld;
 
 beforeAll(async () => {
   world = await openLedgerWorld(inject('endpoints'), 'doctor');
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await world[Symbol.asyncDispose]();

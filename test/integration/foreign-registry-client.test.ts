@@ -9,7 +9,7 @@ const url = inject('endpoints').schemaRegistryUrl;
 /** A service of someone else, with the client that most Node services use. */
 async function openForeign() {
   const log = createLogger({ service: 'test', level: 'error' });
-  const schemas = await openSchemas({ url, log, timeoutMs: 10_000, topics: topicsWithPrefix(uniquePrefix('foreign')) });
+  const schemas = await openSchemas({ url, log, timeoutMs: 30_000, topics: topicsWithPrefix(uniquePrefix('foreign')) });
   return { ids: await schemas.register(), client: new SchemaRegistry({ host: url }) };
 }
 

@@ -161,7 +161,7 @@ test('a command sent again has the first receipt; another payload under its id i
   expect(other.status).toBe(409);
   expect(other.body).toMatchObject({ code: 'CONFLICT', commandId, partition: expect.any(Number) });
   const { partition, offset } = other.body;
-  await world.ledger.applied(30_000);
+  await world.ledger.applied(60_000);
   const receipt = await call<ReceiptAnswer>(`${receipts}/${commandId}`);
   expect(receipt.body).toMatchObject({ ...stands, conflicts: [{ partition, offset }] });
 });

@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
 import { findProgram, startAlertmanager } from '../support/prometheus-tools.ts';
 
-const WITHIN_MS = 40_000;
+const WITHIN_MS = 60_000;
 const MONITOR_URL = 'https://monitor.example';
 
 type Shown = {

@@ -5,7 +5,7 @@ import { startMonitor } from '../support/monitor-process.ts';
 import { runCli } from '../support/run-cli.ts';
 import { ScriptedConsumer } from '../support/scripted-consumer.ts';
 
-const WITHIN_MS = 40_000;
+const WITHIN_MS = 60_000;
 
 test('the command line shows lag by group and partition, fails over a limit, and says what is not well', async () => {
   await using world = await openLedgerWorld(inject('endpoints'), 'monitor-cli', 1);

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { post } from '../../services/monitor/src/delivery/post.ts';
 
+const BRIEF_MS = 500;
 const servers: Server[] = [];
 
 afterEach(async () => {
@@ -20,8 +21,8 @@ async function serve(answer: RequestListener): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`; // it listens on a port
 }
 
-async function postTo(place: string, allowed: readonly string[] = [place]): Promise<void> {
-  await post({ url: `http://${place}/hook`, body: '{}', headers: {}, allowed, timeoutMs: 500 });
+async function postTo(place: string, allowed: readonly string[] = [place], timeoutMs = 20_000): Promise<void> {
+  await post({ url: `http://${place}/hook`, body: '{}', headers: {}, allowed, timeoutMs });
 }
 
 test('a redirect is not followed, not even to a place that is allowed', async () => {
@@ -49,13 +50,13 @@ test('an answer that never comes, that is a failure, or that never ends is a fai
   const silent = await serve(() => undefined);
   const failing = await serve((_, response) => response.writeHead(500).end('no'));
   const failed = { code: 'RECEIVER_FAILED', retry: 'later' };
-  await expect(postTo(silent)).rejects.toMatchObject(failed);
+  await expect(postTo(silent, [silent], BRIEF_MS)).rejects.toMatchObject(failed);
   await expect(postTo(failing)).rejects.toMatchObject(failed);
   const dripping = await serve((_, response) => {
     response.writeHead(200);
     response.write('x');
   });
-  await expect(postTo(dripping)).rejects.toMatchObject(failed);
+  await expect(postTo(dripping, [dripping], BRIEF_MS)).rejects.toMatchObject(failed);
 });
 
 test('of an answer no more is read than a log line needs', async () => {

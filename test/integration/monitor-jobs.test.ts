@@ -15,7 +15,7 @@ import { NodeLink } from '../../services/monitor/src/sources/node-link.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 
-const WITHIN = { withinMs: 30_000 } as const;
+const WITHIN = { withinMs: 60_000 } as const;
 const log = createLogger({ service: 'jobs', level: 'silent' });
 const counted = createMetrics({ service: 'jobs' });
 const metrics = new JobMetrics(counted);

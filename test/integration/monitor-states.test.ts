@@ -10,7 +10,7 @@ import type { MonitorProcess } from '../support/monitor-process.ts';
 import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
 import { ScriptedConsumer } from '../support/scripted-consumer.ts';
 
-const WITHIN_MS = 50_000;
+const WITHIN_MS = 60_000;
 /** Readings on which a verdict rests, by default. */
 const WINDOW = 5;
 
@@ -29,9 +29,9 @@ beforeAll(async () => {
   });
   readings = new LagReadings(monitor);
   const url = world.database.replicaUrls['replica-3'] ?? '';
-  replica = await openSession({ url, applicationName: 'monitor-states', connectTimeoutMs: 5_000 });
+  replica = await openSession({ url, applicationName: 'monitor-states', connectTimeoutMs: 30_000 });
   await eventually(async () => (await monitor.node('replica-3')).healthy, { withinMs: WITHIN_MS });
-}, 90_000);
+}, 120_000);
 
 afterAll(async () => {
   await replica?.close();

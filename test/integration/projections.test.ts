@@ -17,7 +17,7 @@ import { expectedViews, ledgerEvents, storedViews } from '../support/view-oracle
 const load = makeFaultyLoad({ seed: 23, count: 6_000, users: 60 });
 const [first, second] = [load.sent.slice(0, 2_000), load.sent.slice(2_000)];
 const SETTINGS = { TRADESTREAM_PROJECTOR_SESSION_TIMEOUT_MS: '6000' };
-const WITHIN = { withinMs: 40_000 };
+const WITHIN = { withinMs: 60_000 };
 let world: GatewayWorld;
 let ledger: LedgerWorld;
 let gateway: ServiceProcess;
@@ -134,7 +134,7 @@ test('the version that was replaced catches up and takes its place again, and ca
   expect(await ask(ledger, 'rollback', 'candles')).toMatchObject({ state: 'failed' });
   const refused = await ask(ledger, 'repair', 'candles', 'BTC-USD/yesterday');
   expect(refused.error).toContain('KEY_INVALID');
-}, 60_000);
+}, 120_000);
 
 test.for(['primary', 'secondary'] as const)(
   'a read on the %s that meets a swap is of one version, whole',
@@ -143,7 +143,7 @@ test.for(['primary', 'secondary'] as const)(
     const before = await call<Candles>(CANDLES(), { headers });
     expect(before.body.items.length).toBeGreaterThan(0);
     const nodes = node === 'primary' ? [ledger.database.url] : Object.values(ledger.database.replicaUrls);
-    const swap = await openSession({ url: ledger.database.url, applicationName: 'swap', connectTimeoutMs: 5_000 });
+    const swap = await openSession({ url: ledger.database.url, applicationName: 'swap', connectTimeoutMs: 30_000 });
     await swap.query({ text: 'BEGIN' });
     await swap.query({ text: 'LOCK TABLE views.candles IN ACCESS EXCLUSIVE MODE' });
     await eventually(async () => expect(await countLocks(nodes, 'granted')).toBe(nodes.length), WITHIN);
@@ -211,7 +211,7 @@ const CANDLES = () => `${gateway.url}/v1/candles?symbol=C08-USD&limit=1000`;
 
 test('while indexes of a new version are built, projectors can take up their positions', async () => {
   await ledger.rows(`SELECT views.begin_next('trades', gen_random_uuid())`);
-  const session = await openSession({ url: ledger.database.url, applicationName: 'indexer', connectTimeoutMs: 5_000 });
+  const session = await openSession({ url: ledger.database.url, applicationName: 'indexer', connectTimeoutMs: 30_000 });
   // Stands for many rows: an index waits for whoever writes to its table.
   const { indexing } = await whileHeld('LOCK TABLE views_next.trades IN ROW EXCLUSIVE MODE', async () => {
     const begun = session.query({ text: `SELECT views.index_next('trades')` });
@@ -274,7 +274,7 @@ async function sendAtRate(commands: typeof load.sent, perSecond: number): Promis
 
 /** Does something while another transaction has run a statement and goes on. */
 async function whileHeld<T>(statement: string, work: () => Promise<T>): Promise<T> {
-  const session = await openSession({ url: ledger.database.url, applicationName: 'holder', connectTimeoutMs: 5_000 });
+  const session = await openSession({ url: ledger.database.url, applicationName: 'holder', connectTimeoutMs: 30_000 });
   try {
     await session.query({ text: 'BEGIN' });
     await session.query({ text: statement });
@@ -288,7 +288,7 @@ async function whileHeld<T>(statement: string, work: () => Promise<T>): Promise<
 async function countLocks(nodes: readonly string[], state: 'granted' | 'NOT granted'): Promise<number> {
   let count = 0;
   for (const url of nodes) {
-    const session = await openSession({ url, applicationName: 'looker', connectTimeoutMs: 5_000 });
+    const session = await openSession({ url, applicationName: 'looker', connectTimeoutMs: 30_000 });
     const { rowCount } = await session.query({
       text: `SELECT FROM pg_locks WHERE relation = 'views.candles'::regclass AND ${state}
              AND (mode = 'AccessExclusiveLock') = ${state === 'granted'}`,

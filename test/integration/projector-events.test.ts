@@ -11,7 +11,7 @@ import { eventRecords, makeEvents } from '../support/made-events.ts';
 import { expectedView, expectedViews, storedViews } from '../support/view-oracle.ts';
 
 const PARTITIONS = 3;
-const WITHIN = { withinMs: 40_000 };
+const WITHIN = { withinMs: 60_000 };
 const load = makeFaultyLoad({ seed: 3, count: 600, users: 30 });
 const history = [...load.commands].map(([commandId, command]) => ({ commandId, command }));
 const events = makeEvents([...load.setup, ...history], PARTITIONS);
@@ -24,7 +24,7 @@ beforeEach(async () => {
   const endpoints = inject('endpoints');
   world = await openLedgerWorld(endpoints, 'projector-events', PARTITIONS);
   const { topics, log } = world;
-  const schemas = await openSchemas({ url: endpoints.schemaRegistryUrl, log, timeoutMs: 5_000, topics });
+  const schemas = await openSchemas({ url: endpoints.schemaRegistryUrl, log, timeoutMs: 30_000, topics });
   schemaId = (await schemas.register()).eventSchemaId;
 });
 afterEach(async () => {

@@ -15,7 +15,7 @@ beforeAll(async () => {
   database = await createDatabase(inject('endpoints'), 'projector-joins');
   const log = createLogger({ service: 'projector-joins', level: 'warn' });
   await migrate({ url: database.url, folder: 'schemas/sql/views', schema: 'views', log });
-  session = await openSession({ url: database.url, applicationName: 'projector-joins', connectTimeoutMs: 5_000 });
+  session = await openSession({ url: database.url, applicationName: 'projector-joins', connectTimeoutMs: 30_000 });
 });
 afterAll(async () => {
   await session.close();

@@ -30,7 +30,7 @@ test('all five views equal a fold of the events that shares nothing with the pro
   await expectViewsFollow();
   projector.kill('SIGTERM');
   expect(await once(projector, 'exit')).toEqual([0, null]);
-}, 90_000);
+}, 120_000);
 
 test('a projector that starts again goes on from its positions, whatever the group has forgotten', async () => {
   await world.send(quarters[1] ?? []);
@@ -40,7 +40,7 @@ test('a projector that starts again goes on from its positions, whatever the gro
   await expectViewsFollow();
   projector.kill('SIGTERM');
   await once(projector, 'exit');
-}, 90_000);
+}, 120_000);
 
 test('events that are on the topic twice are projected once', async () => {
   const before = await storedViews(world);
@@ -57,14 +57,14 @@ test('events that are on the topic twice are projected once', async () => {
   expect(await storedViews(world)).toEqual(before);
   projector.kill('SIGTERM');
   await once(projector, 'exit');
-}, 90_000);
+}, 120_000);
 
 test('two projectors, one killed and one added while events flow: every event has its effect once', async () => {
   const doomed = world.startProjector(PROJECTOR);
   world.startProjector(PROJECTOR);
-  await eventually(() => members(2), { withinMs: 30_000 });
+  await eventually(() => members(2), { withinMs: 60_000 });
   const sending = world.send(quarters[2] ?? []);
-  await eventually(() => hasProjected(50), { withinMs: 30_000, everyMs: 5 });
+  await eventually(() => hasProjected(50), { withinMs: 60_000, everyMs: 5 });
   doomed.kill('SIGKILL');
   world.startProjector(PROJECTOR);
   await sending;

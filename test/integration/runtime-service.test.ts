@@ -14,7 +14,7 @@ type Fixture = AsyncDisposable & {
   readonly exitCode: Promise<number | null>;
 };
 
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 60_000;
 
 function startFixture(settings: Readonly<Record<string, string>> = {}): Fixture {
   const child = spawn(process.execPath, ['test/support/fixture-service.ts'], {

@@ -16,7 +16,7 @@ const url = inject('endpoints').schemaRegistryUrl;
 const eventSchema = readFileSync(new URL('../../schemas/avro/trade-event.avsc', import.meta.url), 'utf8');
 
 const open = (prefix: string): Promise<Schemas> =>
-  openSchemas({ url, log, timeoutMs: 10_000, topics: topicsWithPrefix(prefix) });
+  openSchemas({ url, log, timeoutMs: 30_000, topics: topicsWithPrefix(prefix) });
 
 async function ask(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
   const response = await fetch(`${url.replace(/\/$/, '')}${path}`, {
@@ -115,7 +115,7 @@ test('an event schema with one more field that has a default stands beside ours'
 });
 
 test("a word that is not the registry's own is an outage, not an unknown schema", async () => {
-  const elsewhere = await openSchemas({ url: `${new URL(url).origin}/elsewhere`, log, timeoutMs: 5_000 });
+  const elsewhere = await openSchemas({ url: `${new URL(url).origin}/elsewhere`, log, timeoutMs: 30_000 });
   await expect(elsewhere.schemaText(1)).rejects.toMatchObject({ code: 'REGISTRY_UNAVAILABLE', retry: 'later' });
   await expect(elsewhere.register()).rejects.toMatchObject({ code: 'REGISTRY_UNAVAILABLE' });
 });

@@ -29,7 +29,7 @@ describe('a stack ends with its owner', () => {
   test('kill -9 of the owner leaves no process and no folder', async () => {
     const { child, pids, logFolder } = await hold('primary', 'redis');
     child.kill('SIGKILL');
-    await eventually(() => pids.every((pid) => !isRunning(pid)) && !existsSync(logFolder), { withinMs: 20_000 });
+    await eventually(() => pids.every((pid) => !isRunning(pid)) && !existsSync(logFolder), { withinMs: 60_000 });
   });
 
   test('the next start ends orphans whose watchdog died with the owner', async () => {

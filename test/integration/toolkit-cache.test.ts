@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase, uniquePrefix } from '../support/scratch.ts';
 
-const WITHIN = { withinMs: 40_000 } as const;
+const WITHIN = { withinMs: 60_000 } as const;
 const CACHED = { cache: true } as const;
 const COUNT = 'SELECT n FROM counters WHERE id = $1';
 

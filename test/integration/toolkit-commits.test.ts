@@ -72,7 +72,7 @@ test('of transactions whose sessions are ended at any moment, those called commi
   // Between two ends there is time to connect, which a commit shows, and to be in the midst of something.
   while (retries() < 200 || committed.length < 200) {
     const before = committed.length;
-    await eventually(() => committed.length > before, { withinMs: 30_000, everyMs: 1 });
+    await eventually(() => committed.length > before, { withinMs: 60_000, everyMs: 1 });
     await sql('SELECT pg_sleep(random() * 0.02)');
     await sql(endAll, [tx.applicationName]);
   }

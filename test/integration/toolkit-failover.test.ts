@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Lateness } from '../support/lateness.ts';
 
-const WITHIN = { withinMs: 40_000 } as const;
+const WITHIN = { withinMs: 60_000 } as const;
 const WHO = `SELECT current_setting('cluster_name') AS node`;
 
 let stack: Stack;

@@ -14,7 +14,7 @@ import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
-const WITHIN = { withinMs: 40_000 } as const;
+const WITHIN = { withinMs: 60_000 } as const;
 const PATIENT = { maxSize: 4, acquireTimeout: 20_000 } as const;
 
 let database: ScratchDatabase;

@@ -120,7 +120,7 @@ test('lookups that follow the rows of another statement are found in the history
       const found = await optimizer.findRepeated();
       return found.length > 0 ? found : false;
     },
-    { withinMs: 20_000 },
+    { withinMs: 60_000 },
   );
   expect(repeated).toMatchObject([
     {

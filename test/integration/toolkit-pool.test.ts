@@ -5,7 +5,7 @@ import { Lateness } from '../support/lateness.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
-const WITHIN = { withinMs: 40_000 } as const;
+const WITHIN = { withinMs: 60_000 } as const;
 
 let database: ScratchDatabase;
 

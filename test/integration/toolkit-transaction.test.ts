@@ -5,7 +5,7 @@ import { Lateness } from '../support/lateness.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 import { COMMIT, useTransactions } from '../support/transaction-world.ts';
 
-const WITHIN = { withinMs: 40_000 } as const;
+const WITHIN = { withinMs: 60_000 } as const;
 const LEVELS = Object.values(IsolationLevel);
 
 const world = useTransactions('toolkit-tx');

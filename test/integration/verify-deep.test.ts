@@ -95,14 +95,14 @@ test('a replica that stands still is held against its own events', async () => {
 /** Runs while the third replica stands where the primary stood. */
 async function withReplayPaused(work: (node: string) => Promise<void>): Promise<void> {
   const [node = '', url = ''] = Object.entries(world.database.replicaUrls)[2] ?? [];
-  const replica = await openSession({ url, applicationName: 'verify-deep', connectTimeoutMs: 5_000 });
+  const replica = await openSession({ url, applicationName: 'verify-deep', connectTimeoutMs: 30_000 });
   const [row] = await world.rows<{ at: string }>('SELECT pg_current_wal_flush_lsn()::text AS at');
   await eventually(
     async () => {
       const text = 'SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS replayed';
       return (await replica.query<{ replayed: boolean }>({ text, values: [row?.at] })).rows[0]?.replayed === true;
     },
-    { withinMs: 30_000 },
+    { withinMs: 60_000 },
   );
   await replica.query({ text: 'SELECT pg_wal_replay_pause()' });
   try {

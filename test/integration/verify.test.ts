@@ -17,7 +17,7 @@ let saved: SavedRows;
 
 beforeAll(async () => {
   world = await openLedgerWorld(inject('endpoints'), 'verify');
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await world[Symbol.asyncDispose]();

@@ -69,26 +69,26 @@ test('a COMMIT whose answer is lost is settled by claiming again, whether it hap
   const log = world.logOf(worker);
   expect(log.filter((line) => line.error?.code === 'DB_COMMIT_UNKNOWN').length).toBeGreaterThanOrEqual(CUT);
   expect(log.some((line) => line.event === 'position_settled')).toBe(true);
-}, 90_000);
+}, 120_000);
 
 test('what only the primary holds is not published: a cancelled wait for the quorum is claimed again', async () => {
   const published = await allPublished();
   await withNoStandby(async () => {
     await world.send(deposits('waiting', 1));
-    const pid = await eventually(() => pidInCommit(), { withinMs: 30_000 });
+    const pid = await eventually(() => pidInCommit(), { withinMs: 60_000 });
     await world.rows('SELECT pg_cancel_backend($1)', [pid]);
     await eventually(() => world.logOf(worker).some((line) => line.error?.code === 'DB_COMMIT_NOT_DURABLE'), {
-      withinMs: 30_000,
+      withinMs: 60_000,
     });
     // Committed here and on no standby: visible to all, and not to be told.
     const [receipt] = await world.rows<{ count: string }>(
       `SELECT count(*)::text AS count FROM ledger.balances WHERE user_id = 'waiting-0'`,
     );
     expect(receipt?.count).toBe('1');
-    await eventually(() => pidInCommit(), { withinMs: 30_000 }); // the claim, which waits for the same standbys
+    await eventually(() => pidInCommit(), { withinMs: 60_000 }); // the claim, which waits for the same standbys
     expect(await eventsPublished()).toBe(published);
   });
-  await eventually(async () => (await eventsPublished()) > published, { withinMs: 30_000 });
+  await eventually(async () => (await eventsPublished()) > published, { withinMs: 60_000 });
   const [receipts] = await world.rows<{ count: string }>(
     `SELECT count(*)::text AS count FROM ledger.events WHERE key = 'user:waiting-0'`,
   );
@@ -100,7 +100,7 @@ test('a COMMIT behind the fence that refused answers ROLLBACK', async () => {
   const session = await openSession({
     url: world.database.serviceUrls.worker,
     applicationName: 'stale-owner',
-    connectTimeoutMs: 5_000,
+    connectTimeoutMs: 30_000,
   });
   scope.defer(() => session.close());
   const [before] = await world.rows(PARTITIONS);
@@ -148,7 +148,7 @@ async function allPublished(): Promise<number> {
       expect(published).toBeGreaterThanOrEqual(Number(row?.seq ?? Infinity));
       return published;
     },
-    { withinMs: 30_000 },
+    { withinMs: 60_000 },
   );
 }
 

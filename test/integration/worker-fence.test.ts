@@ -38,7 +38,7 @@ test('an idle owner notices as well, and reads again what was set back', async (
   await world.rows(`SELECT ledger.rewind_partitions($1, ARRAY[0, 1], 0, 'test', 'offsets were lost')`, [
     world.topics.commands,
   ]);
-  await eventually(() => claims() > claimed, { withinMs: 30_000 });
+  await eventually(() => claims() > claimed, { withinMs: 60_000 });
   await world.applied(60_000);
   expect(await ledgerFingerprint(world)).toEqual(before);
 });
@@ -67,7 +67,7 @@ test('a rewind needs a name, a reason and an offset that is behind, and is open 
 test('a record that was parked stays parked when it is read again, whatever it decodes to by then', async () => {
   const bytes = Buffer.from('not a command yet');
   const [place] = await world.producer.send(world.topics.commands, [{ key: 'user:later', value: bytes, partition: 0 }]);
-  await world.applied(30_000);
+  await world.applied(60_000);
   await world.stopWorkers();
   const [record] = world.recordsOf(deposits('later', 1));
   // The log cannot be changed, so the parked row is moved to a record that decodes.
@@ -95,7 +95,7 @@ test('a log that is not the one applied stops its partition, and no other', asyn
   worker = world.startWorker();
   await stopped('partition-1', 'not the one that was applied');
   const [place] = await world.producer.send(world.topics.commands, [{ ...sent('flows'), partition: 0 }]);
-  await eventually(async () => (await nextOffset(0)) > (place?.offset ?? 0), { withinMs: 30_000 });
+  await eventually(async () => (await nextOffset(0)) > (place?.offset ?? 0), { withinMs: 60_000 });
 });
 
 test('an offset beyond the end stops its partition', async () => {

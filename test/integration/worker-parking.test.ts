@@ -48,13 +48,13 @@ test('a missing permission is no fault of a command: nothing is parked, and it g
   const worker = world.startWorker();
   await world.send([deposit('user-2'), deposit('user-3')]);
   await eventually(async () => (await world.unready(worker))['applying']?.includes('permission denied') ?? false, {
-    withinMs: 30_000,
+    withinMs: 60_000,
   });
   expect(await outcomes()).toEqual(before);
   await world.rows('GRANT INSERT ON ledger.events TO tradestream_worker');
-  await world.applied(30_000);
+  await world.applied(60_000);
   expect(await outcomes()).toEqual({ ...before, applied: String(Number(before['applied']) + 2) });
-  await eventually(async () => Object.keys(await world.unready(worker)).length === 0, { withinMs: 30_000 });
+  await eventually(async () => Object.keys(await world.unready(worker)).length === 0, { withinMs: 60_000 });
 });
 
 test('a record at which three workers died alone is parked, its key waits, and outages do not count as deaths', async () => {

@@ -9,7 +9,7 @@ import { decideHistoryAgain, ledgerFingerprint } from '../support/ledger-oracle.
 import { type LedgerWorld, openLedgerWorld, type Sent } from '../support/ledger-world.ts';
 import { verifyWorld } from '../support/verify-world.ts';
 
-const SETTLED = { withinMs: 30_000 } as const;
+const SETTLED = { withinMs: 60_000 } as const;
 const SETTINGS = { TRADESTREAM_WORKER_RELEASE_RECORDS_MAX: '20', TRADESTREAM_WORKER_SESSION_TIMEOUT_MS: '6000' };
 const UNKNOWN_SCHEMA = 987_654;
 let world: LedgerWorld;
@@ -57,7 +57,7 @@ test('99 of 100 keys finish while one waits behind its poison; a redrive release
   await askFor(world, { kind: 'redrive', where: `k.key = 'user:key-7' AND k.reason = 'COMMAND_FAILED'` });
   await world.send([deposit('key-7')]);
   await eventually(async () => (await queueOf('key-7')).waiting === 0, SETTLED);
-  await world.applied(30_000);
+  await world.applied(60_000);
 
   const applied = await world.rows<{ id: string }>(
     `SELECT command_id::text AS id FROM ledger.events WHERE key = 'user:key-7' AND type = 'FundsDeposited' ORDER BY seq`,
@@ -73,7 +73,7 @@ test('99 of 100 keys finish while one waits behind its poison; a redrive release
 test('a discard releases what is behind it; a redrive of what waits is told for whom', async () => {
   await refuse('dora');
   await world.send(Array.from({ length: 4 }, () => deposit('dora')));
-  await world.applied(30_000);
+  await world.applied(60_000);
   const before = await countExecuted();
   await askFor(world, { kind: 'redrive', where: `k.key = 'user:dora' AND k.reason = 'BEHIND_PARKED'` });
   const told = await executed(before + 3);
@@ -95,7 +95,7 @@ test('an edit is decided in place of what was sent; copies of both are duplicate
   await refuse('emil');
   const [first, second] = [deposit('emil', 7n), deposit('emil', 1n)];
   await world.send([first, second]);
-  await world.applied(30_000);
+  await world.applied(60_000);
   await world.rows('ALTER TABLE ledger.balances DROP CONSTRAINT refused');
   const before = await countExecuted();
   const poison = `k.key = 'user:emil' AND k.reason = 'COMMAND_FAILED'`;
@@ -114,10 +114,10 @@ test('an edit is decided in place of what was sent; copies of both are duplicate
 
   const print = await ledgerFingerprint(world);
   await world.send([first, edited]);
-  await world.applied(30_000);
+  await world.applied(60_000);
   expect(await ledgerFingerprint(world)).toEqual(print);
   await world.send([{ ...first, command: deposit('emil', 9n).command }]);
-  await world.applied(30_000);
+  await world.applied(60_000);
   const conflicts = await world.rows(`SELECT 1 FROM ledger.conflicts WHERE command_id = $1`, [first.commandId]);
   expect(conflicts).toHaveLength(1);
   const [audit] = await world.rows<{ hashes: boolean }>(
@@ -144,7 +144,7 @@ test('bytes that nobody could read are applied once their schema is known or an 
     records.map((each) => ({ key: 'user:eve', value: each })),
   );
   await world.send([sound]); // flows: what is no command blocks no key
-  await world.applied(30_000);
+  await world.applied(60_000);
   expect(await balanceOf('eve')).toBe('1.000000000000000000');
   const before = await countExecuted();
   await askFor(world, { kind: 'redrive', where: `k.reason = 'SCHEMA_UNKNOWN'` });
@@ -226,7 +226,7 @@ test('a full queue pauses its partition alone, says so, and goes on when it is r
 
   await world.rows('ALTER TABLE ledger.balances DROP CONSTRAINT refused');
   await askFor(world, { kind: 'redrive', where: `k.key = 'user:carl' AND k.reason = 'COMMAND_FAILED'` });
-  await world.applied(30_000);
+  await world.applied(60_000);
   await eventually(async () => (await balanceOf('carl')) === '40.000000000000000000', SETTLED);
   await eventually(async () => Object.keys(await world.unready(worker)).length === 0, SETTLED);
   await agree();

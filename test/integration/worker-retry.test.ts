@@ -15,7 +15,7 @@ let other: Session;
 
 beforeAll(async () => {
   world = await openLedgerWorld(inject('endpoints'), 'retry', 2);
-  other = await openSession({ url: world.database.url, applicationName: 'other-program', connectTimeoutMs: 5_000 });
+  other = await openSession({ url: world.database.url, applicationName: 'other-program', connectTimeoutMs: 30_000 });
   world.startWorker();
   await world.send(['alice', 'bob'].map(deposit));
   await world.applied(60_000);
@@ -33,7 +33,7 @@ test('a deadlock with another program is retried, and explained by command and s
   await other.query({ text: `SELECT FROM ledger.balances WHERE user_id = 'alice' FOR UPDATE` });
   const [place] = await world.send([alice]);
   await eventually(() => waitsForLock(world, { application: 'tradestream-worker', lock: 'transactionid' }), {
-    withinMs: 30_000,
+    withinMs: 60_000,
   });
   // The worker holds the partition and waits for the balance; this waits for the partition.
   await other.query({
@@ -41,7 +41,7 @@ test('a deadlock with another program is retried, and explained by command and s
     values: [place?.partition],
   });
   await other.query({ text: 'COMMIT' });
-  await world.applied(30_000);
+  await world.applied(60_000);
   expect(await balanceOf('alice')).toBe('2.000000000000000000');
   const [explained] = await world.rows(
     `SELECT command_ids, lock_detail, lock_context, others FROM ledger.deadlocks WHERE sqlstate = '40P01'`,
@@ -85,7 +85,7 @@ test.each(['40001', '40P01', '55P03'])(
     const before = Number(await balanceOf('bob'));
     await failBatches(world, { sqlstate: code, times: 4 });
     await world.send([bob]);
-    await world.applied(30_000);
+    await world.applied(60_000);
     expect(Number(await balanceOf('bob'))).toBe(before + 1);
     const explained = await world.rows(
       'SELECT 1 FROM ledger.deadlocks WHERE sqlstate = $1 AND $2 = ANY (command_ids)',
@@ -114,7 +114,7 @@ test.each([
     const worker = await openSession({
       url: world.database.serviceUrls.worker,
       applicationName: 'plans',
-      connectTimeoutMs: 5_000,
+      connectTimeoutMs: 30_000,
       settings: SESSION_SETTINGS,
     });
     try {

@@ -230,9 +230,9 @@ export async function openLedgerWorld(endpoints: Endpoints, label: string, parti
   const kafka = scope.use(await openKafka({ brokers: endpoints.kafkaBrokers.split(','), clientId: label, log }));
   const admin = scope.use(await kafka.openAdmin());
   await admin.createTopics(Object.values(topics).map((topic) => ({ topic, partitions })));
-  const schemas = await openSchemas({ url: endpoints.schemaRegistryUrl, log, timeoutMs: 5_000, topics });
+  const schemas = await openSchemas({ url: endpoints.schemaRegistryUrl, log, timeoutMs: 30_000, topics });
   const { commandSchemaId } = await schemas.register();
   const producer = scope.use(await kafka.openProducer({ clientId: label }));
-  const session = scope.use(await openSession({ url: database.url, applicationName: label, connectTimeoutMs: 5_000 }));
+  const session = scope.use(await openSession({ url: database.url, applicationName: label, connectTimeoutMs: 30_000 }));
   return new LedgerWorld({ database, topics, log, kafka, admin, producer, session, commandSchemaId, prefix, scope });
 }

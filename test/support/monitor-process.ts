@@ -11,7 +11,7 @@ export const MONITOR_TOKENS = {
   admin: 'admin-0123456789-0123456789-0123456789',
 } as const;
 
-const STOP_MS = 20_000;
+const STOP_MS = 60_000;
 const LINES_KEPT = 30;
 
 /** A monitor as its own process, read over HTTP. */
@@ -45,7 +45,7 @@ export class MonitorProcess implements AsyncDisposable {
   async partition(
     group: string,
     check: (partition: LagPartition) => boolean,
-    withinMs = 30_000,
+    withinMs = 60_000,
   ): Promise<LagPartition> {
     return await eventually(
       async () => {

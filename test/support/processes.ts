@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
-const STOP_MS = 20_000;
+const STOP_MS = 60_000;
 
 /** Ends a process in the orderly way, also one that is frozen; with SIGKILL when it has not ended in time. */
 export async function endProcess(child: ChildProcess): Promise<void> {
