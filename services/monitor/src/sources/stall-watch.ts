@@ -2,8 +2,8 @@ import type { Closeable } from '@tradestream/runtime';
 
 const TICK_MS = 100;
 const STALL_MS = 1_000;
-/** As far back as anybody asks, ms. */
-const KEPT_MS = 30_000;
+/** As far back as anybody asks, in ticks. */
+const KEPT_TICKS = 300;
 /** Fewer of the ticks that were due than this share: so little of a processor is no time to answer in. */
 const STARVED_SHARE = 0.5;
 /** Over a shorter time one late tick would decide, ms. */
@@ -45,12 +45,11 @@ export class StallWatch implements Closeable {
   #tick(nowMs: number): void {
     if (nowMs - this.#lastMs > this.#tickMs + this.#stallMs) this.#stalledMs = nowMs;
     this.#ticks.push(nowMs);
-    const oldest = this.#ticks.findIndex((each) => nowMs - each <= KEPT_MS);
-    if (oldest > 0) this.#ticks = this.#ticks.slice(oldest);
+    if (this.#ticks.length > 2 * KEPT_TICKS) this.#ticks = this.#ticks.slice(-KEPT_TICKS);
   }
 
   #isStarved(ms: number, nowMs: number): boolean {
-    const sinceMs = Math.max(ms, nowMs - KEPT_MS);
+    const sinceMs = Math.max(ms, nowMs - KEPT_TICKS * this.#tickMs);
     if (nowMs - sinceMs < STARVED_MS_MIN) return false;
     const ticks = this.#ticks.filter((each) => each >= sinceMs).length;
     return ticks * this.#tickMs < (nowMs - sinceMs) * STARVED_SHARE;
