@@ -19,6 +19,8 @@ export type RepairedKey = {
 const LAST_EVENTS_MAX = 5_000;
 const ATTEMPTS_MAX = 20;
 const NOWHERE: Positions = new Map();
+/** So that it is seen to go on, and can be cancelled, while it reads a long history. */
+const TELL_MS = 1_000;
 
 /**
  * Makes the rows of one key anew from the events, in place: what they are up to the projection's
@@ -34,12 +36,22 @@ export async function repairKey(bench: WorkBench): Promise<RepairedKey> {
   const fold = view.begin();
   const base = await loadBase(bench);
   let reached = base?.positions ?? NOWHERE;
+  let toldMs = performance.now();
+  const tell = async (done: number, total: number) => {
+    if (performance.now() - toldMs < TELL_MS) return;
+    toldMs = performance.now();
+    await report({ phase: 'reading', done, total });
+  };
   /** Adds the events between what was read and `to`; a fold takes events in any order. */
   const readUpTo = async (to: Positions) => {
+    let done = eventsBelow(reached);
     for (const [partition, { seq: upToSeq }] of to) {
-      const afterSeq = reached.get(partition)?.seq ?? 0;
+      let afterSeq = reached.get(partition)?.seq ?? 0;
       for await (const page of readLedger(source, { partition, afterSeq, upToSeq })) {
         for (const event of page.events) takeInto(fold, view, event);
+        done += page.seq - afterSeq;
+        afterSeq = page.seq;
+        await tell(done, eventsBelow(to));
       }
     }
     onFolded(eventsBelow(to) - eventsBelow(reached));
