@@ -298,7 +298,7 @@ async function countExecuted(): Promise<number> {
 type Executed = { kind: string; outcome: string; message: string | null; attempts: number; status: string };
 
 /** All intents in their order, once so many were executed and none is open. */
-async function executed(count: number, withinMs = 30_000): Promise<readonly Executed[]> {
+async function executed(count: number, withinMs = 60_000): Promise<readonly Executed[]> {
   return await eventually(
     async () => {
       const rows = await world.rows<Executed>(

@@ -128,7 +128,7 @@ test.each([
       await worker.close();
     }
   },
-  60_000,
+  120_000,
 );
 
 /** As a batch that is loaded under locks does. */

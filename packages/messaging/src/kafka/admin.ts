@@ -201,8 +201,8 @@ export class KafkaAdmin implements LogAdmin {
         );
       } catch (error) {
         const failed = messagingErrorOf(error, { stage, ...context });
-        // A topic made a moment ago may not be known to every broker yet: asked once more.
-        const missing = failed.code === 'MSG_UNKNOWN_TOPIC' && attempt > 1;
+        // A topic made a moment ago may not be known to every broker yet: asked once more, by its maker until it is.
+        const missing = failed.code === 'MSG_UNKNOWN_TOPIC' && attempt > 1 && stage !== 'createTopics';
         if (failed.retry === 'never' || missing) throw failed;
         if (this.#connected === connected) this.#connected = undefined;
         await this.#discard(connected);
