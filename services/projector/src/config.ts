@@ -56,10 +56,10 @@ export const PROJECTOR_SPEC = {
     fallback: 1_000,
   }),
   TRADESTREAM_PROJECTOR_DEFERENCE_FACTOR: int({
-    doc: 'while the workers have a backlog of 20,000 commands or more, rest after each batch, in times of what it took, 10 s at most; 0 never rests: views are sooner there, applying is slower',
+    doc: 'while the workers have a backlog of 50,000 commands or more, rest after each batch, in times of what it took, 10 s at most; 0 never rests: views are sooner there, applying is slower',
     min: 0,
     max: 100,
-    fallback: 60,
+    fallback: 30,
   }),
   TRADESTREAM_PROJECTOR_COMMIT_TIMEOUT_MS: int({
     doc: 'longest wait for the answer of a COMMIT, ms; then the positions are read anew, which settles it',

@@ -39,7 +39,7 @@ async function restAfter(deference: Deference, batchMs: number): Promise<number>
 }
 
 test('behind workers with a backlog it rests for a multiple of its batch, within a bound', async () => {
-  const { deference } = await deferenceAt({ sent: 30_000, factor: 3 });
+  const { deference } = await deferenceAt({ sent: 80_000, factor: 3 });
   deference.saw(0);
   expect(await restAfter(deference, 100)).toBe(300);
   vi.advanceTimersByTime(299);
@@ -52,7 +52,7 @@ test('behind workers with a backlog it rests for a multiple of its batch, within
 });
 
 test('a rest ends with the backlog', async () => {
-  const { deference, clock, finish } = await deferenceAt({ sent: 30_000, factor: 20 });
+  const { deference, clock, finish } = await deferenceAt({ sent: 80_000, factor: 20 });
   deference.saw(0);
   expect(await restAfter(deference, 5_000)).toBe(500);
   await finish();
@@ -69,13 +69,13 @@ test('old events alone, as in a rebuild, make it rest for nobody', async () => {
 });
 
 test('while events are shown in time it does not even look', async () => {
-  const { deference, clock } = await deferenceAt({ sent: 30_000, factor: 3 });
+  const { deference, clock } = await deferenceAt({ sent: 80_000, factor: 3 });
   deference.saw(clock.ms - 500);
   expect(await restAfter(deference, 100)).toBe(0);
 });
 
 test('a factor of zero never rests', async () => {
-  const { deference } = await deferenceAt({ sent: 30_000, factor: 0 });
+  const { deference } = await deferenceAt({ sent: 80_000, factor: 0 });
   deference.saw(0);
   expect(await restAfter(deference, 100)).toBe(0);
 });
