@@ -1,6 +1,6 @@
 import { openCharts, readTrends } from './charts.js';
 import { openConfirm } from './confirm.js';
-import { counted } from './dom.js';
+import { counted, keepingFocus } from './dom.js';
 import { openJobs, refreshJobs } from './jobs.js';
 import { drawLag, noteLag } from './lag.js';
 import { openLookup } from './lookup.js';
@@ -49,7 +49,7 @@ events.addEventListener('watch', ({ data }) => {
   drawPipeline({ lag, replication, pipeline, health });
   drawAlerts(alerts);
   if (lag !== null) noteLag(lag);
-  if (lag !== null && !isInside('lag')) drawLag(lag, trends);
+  if (lag !== null && !isMarkedIn('lag')) keepingFocus('lag', () => drawLag(lag, trends));
   drawReplication(replication);
   drawErrors(pipeline);
   drawServices(pipeline);
@@ -59,9 +59,10 @@ events.addEventListener('watch', ({ data }) => {
 });
 events.addEventListener('error', () => setStatus('bad', 'connecting again'));
 
-/** What the keyboard is in is not replaced under it. */
-function isInside(id) {
-  return document.getElementById(id).contains(document.activeElement);
+/** Text that somebody marks, to copy it, is not replaced under him. */
+function isMarkedIn(id) {
+  const marked = getSelection();
+  return marked !== null && !marked.isCollapsed && document.getElementById(id).contains(marked.anchorNode);
 }
 
 async function refreshTrends() {

@@ -11,12 +11,22 @@ export function fill(id, ...children) {
   document.getElementById(id)?.replaceChildren(...children.map(asNode));
 }
 
-/** Draws what an element holds anew; the keyboard stays where it is, if that is still there. */
+/** Draws what an element holds anew; the keyboard, and what was scrolled to the side, stay where they are, if that is still there. */
 export function keepingFocus(id, draw) {
   const place = document.getElementById(id);
-  const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute('aria-label') : null;
+  const focused = place.contains(document.activeElement) ? labelOf(document.activeElement) : null;
+  const labelled = () => [...place.querySelectorAll('[aria-label], [data-label]')];
+  const scrolled = new Map(labelled().map((each) => [labelOf(each), each.scrollLeft]));
   draw();
-  [...place.querySelectorAll('[aria-label]')].find((each) => each.getAttribute('aria-label') === focused)?.focus();
+  for (const each of labelled()) {
+    if (scrolled.get(labelOf(each)) > 0) each.scrollLeft = scrolled.get(labelOf(each));
+    if (focused !== null && labelOf(each) === focused) each.focus({ preventScroll: true });
+  }
+}
+
+/** What says its name by what it holds has another for this. */
+function labelOf(element) {
+  return element.dataset.label ?? element.getAttribute('aria-label');
 }
 
 /** A table; a cell that is a number stands to the right, null is shown as unknown. */

@@ -51,7 +51,7 @@ function groupDetails(group, points) {
   const key = `${group.kind}/${group.group}`;
   const summary = make(
     'summary',
-    {},
+    { 'data-label': key },
     make('span', {}, group.group, make('small', { class: 'quiet' }, ` ${group.protocol}, ${group.state}`)),
     make('span', {}, `${group.totalLag === null ? 'unknown' : number(group.totalLag)} records`),
     make('span', {}, seconds(group.maxLagSeconds)),
@@ -72,7 +72,7 @@ function groupDetails(group, points) {
     { title: 'Loss in', number: true, value: ({ secondsUntilLoss }) => (secondsUntilLoss === null ? 'never' : seconds(secondsUntilLoss)) },
     { title: 'Client', value: ({ clientId }) => clientId ?? '' },
   ];
-  const region = { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Partitions of ${group.group}` };
+  const region = { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Partitions of ${group.group}`, 'data-label': `partitions of ${key}` };
   const details = make('details', {}, summary, make('div', region, table('', columns, group.partitions)));
   details.open = opened.has(key);
   details.addEventListener('toggle', () => (details.open ? opened.add(key) : opened.delete(key)));
