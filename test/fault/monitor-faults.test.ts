@@ -19,7 +19,7 @@ import { monitorOf, openMonitorWorld } from '../support/monitor-world.ts';
 import { ServiceAddresses } from '../support/service-addresses.ts';
 import { SteadyLoad } from '../support/steady-load.ts';
 
-const HEALED_MS = 60_000;
+const HEALED_MS = 90_000;
 /** Load with pauses and without a fault. */
 const QUIET_MS = 180_000;
 /** Of a pipeline that stood still. */
@@ -64,7 +64,7 @@ beforeAll(async () => {
     { withinMs: 60_000 },
   );
   load = new SteadyLoad(world);
-}, 180_000);
+}, 300_000);
 
 afterAll(async () => {
   await load?.[Symbol.asyncDispose]();
@@ -120,7 +120,7 @@ test('replica, registry and Redis that are dead are named', async () => {
       await Promise.all(parts.map((part) => stack.startPart(part)));
     },
   });
-}, 180_000);
+}, 300_000);
 
 test('a relay that cannot publish, a replica that falls behind, a pool whose callers wait and statements that fail are named', async () => {
   const client = new Kafka({
@@ -170,7 +170,7 @@ test('a relay that cannot publish, a replica that falls behind, a pool whose cal
     // Events that are not there are not projected, and what the canary waits for is not seen.
     also: ['StatementsSlow', ...STANDING],
     heal: async () => {
-      isShown = await eventually(poolIsShownExhausted, { withinMs: 15_000 }).catch(() => false);
+      isShown = await eventually(poolIsShownExhausted, { withinMs: 45_000 }).catch(() => false);
       callers.abort();
       await holder.query({ text: 'ROLLBACK' });
       await replica.query({ text: 'ALTER SYSTEM RESET recovery_min_apply_delay' });
@@ -183,7 +183,7 @@ test('a relay that cannot publish, a replica that falls behind, a pool whose cal
     expect(receiver.of(alert, 'gateway')).toEqual(['firing', 'resolved']);
   expect(isShown).toBe(true);
   await Promise.all([admin.disconnect(), replica.close(), holder.close()]);
-}, 180_000);
+}, 300_000);
 
 /** Callers wait, their statements are slow, and those that were given up are counted by type. */
 async function poolIsShownExhausted(): Promise<boolean> {
@@ -230,7 +230,7 @@ test('a worker that is frozen, and a projector that is dead, are named', async (
   });
   // The ledger stood still because of the worker, whatever the projector did.
   expect(receiver.of('PipelineStopped', 'ledger')).toEqual(['firing', 'resolved']);
-}, 180_000);
+}, 300_000);
 
 test('a worker that is dead is named', async () => {
   await expectNamed({
@@ -240,7 +240,7 @@ test('a worker that is dead is named', async () => {
       worker = await startWorker();
     },
   });
-}, 180_000);
+}, 300_000);
 
 test('connections that run out, deadlocks and a flood of poison are named', async () => {
   const sessions: Session[] = [];
@@ -291,7 +291,7 @@ test('connections that run out, deadlocks and a flood of poison are named', asyn
       await world.rows(`UPDATE ledger.parked SET status = 'discarded'`);
     },
   });
-}, 180_000);
+}, 300_000);
 
 async function deadlock(first: Session, second: Session): Promise<void> {
   const update = (session: Session, id: number) =>
@@ -320,7 +320,7 @@ test('a broker that is dead is named, alone, and the pipeline goes on when it is
   });
   // Until everybody has found the broker again, the pipeline does stand still.
   phases.judge(STANDING);
-}, 180_000);
+}, 300_000);
 
 test('besides what names a fault and what it does to others nothing was told', () => {
   expect(phases.falseAlarms).toEqual([]);
@@ -335,7 +335,7 @@ test('the oracle finds that every fault raised its alert, and names one that rai
     writeFileSync(faults, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
     const { rules } = await verifyDeep(
       { ...world.database.endpoints, monitor: { url: monitor.url } },
-      { signal: AbortSignal.timeout(60_000), topicPrefix: world.group(''), faults },
+      { signal: AbortSignal.timeout(120_000), topicPrefix: world.group(''), faults },
     );
     return rules.find(({ rule }) => rule === 10);
   };

@@ -10,8 +10,8 @@ export type Fault = {
 };
 
 /** The aim is 15 s, printed; the bound leaves room for a loaded machine. */
-const NAMED_MS = 45_000;
-const HEALED_MS = 60_000;
+const NAMED_MS = 90_000;
+const HEALED_MS = 90_000;
 
 /** What a receiver is told while things are harmed and healed one after the other; whatever else it is told is a false alarm. */
 export class AlertPhases {
