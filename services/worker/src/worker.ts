@@ -56,7 +56,7 @@ const AT_FAULT: ReadonlySet<string> = new Set(['22', '23', '54']);
  *   applying -> applying halved   a batch fails for good: halved until one command stands alone
  *   applying -> releasing         parked records have an intent, or nothing in front any more: a batch of them
  *   applying -> waiting           database or registry away: try again, later and later, for ever
- *   applying -> claiming          outcome unknown or connection lost: claim again, which settles it
+ *   applying -> claiming          outcome unknown or connection lost: claim again, which settles it; then half of it
  *   claiming -> applying          with what the database says
  *   claiming -> leaving           the epoch has moved: drop the partitions, ask for a new assignment
  *   any      -> stopped           the batch under way is settled, the partitions are given back
@@ -283,6 +283,8 @@ export class Worker implements SubscriptionHandler {
         this.#carefulBatches = Math.max(1, this.#carefulBatches);
         return await pauses.rest(cause, true);
       case 'settle':
+        // A batch that the server needs longer for than its COMMIT is waited for would be given up again and again.
+        if (records.length > 1) this.#countMax = Math.floor(records.length / 2);
         return await this.#claimAgain();
       case 'later':
         return await this.#waitFor(cause);
