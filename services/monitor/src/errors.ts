@@ -38,7 +38,7 @@ export const MONITOR_ERRORS = {
   },
   PROJECTION_REPLACED: {
     retry: 'never',
-    summary: 'another version of a projection was put in place since a rollback was asked for',
+    summary: 'another version of a projection was put in place since a rollback or a rebuild was asked for',
     advice:
       'see `tradestream projections list` for what is read and what is kept now, and ask again if it is still meant',
   },

@@ -58,16 +58,26 @@ async function follow(run: JobRun, link: () => NodeLink | null): Promise<JsonObj
   }
 }
 
-/** Whoever was first has done it; unless he put another version in place than was to be gone back to. */
-async function madeByOthers(
-  link: () => NodeLink | null,
-  { verb, projection, seen }: ProjectionParameters,
-): Promise<JsonObject> {
+/** Whoever was first has done it; unless he put another version in place than was wanted here. */
+async function madeByOthers(link: () => NodeLink | null, parameters: ProjectionParameters): Promise<JsonObject> {
+  const { verb, projection, seen } = parameters;
   const [now] = await askPrimary<{ readonly liveVersion: number | null }>(link, loadLiveVersion(projection));
   const version = now?.liveVersion ?? null;
-  if (verb === 'rollback' && version !== seen?.keptVersion)
-    throw new MonitorError('PROJECTION_REPLACED', { context: { projection, version, wanted: seen?.keptVersion } });
+  if (!isWanted(parameters, version)) {
+    const wanted = verb === 'rollback' ? seen?.keptVersion : 'a new one';
+    throw new MonitorError('PROJECTION_REPLACED', { context: { projection, version, wanted } });
+  }
   return { projection, verb, version, madeByOthers: true };
+}
+
+/**
+ * Whether the version that is read now is what was asked for: the one that was kept then, or, of a rebuild, one that
+ * is newer than both. A rollback puts no other in place than these two, and is no rebuild.
+ */
+export function isWanted({ verb, seen }: Pick<ProjectionParameters, 'verb' | 'seen'>, version: number | null): boolean {
+  if (version === null || seen === undefined) return false;
+  const { liveVersion, keptVersion } = seen;
+  return verb === 'rollback' ? version === keptVersion : version > Math.max(liveVersion ?? 0, keptVersion ?? 0);
 }
 
 type FollowedRequest = {
