@@ -41,5 +41,6 @@ function messageOf(problem: unknown): string {
   if (typeof problem !== 'object' || problem === null) return 'no reason';
   const { code, title, advice }: { readonly code?: unknown; readonly title?: unknown; readonly advice?: unknown } =
     problem;
-  return `${String(code)}: ${String(title)}${typeof advice === 'string' ? `\n  ${advice}` : ''}`;
+  if (typeof title !== 'string') return 'no reason'; // not the monitor's own
+  return `${typeof code === 'string' ? `${code}: ` : ''}${title}${typeof advice === 'string' ? `\n  ${advice}` : ''}`;
 }

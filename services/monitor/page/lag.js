@@ -19,7 +19,8 @@ export function noteLag({ groups, database, sampledAt }) {
     noted.flatMap(([kind, { group, partitions }]) =>
       partitions.map(({ topic, partition, lag }) => {
         const key = `${kind}/${group}/${topic}/${partition}`;
-        return [key, [...(lines.get(key) ?? []), [at, lag ?? 0]].slice(-READINGS_MAX)];
+        const known = lag === null ? [] : [[at, lag]];
+        return [key, [...(lines.get(key) ?? []), ...known].slice(-READINGS_MAX)];
       }),
     ),
   );
