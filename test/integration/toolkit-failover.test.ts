@@ -261,6 +261,10 @@ test('of two nodes that claim to be primary the newer timeline is used and the o
   await at('replica-2', 'SELECT pg_promote(true, 20)');
   await eventually(() => load.acknowledged.some(({ node }) => node === 'replica-2'), WITHIN);
   expect(stateOf(db, 'replica-1')).toMatchObject({ state: 'quarantined', reason: 'older timeline' });
+  // What was sent to it before may still be at work there, but for the looks at it.
+  const atWork = `SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+    AND query NOT LIKE '%pg_control_system%'`;
+  await eventually(async () => (await at('replica-1', atWork)).length === 0, WITHIN);
   const count = 'SELECT count(*)::int AS count FROM writes';
   const atOld = await at('replica-1', count);
   const before = load.acknowledged.length;
