@@ -9,6 +9,7 @@ import { samplePositions } from '../lag/sample-positions.ts';
 import { samplePipeline } from '../pipeline/sample-pipeline.ts';
 import { DAY_MS } from '../recovery/recovery-kinds.ts';
 import { sampleNode } from '../replication/sample-node.ts';
+import { askPrimary } from '../sources/ask-primary.ts';
 import type { BrokerPulse } from '../sources/broker-pulse.ts';
 import type { NodeLinks } from '../sources/node-links.ts';
 import { probeRedis, probeRegistry } from '../sources/probes.ts';
@@ -116,24 +117,20 @@ function openRetention({ config, watch, links, log, stall }: Opening, scope: Sco
   const intervalMs = config.TRADESTREAM_MONITOR_ARCHIVE_INTERVAL_MS;
   if (ageMs === 0 || intervalMs === 0) return;
   const topic = watch.topics.commands;
+  const primary = () => links.watcher(watch.replication.primaryName ?? 'primary');
   scope.use(
     new Sampler({
       name: 'retention',
       intervalMs: RETENTION_INTERVAL_MS,
       stall,
-      sample: async () => {
-        const link = links.watcher(watch.replication.primaryName ?? 'primary');
-        if (link === null) return null;
-        // Until it comes round nothing has stood against it.
-        return await findBlockedRemoval(async (statement) => await link.query(statement), topic, ageMs + intervalMs);
-      },
+      // Until the clock of retention comes round nothing has stood against it.
+      sample: async () =>
+        await findBlockedRemoval(async (statement) => await askPrimary(primary, statement), topic, ageMs + intervalMs),
       onReading: ({ value }) => {
         watch.blockedRemoval = value;
       },
-      onFailure: (error) => {
-        watch.blockedRemoval = null;
-        log.debug({ error }, 'retention_not_read');
-      },
+      // The last reading stands: one that fails is no sign that something can leave, and would end an alert.
+      onFailure: (error) => log.debug({ error }, 'retention_not_read'),
     }),
   );
 }
