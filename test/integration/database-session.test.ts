@@ -235,6 +235,19 @@ describe('COMMIT', () => {
     expect(await valueOf(other, '(SELECT count(*)::int FROM stayed)')).toBe(1);
   });
 
+  test('its time counts from the answers before it where it is told so', async () => {
+    await using world = openWorld();
+    const [patient, hasty] = [await world.open(), await world.open()];
+    const slowly = (session: Session) => session.query({ text: 'SELECT pg_sleep(3)' });
+    await patient.query({ text: 'BEGIN' });
+    const committed = patient.commit({ timeoutMs: 2_000, after: Promise.allSettled([slowly(patient)]) });
+    await hasty.query({ text: 'BEGIN' });
+    const cutOff = failureOf(slowly(hasty));
+    expect(await failureOf(hasty.commit({ timeoutMs: 500 }))).toMatchObject({ code: 'DB_COMMIT_UNKNOWN' });
+    expect(await cutOff).toMatchObject({ code: 'DB_CONNECTION_LOST' });
+    await committed;
+  });
+
   test('a warning of a statement does not count as a commit without its standbys', async () => {
     await using world = openWorld();
     const session = await world.open();

@@ -44,9 +44,9 @@ export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> 
   'marked as published before it is': [
     {
       file: `${WORKER}/relay/publish-events.ts`,
-      find: '    const records = this.#recordsOf(next);\n',
+      find: '    await producer.send(eventsTopic, records,',
       replace:
-        '    const records = this.#recordsOf(next);\n    for (const { position, events } of next) position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? 0);\n',
+        '    for (const { position, events } of next) position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? 0);\n    await producer.send(eventsTopic, records,',
     },
   ],
   'a key is released against its order': [

@@ -232,6 +232,8 @@ export class Member implements Subscription {
   }
 
   #delivering(): SubscriptionHandler {
+    // Of this subscription: one that was expelled may go on for a while beside the one that follows it.
+    let generation = 0;
     return {
       assigned: async (partitions, lost) => {
         const own = new AbortController();
@@ -240,6 +242,7 @@ export class Member implements Subscription {
         });
         return await this.#call('assigned', async () => {
           this.#generation += 1;
+          generation = this.#generation;
           return await this.#handler.assigned(partitions, own.signal);
         });
       },
@@ -249,12 +252,11 @@ export class Member implements Subscription {
           await this.#handler.revoked(partitions);
         });
       },
-      records: async (batch) => await this.#deliver(batch),
+      records: async (batch) => await this.#deliver(batch, generation),
     };
   }
 
-  async #deliver(batch: RecordBatch): Promise<void> {
-    const generation = this.#generation;
+  async #deliver(batch: RecordBatch, generation: number): Promise<void> {
     for (let at = 0; at < batch.records.length; at += this.#pieceMax) {
       const records = batch.records.slice(at, at + this.#pieceMax);
       await this.#call(`records ${batch.partition} ${records.length}`, async () => {

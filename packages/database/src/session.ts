@@ -14,6 +14,13 @@ export type Rows<Row> = { readonly rows: readonly Row[]; readonly rowCount: numb
 /** Whether the server holds a transaction open for the session, and whether it can still commit. */
 export type TransactionStatus = 'idle' | 'open' | 'failed';
 
+export type CommitOptions = {
+  /** Longest wait for the answer, milliseconds. */
+  readonly timeoutMs?: number;
+  /** The time counts from here on: answers to what was sent before, which is bounded by itself. Never rejects. */
+  readonly after?: Promise<unknown>;
+};
+
 /**
  * One PostgreSQL connection of its own, pipelined: several statements may be outstanding, they run
  * in the order of the calls. For work that owns its connection (the apply path, a relay).
@@ -28,7 +35,7 @@ export interface Session {
    * 01000: committed here, perhaps not on a standby), DB_COMMIT_UNKNOWN (no answer within the
    * time, or the connection broke).
    */
-  commit(options?: { readonly timeoutMs?: number }): Promise<void>;
+  commit(options?: CommitOptions): Promise<void>;
   /** Aborts when the connection is gone; the reason is a DatabaseError. */
   readonly closed: AbortSignal;
   /** Idempotent. Never waits longer than a second for the server. */

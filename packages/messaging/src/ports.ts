@@ -10,6 +10,8 @@ export type LogRecord = {
   readonly headers: RecordHeaders;
   /** The text of one header, the last of its name, where that is cheaper than reading all of them. */
   readonly headerText?: (name: string) => string | null;
+  /** Bytes of the value, where the value itself is made only when it is asked for; 0 for null. */
+  readonly valueBytes?: number;
 };
 
 export type RecordHeaders = Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | undefined>>;

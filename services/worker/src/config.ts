@@ -51,7 +51,7 @@ export const WORKER_SPEC = {
     fallback: 400_000,
   }),
   TRADESTREAM_WORKER_COMMIT_TIMEOUT_MS: int({
-    doc: 'longest wait for the COMMIT of a batch, from sending all of it on, ms; then its outcome is unknown and is settled by claiming again, and half as much is tried',
+    doc: 'longest wait for the answer of a COMMIT once the statements before it are answered, ms; then its outcome is unknown and is settled by claiming again, and half as much is tried',
     min: 500,
     max: 600_000,
     fallback: 20_000,

@@ -1,4 +1,4 @@
-import { DatabaseError, type Rows, type Session, type Statement } from '@tradestream/database';
+import { type CommitOptions, DatabaseError, type Rows, type Session, type Statement } from '@tradestream/database';
 import { RuntimeError, waitFor } from '@tradestream/runtime';
 import type { Actor } from '../scheduler.ts';
 import type { ClientEnd, Request, ServerEnd, SessionLink } from './ends.ts';
@@ -37,12 +37,15 @@ export class MemorySession implements Session, ClientEnd {
     return { rows: rows as Row[], rowCount: rows.length, command }; // the statement says what its rows are
   }
 
-  async commit(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async commit(options: CommitOptions = {}): Promise<void> {
     const { manners } = this.#server;
     let answer: Answer;
     try {
       if (manners.commitIsNotAwaited === true) return void this.#ask(null).catch(() => undefined);
-      answer = await waitFor(this.#ask(null), { timeoutMs: options.timeoutMs ?? 60_000, stage: 'COMMIT' });
+      const asked = this.#ask(null);
+      asked.catch(() => undefined); // as the real one
+      await options.after;
+      answer = await waitFor(asked, { timeoutMs: options.timeoutMs ?? 60_000, stage: 'COMMIT' });
     } catch (error) {
       if (error instanceof RuntimeError) this.#abandon();
       if (manners.unknownPasses === true) return;

@@ -1,7 +1,7 @@
 import { type AppError, errorOf, waitFor } from '@tradestream/runtime';
 import { type Client, type QueryResult, DatabaseError as ServerError } from 'pg';
 import { DatabaseError } from '../errors.ts';
-import type { PoolSession, Rows, Statement, TransactionStatus } from '../session.ts';
+import type { CommitOptions, PoolSession, Rows, Statement, TransactionStatus } from '../session.ts';
 import { requestCancel } from './cancel-request.ts';
 import type { SessionOptions } from './client-config.ts';
 import { translate } from './translate.ts';
@@ -20,6 +20,10 @@ type Told = Pick<SessionOptions, 'onFailure' | 'onAnswer'>;
 
 /** `isAlone`: the server warned that no standby has confirmed. */
 type CommitAnswer = { readonly command: string; readonly isAlone: boolean };
+
+function isFatal(error: unknown): boolean {
+  return error instanceof ServerError && (error.severity === 'FATAL' || error.severity === 'PANIC');
+}
 
 /** See `Session`. An error of the connection reaches whoever waits, and `closed`; never the process. */
 export class PipelinedSession implements PoolSession {
@@ -88,19 +92,25 @@ export class PipelinedSession implements PoolSession {
       const last: QueryResult<Row> | undefined = Array.isArray(result) ? result.at(-1) : result;
       return { rows: last?.rows ?? [], rowCount: last?.rowCount ?? 0, command: last?.command ?? '' };
     } catch (error) {
-      throw this.#noted(translate(errorOf(error), this.#closing.signal.aborted));
+      const translated = translate(errorOf(error), this.#closing.signal.aborted);
+      // The server ends the connection with it, which a busy process hears of later: nobody is lent it meanwhile.
+      if (isFatal(error)) this.#lost(errorOf(error));
+      throw this.#noted(translated);
     } finally {
       this.#answered(sentMs);
     }
   }
 
-  async commit(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async commit(options: CommitOptions = {}): Promise<void> {
     if (this.#outstanding === 0) this.#isAlone = false;
     const sentMs = performance.now();
     this.#outstanding += 1;
     let answer: CommitAnswer;
     try {
-      answer = await waitFor(this.#sendCommit(), {
+      const committing = this.#sendCommit();
+      committing.catch(() => undefined); // it may be answered before what went before it was looked at
+      await options.after;
+      answer = await waitFor(committing, {
         timeoutMs: options.timeoutMs ?? COMMIT_TIMEOUT_MS,
         stage: 'COMMIT',
       });

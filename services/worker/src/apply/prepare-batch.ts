@@ -62,7 +62,7 @@ export async function decodeRecords(
   await learnSchemas(bench, fresh, session);
   const decoded: DecodedRecord[] = [];
   for (const record of fresh) {
-    if (decoded.length > 0 && decoded.length % DECODED_AT_ONCE === 0) await setImmediate();
+    if (fresh.length > DECODED_AT_ONCE && decoded.length % DECODED_AT_ONCE === 0) await setImmediate();
     const aside = bench.setAside.size === 0 ? undefined : bench.setAside.get(placeOf(record));
     decoded.push(aside === undefined ? decodeRecord(record, bench) : { kind: 'poison', record, ...aside });
   }

@@ -127,6 +127,9 @@ function plan(input: PlanInput): WritePlan {
   };
 }
 
+/** Of a statement that was sent: the connection went, or was given up. */
+const UNANSWERED: ReadonlySet<string> = new Set(['DB_CONNECTION_LOST', 'DB_STATEMENT_TIMEOUT']);
+
 export type WriteOptions = {
   readonly timeline: number;
   readonly eventSchemaId: number;
@@ -136,11 +139,11 @@ export type WriteOptions = {
 };
 
 /**
- * Writes a plan in one transaction, all of it sent at once, and resolves when its COMMIT answered as
- * durable: the server never waits for this process in the middle. The fence goes first: whatever fails
- * inside makes the COMMIT behind it a ROLLBACK.
- * @throws {DatabaseError} the first statement's failure, or what COMMIT's answer means. After a
- * failure before COMMIT the transaction is rolled back.
+ * Writes a plan in one transaction and resolves when its COMMIT answered as durable. Once the
+ * transaction has begun all of it is sent at once: the server never waits for this process in the
+ * middle. The fence goes first: whatever fails inside makes the COMMIT behind it a ROLLBACK.
+ * @throws {DatabaseError} the failure of BEGIN or of the first statement that failed: nothing was
+ * written; or what COMMIT's answer means
  */
 export async function writeBatch(
   session: Session,
@@ -149,6 +152,13 @@ export async function writeBatch(
 ): Promise<WrittenEvents | null> {
   const { events, memory } = plan;
   const { timeline, eventSchemaId: schemaId } = options;
+  if (session.closed.aborted) throw errorOf(session.closed.reason);
+  const adding =
+    events === null
+      ? plan.adding
+      : [...plan.adding, withColumnMemory(memory, () => addEvents(events, { timeline, schemaId }))];
+  // Awaited: were it refused, each statement behind it would be a transaction of its own.
+  if (!options.begun) await session.query({ text: 'BEGIN' });
   const sent: Promise<unknown>[] = [];
   const send = (statement: Statement) => {
     const answer = session.query<{ batch: string }>(statement);
@@ -156,17 +166,15 @@ export async function writeBatch(
     sent.push(answer);
     return answer;
   };
-  if (!options.begun) void send({ text: 'BEGIN' });
   for (const statement of plan.locking) void send(statement);
   const numbered = send(TAKE_BATCH_NUMBER);
-  for (const statement of plan.adding) void send(statement);
-  if (events !== null) void send(withColumnMemory(memory, () => addEvents(events, { timeline, schemaId })));
+  for (const statement of adding) void send(statement);
   try {
-    await session.commit({ timeoutMs: options.commitTimeoutMs });
+    await session.commit({ timeoutMs: options.commitTimeoutMs, after: Promise.allSettled(sent) });
   } catch (error) {
     const first = await firstFailure(sent);
-    // With the connection gone no answer comes; what matters then is that COMMIT may have been done.
-    throw first === null || isConnectionLoss(first) ? errorOf(error) : first;
+    // Where no answer came what matters is that COMMIT may have been done.
+    throw first === null || isUnanswered(first) ? errorOf(error) : first;
   }
   if (events === null) return null;
   const batch = Number((await numbered).rows[0]?.batch);
@@ -174,8 +182,8 @@ export async function writeBatch(
   return { heads: events.heads, framed: events.encoded.join({ timeline, batch, schemaId }), timeline };
 }
 
-function isConnectionLoss(error: Error): boolean {
-  return error instanceof DatabaseError && error.code === 'DB_CONNECTION_LOST';
+function isUnanswered(error: Error): boolean {
+  return error instanceof DatabaseError && UNANSWERED.has(error.code);
 }
 
 /** Statements behind a failed one answer that the transaction is aborted; the first failure is the cause. */

@@ -57,6 +57,25 @@ test('a full lane holds its fetching back until there is room', async () => {
   expect(resumed).toBe(true);
 });
 
+test('few large values fill a lane, and a batch, as many small ones do', async () => {
+  const intake = new Intake({ queueRecordsMax: 1_000 });
+  const value = Buffer.alloc(1024 * 1024);
+  const large = (count: number, partition = 0) =>
+    Array.from({ length: count }, (_, offset) => ({ ...record(partition, offset, offset), value }));
+  let resumed = false;
+  const pushed = intake.push(0, large(5)).then(() => {
+    resumed = true;
+  });
+  await Promise.resolve();
+  expect(resumed).toBe(false);
+  expect(intake.take(1)).toHaveLength(1);
+  await pushed;
+  intake.putBack(large(1));
+  void intake.push(1, large(30, 1));
+  expect(intake.take(100)).toHaveLength(16);
+  expect(intake.waiting).toBe(19);
+});
+
 test('a lane that is given up lets its fetching go and leaves nothing behind', async () => {
   const intake = new Intake({ queueRecordsMax: 1 });
   const pushed = intake.push(

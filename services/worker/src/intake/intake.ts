@@ -1,6 +1,10 @@
 import type { LogRecord } from '@tradestream/messaging';
 
-type Lane = { records: LogRecord[]; head: number; drained: (() => void)[]; held: boolean };
+type Lane = { records: LogRecord[]; head: number; bytes: number; drained: (() => void)[]; held: boolean };
+
+/** Of values that wait in a lane before its fetching pauses, and of a batch: both are held in memory several times over. */
+const LANE_BYTES_MAX = 4 * 1024 * 1024;
+const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * Records that wait to be applied, a lane a partition. A batch is merged over the lanes by
@@ -24,9 +28,12 @@ export class Intake {
   /** Adds records at the end of their lane; resolves when there is room for more: the back-pressure. */
   async push(partition: number, records: readonly LogRecord[]): Promise<void> {
     const lane = this.#laneOf(partition);
-    for (const record of records) lane.records.push(record);
+    for (const record of records) {
+      lane.records.push(record);
+      lane.bytes += bytesOf(record);
+    }
     this.#count(lane, records.length);
-    if (lane.records.length - lane.head <= this.#queueRecordsMax) return;
+    if (this.#hasRoom(lane)) return;
     await new Promise<void>((resolve) => lane.drained.push(resolve));
   }
 
@@ -41,11 +48,13 @@ export class Intake {
   take(countMax: number): LogRecord[] {
     const lanes = [...this.#lanes.values()].filter((lane) => !lane.held && lane.head < lane.records.length);
     const taken: LogRecord[] = [];
-    while (taken.length < countMax && lanes.length > 0) {
+    for (let bytes = 0; taken.length < countMax && bytes < BATCH_BYTES_MAX && lanes.length > 0; ) {
       const lane = lanes.length === 1 ? lanes[0] : oldest(lanes);
       const record = lane?.records[lane.head];
       if (lane === undefined || record === undefined) break;
       lane.head += 1;
+      lane.bytes -= bytesOf(record);
+      bytes += bytesOf(record);
       taken.push(record);
       if (lane.head === lane.records.length) lanes.splice(lanes.indexOf(lane), 1);
     }
@@ -61,6 +70,7 @@ export class Intake {
       const lane = this.#laneOf(partition);
       lane.records = [...ofLane, ...lane.records.slice(lane.head)];
       lane.head = 0;
+      lane.bytes = sumOf(lane.records);
       this.#count(lane, ofLane.length);
     }
   }
@@ -87,6 +97,7 @@ export class Intake {
     this.#count(lane, kept.length - (lane.records.length - lane.head));
     lane.records = kept;
     lane.head = 0;
+    lane.bytes = sumOf(kept);
     this.#release(lane);
   }
 
@@ -108,7 +119,7 @@ export class Intake {
   #laneOf(partition: number): Lane {
     const known = this.#lanes.get(partition);
     if (known !== undefined) return known;
-    const lane: Lane = { records: [], head: 0, drained: [], held: false };
+    const lane: Lane = { records: [], head: 0, bytes: 0, drained: [], held: false };
     this.#lanes.set(partition, lane);
     return lane;
   }
@@ -118,8 +129,12 @@ export class Intake {
       lane.records = lane.records.slice(lane.head);
       lane.head = 0;
     }
-    if (lane.records.length - lane.head > this.#queueRecordsMax) return;
+    if (!this.#hasRoom(lane)) return;
     for (const resolve of lane.drained.splice(0)) resolve();
+  }
+
+  #hasRoom(lane: Lane): boolean {
+    return lane.records.length - lane.head <= this.#queueRecordsMax && lane.bytes <= LANE_BYTES_MAX;
   }
 
   #count(lane: Lane, more: number): void {
@@ -133,6 +148,14 @@ export class Intake {
     this.#arrival = null;
     arrival?.resolve();
   }
+}
+
+function bytesOf(record: LogRecord): number {
+  return record.valueBytes ?? record.value?.length ?? 0;
+}
+
+function sumOf(records: readonly LogRecord[]): number {
+  return records.reduce((sum, record) => sum + bytesOf(record), 0);
 }
 
 function oldest(lanes: readonly Lane[]): Lane | undefined {

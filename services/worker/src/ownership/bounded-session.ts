@@ -1,4 +1,4 @@
-import { DatabaseError, type Rows, type Session, type Statement } from '@tradestream/database';
+import { type CommitOptions, DatabaseError, type Rows, type Session, type Statement } from '@tradestream/database';
 import { RuntimeError, waitFor } from '@tradestream/runtime';
 
 /**
@@ -33,7 +33,7 @@ export class BoundedSession implements Session {
     }
   }
 
-  async commit(options?: { readonly timeoutMs?: number }): Promise<void> {
+  async commit(options?: CommitOptions): Promise<void> {
     await this.#session.commit(options);
   }
 

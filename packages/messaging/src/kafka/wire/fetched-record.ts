@@ -55,6 +55,10 @@ export class FetchedRecord implements LogRecord {
     return this.#valueLength < 0 ? null : this.#bytes.subarray(this.#valueAt, this.#valueAt + this.#valueLength);
   }
 
+  get valueBytes(): number {
+    return Math.max(0, this.#valueLength);
+  }
+
   get headers(): RecordHeaders {
     return this.#bytes[this.#headersAt] === 0 ? NO_HEADERS : readHeaders(this.#bytes, this.#headersAt);
   }
