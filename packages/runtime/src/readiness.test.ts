@@ -34,3 +34,21 @@ test('a part that is not needed is told as it is, and keeps nobody from being re
   readiness.set('registry', false, 'needed again');
   expect(readiness.snapshot()).toMatchObject({ ready: false });
 });
+
+test('a part with members is there while each of them is', () => {
+  const readiness = new Readiness();
+  const isThere = () => readiness.snapshot().parts.find(({ part }) => part === 'broker');
+  readiness.setMember('broker', 'consumer', true);
+  expect(isThere()).toMatchObject({ ok: true });
+  readiness.setMember('broker', 'consumer', false, 'no answer');
+  readiness.setMember('broker', 'producer', false, 'no answer either');
+  readiness.setMember('broker', 'consumer', true);
+  expect(isThere()).toMatchObject({ ok: false });
+  readiness.setMember('broker', 'producer', true);
+  expect(readiness.snapshot()).toMatchObject({ ready: true });
+  expect(readiness.snapshot().parts.map(({ part }) => part)).toEqual([
+    'broker: consumer',
+    'broker',
+    'broker: producer',
+  ]);
+});

@@ -20,6 +20,17 @@ export class Readiness {
     this.#parts.set(part, { part, ok, detail, needed: false });
   }
 
+  /** Of a part that is there while each of its members is; both are told. */
+  setMember(part: string, member: string, ok: boolean, detail = ''): void {
+    this.set(`${part}: ${member}`, ok, detail);
+    const members = [...this.#parts.values()].filter((each) => each.part.startsWith(`${part}: `));
+    this.set(
+      part,
+      members.every((each) => each.ok),
+      detail,
+    );
+  }
+
   /** Not ready while no part was named: a service that has not begun must not take traffic. */
   snapshot(): { readonly ready: boolean; readonly parts: readonly ReadinessPart[] } {
     const parts = [...this.#parts.values()];

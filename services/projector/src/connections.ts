@@ -44,19 +44,13 @@ export async function openConnections(
     await untilAnswered(part, work, { log, readiness, signal });
   const topics = topicsWithPrefix(config.TRADESTREAM_TOPIC_PREFIX);
   const clientId = `projector-${process.pid}-${randomUUID()}`;
-  const lost = new Set<string>();
   const kafka = scope.use(
     await openKafka({
       brokers: config.KAFKA_BROKERS,
       clientId,
       log,
-      onReachable: (part, isReachable, detail) => {
-        const name = part.split(' ')[0] ?? part;
-        readiness.set(`broker: ${name}`, isReachable, detail);
-        if (isReachable) lost.delete(name);
-        else lost.add(name);
-        readiness.set('broker', lost.size === 0, detail);
-      },
+      onReachable: (part, isReachable, detail) =>
+        readiness.setMember('broker', part.split(' ')[0] ?? part, isReachable, detail),
     }),
   );
   const schemas = await openSchemas({ url: config.SCHEMA_REGISTRY_URL, log, timeoutMs: REGISTRY_TIMEOUT_MS, topics });

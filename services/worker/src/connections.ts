@@ -75,7 +75,6 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
   );
   const owner = `worker-${process.pid}-${randomUUID()}`;
   let connected = false;
-  const lost = new Set<string>();
   const kafka = await openKafka({
     brokers: config.KAFKA_BROKERS,
     clientId: owner,
@@ -83,13 +82,8 @@ export async function openConnections(config: WorkerConfig, options: ConnectionO
     onReachable: (part, reachable, detail) => {
       // These two are always at work; the others find out only when they are next asked that the broker is back.
       const name = ['consumer', 'producer'].find((each) => part.startsWith(each));
-      if (name !== undefined) {
-        readiness.set(`broker: ${name}`, reachable, detail);
-        if (reachable) lost.delete(name);
-        else lost.add(name);
-      }
+      if (name !== undefined) readiness.setMember('broker', name, reachable, detail);
       if (!connected) readiness.set('broker', reachable, detail);
-      else if (name !== undefined) readiness.set('broker', lost.size === 0, detail);
     },
   });
   // Whatever it still waits for from a broker that is away is worth nothing by then.

@@ -2,6 +2,7 @@ import type { EventEnvelope } from '@tradestream/trading';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { type ReadValues, readEventBody, writeEventBody } from './event-body.ts';
+import { writeFrameHead } from './wire-frame.ts';
 import { eventReading, type WriterSchema } from './writer-schema.ts';
 
 export type { ReadValues };
@@ -86,8 +87,7 @@ export class EventPack {
     const framed = new ByteWriter(this.#tails.length + this.#ends.length * PLACE_BYTES);
     const ends: number[] = [];
     for (let index = 0; index < this.#ends.length; index += 1) {
-      framed.byte(0);
-      framed.uint32(schemaId);
+      writeFrameHead(framed, schemaId);
       this.#writeHead(framed, index, timeline);
       framed.long(batch);
       framed.copyFrom(this.#tails, (this.#ends[index - 1] ?? 0) + LENGTH_BYTES, this.#ends[index] ?? 0);

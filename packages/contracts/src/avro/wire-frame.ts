@@ -1,4 +1,5 @@
 import { ContractError } from '../errors.ts';
+import type { ByteWriter } from './byte-writer.ts';
 
 /** What a frame adds to its payload. */
 const FRAME_BYTES = 5;
@@ -10,6 +11,12 @@ export function frame(schemaId: number, payload: Buffer): Buffer {
   value.writeUInt32BE(schemaId, 1);
   payload.copy(value, FRAME_BYTES);
   return value;
+}
+
+/** Writes what stands before the payload. */
+export function writeFrameHead(target: ByteWriter, schemaId: number): void {
+  target.byte(0);
+  target.uint32(schemaId);
 }
 
 /**

@@ -34,7 +34,7 @@ export class KafkaAdmin implements LogAdmin {
   }
 
   async createTopics(topics: Topics): Promise<void> {
-    await this.#call('createTopics', {}, async (admin) => {
+    const make = async (admin: Admin) => {
       const existing = new Set(await admin.listTopics());
       const missing = topics.filter(({ topic }) => !existing.has(topic));
       if (missing.length > 0) {
@@ -48,7 +48,8 @@ export class KafkaAdmin implements LogAdmin {
         if (partitions === wanted) continue;
         throw new MessagingError('MSG_TOPIC_DIFFERS', { context: { topic, wanted, partitions } });
       }
-    });
+    };
+    await this.#call('createTopics', {}, make, { makesTopics: true });
   }
 
   async deleteTopics(topics: readonly string[]): Promise<void> {
@@ -187,6 +188,7 @@ export class KafkaAdmin implements LogAdmin {
     stage: string,
     context: Readonly<Record<string, unknown>>,
     work: (admin: Admin) => Promise<T>,
+    { makesTopics = false }: { readonly makesTopics?: boolean } = {},
   ): Promise<T> {
     const deadlineMs = performance.now() + this.#settings.adminTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
@@ -202,7 +204,7 @@ export class KafkaAdmin implements LogAdmin {
       } catch (error) {
         const failed = messagingErrorOf(error, { stage, ...context });
         // A topic made a moment ago may not be known to every broker yet: asked once more, by its maker until it is.
-        const missing = failed.code === 'MSG_UNKNOWN_TOPIC' && attempt > 1 && stage !== 'createTopics';
+        const missing = failed.code === 'MSG_UNKNOWN_TOPIC' && attempt > 1 && !makesTopics;
         if (failed.retry === 'never' || missing) throw failed;
         if (this.#connected === connected) this.#connected = undefined;
         await this.#discard(connected);

@@ -16,6 +16,15 @@ const LAGGING: Rule = {
   runbook: 'replica-lagging',
 };
 
+const NODE_DOWN: Rule = {
+  ...LAGGING,
+  name: 'NodeDown',
+  metric: 'tradestream_node_up',
+  is: 'below',
+  value: 1,
+  clear: 1,
+};
+
 const lag = (node: string, value: number): Figure => ({
   name: 'tradestream_replication_lag_seconds',
   labels: { node },
@@ -96,16 +105,7 @@ describe('the life of an alert', () => {
   });
 
   test('an alert that only repeats another does not fire while that one does, nor until what it did has had time to pass', () => {
-    const cause: Rule = {
-      ...LAGGING,
-      name: 'NodeDown',
-      metric: 'tradestream_node_up',
-      is: 'below',
-      value: 1,
-      clear: 1,
-      forSeconds: 0,
-      keepSeconds: 0,
-    };
+    const cause: Rule = { ...NODE_DOWN, forSeconds: 0, keepSeconds: 0 };
     const engine = new AlertEngine({ rules: [cause, { ...LAGGING, forSeconds: 0, inhibitedBy: ['NodeDown'] }] });
     const down: Figure = { name: 'tradestream_node_up', labels: { node: 'a' }, value: 0 };
     expect(engine.evaluate([down], 0).fired.map(({ name }) => name)).toEqual(['NodeDown']);
@@ -116,15 +116,7 @@ describe('the life of an alert', () => {
   });
 
   test('it waits for a cause that may be about to fire, and is told when that was none', () => {
-    const cause: Rule = {
-      ...LAGGING,
-      name: 'NodeDown',
-      metric: 'tradestream_node_up',
-      is: 'below',
-      value: 1,
-      clear: 1,
-    };
-    const engine = new AlertEngine({ rules: [cause, { ...LAGGING, forSeconds: 0, inhibitedBy: ['NodeDown'] }] });
+    const engine = new AlertEngine({ rules: [NODE_DOWN, { ...LAGGING, forSeconds: 0, inhibitedBy: ['NodeDown'] }] });
     const up = (value: number): Figure => ({ name: 'tradestream_node_up', labels: { node: 'a' }, value });
     expect(engine.evaluate([up(0), lag('a', 9)], 0).fired).toEqual([]);
     expect(engine.evaluate([up(0), lag('a', 9)], 3_999).fired).toEqual([]);
@@ -132,16 +124,8 @@ describe('the life of an alert', () => {
   });
 
   test('an alert of another node inhibits nothing', () => {
-    const cause: Rule = {
-      ...LAGGING,
-      name: 'NodeDown',
-      metric: 'tradestream_node_up',
-      is: 'below',
-      value: 1,
-      clear: 1,
-    };
     const rules = [
-      { ...cause, forSeconds: 0 },
+      { ...NODE_DOWN, forSeconds: 0 },
       { ...LAGGING, forSeconds: 0, inhibitedBy: ['NodeDown'] },
     ];
     const engine = new AlertEngine({ rules });
