@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { DatabaseManager, QueryOptimizer } from '@tradestream/database';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -156,3 +158,16 @@ test.skipIf(!hasHypopg())(
     expect(rows).toHaveLength(6);
   },
 );
+
+test('the parser is loaded by the first who uses it, at once, and is not compiled for hundreds of megabytes', () => {
+  // What V8 would compile beside the statements it compiles before it goes on: the memory is in the figure.
+  const script = join(import.meta.dirname, '..', 'support', 'first-parse.ts');
+  const told = execFileSync(process.execPath, ['--wasm-sync-tier-up', script], { encoding: 'utf8' });
+  const { imported, rewritten, used } = JSON.parse(told);
+  expect({ before: imported.parserReads, rewritten, after: used.parserReads }).toEqual({
+    before: 0,
+    rewritten: 'SELECT id FROM trades WHERE id IN (1, 2, 3)',
+    after: 1,
+  });
+  expect(used.heldMb - imported.heldMb).toBeLessThan(250);
+});

@@ -47,7 +47,7 @@ export function deadlocksCommand(context: CliContext): Command {
     .action(async ({ limit, sqlstate }: Options) => {
       await using db = openDatabase(process.env, { readOnly: true });
       const { rows } = await db.query<Kept>(KEPT, [sqlstate ?? null, limit]);
-      const shown = await Promise.all(rows.map(explained));
+      const shown = rows.map(explained);
       const { terminal } = context;
       if (terminal.format === 'json') return terminal.list(shown, []);
       if (shown.length > 0) terminal.list(shown.map(rowOf), COLUMNS);
@@ -75,14 +75,14 @@ type Explained = Kept & {
 };
 
 /** With both sides of it, as far as the server told. */
-async function explained(kept: Kept): Promise<Explained> {
+function explained(kept: Kept): Explained {
   const { lockDetail, lockContext, others, owner } = kept;
   const place = PLACE.exec(lockContext)?.groups;
   const statement = STATEMENT.exec(lockContext)?.groups?.['text'] ?? null;
   const known = new Map(others.map((other) => [other.pid, other]));
   // The victim's session does something else by the time that the worker keeps this.
-  const [victim] = await lockParties(lockDetail, () => ({ statement, applicationName: owner }));
-  const parties = await lockParties(lockDetail, (pid) => {
+  const [victim] = lockParties(lockDetail, () => ({ statement, applicationName: owner }));
+  const parties = lockParties(lockDetail, (pid) => {
     if (pid === victim?.backendPid) return { statement, applicationName: owner };
     const other = known.get(pid);
     return { statement: other?.statement ?? null, applicationName: other?.application ?? null };

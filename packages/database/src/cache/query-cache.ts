@@ -6,7 +6,7 @@ import type { DatabaseResult, QueryOptions } from '../manager/query-runner.ts';
 import { type StatementInput, toStatement } from '../placeholders.ts';
 import { changesCatalog } from '../replication/classify-statement.ts';
 import { formatToken, parseToken } from '../replication/consistency-token.ts';
-import { loadParser, type StatementSurvey, surveyStatement } from '../replication/parse-statement.ts';
+import { type StatementSurvey, surveyStatement } from '../replication/parse-statement.ts';
 import type { Statement } from '../session.ts';
 import type { TransactionScope } from '../transaction/transaction.ts';
 import type { TransactionOptions } from '../transaction/transaction-config.ts';
@@ -101,7 +101,6 @@ export class QueryCache {
     options: CachedQueryOptions = {},
   ): Promise<CachedResult<Row>> {
     const statement = toStatement(input, values);
-    await loadParser();
     const survey = surveyStatement(statement.text);
     const read = options.cache === undefined ? null : await this.#cacheable(statement, survey, options);
     if (read === null) return { ...(await this.#run<Row>(statement, survey, options)), cached: false };
@@ -114,7 +113,6 @@ export class QueryCache {
     try {
       return await this.#database.transaction((transaction) => work(noteStatements(transaction, texts)), config);
     } finally {
-      await loadParser();
       const dependencies = await this.#known().catch(() => null);
       for (const survey of [...texts].map((text) => surveyStatement(text))) {
         const isRead = survey !== null && writesNothing(survey) && dependencies?.mayWrite(survey) === false;

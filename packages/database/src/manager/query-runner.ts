@@ -13,7 +13,7 @@ import type { Cluster } from '../replication/cluster.ts';
 import type { ClusterNode } from '../replication/cluster-node.ts';
 import { type ConsistencyPoint, formatToken, laterPoint, parseToken } from '../replication/consistency-token.ts';
 import { formatLsn, parseLsn } from '../replication/lsn.ts';
-import { loadParser, surveyStatement } from '../replication/parse-statement.ts';
+import { surveyStatement } from '../replication/parse-statement.ts';
 import { loadCatalog } from '../replication/server-catalog.ts';
 import type { PoolSession, Statement } from '../session.ts';
 
@@ -121,7 +121,6 @@ export class QueryRunner {
   }
 
   async #classify(text: string, deadlineMs: number): Promise<StatementKind> {
-    await loadParser();
     const survey = surveyStatement(text);
     const catalog = await this.#freshCatalog(CATALOG_MS, deadlineMs);
     const first = classifyStatement(survey, catalog);

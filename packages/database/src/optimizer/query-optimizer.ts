@@ -1,6 +1,5 @@
 import { DatabaseError } from '../errors.ts';
 import type { DatabaseManager } from '../manager/database-manager.ts';
-import { loadParser } from '../replication/parse-statement.ts';
 import { adviseIndexes } from './advise-indexes.ts';
 import { measureComplexity } from './complexity.ts';
 import { findInPlan, sequentialScans, withoutIndexedExpressions } from './find-in-plan.ts';
@@ -14,10 +13,6 @@ import { findRewrites, type Rewriting, rewriteStatement } from './rewrite.ts';
 import { type ParsedStatement, parseStatement } from './statement.ts';
 import { suggestFor } from './suggest.ts';
 import { loadFacts } from './table-facts.ts';
-
-// The guide's calls answer at once, and the parser is WebAssembly, which loads in its own time: it is
-// waited for here, where the module is.
-await loadParser();
 
 export type QueryOptimizerConfig = {
   /** Characters; a longer statement is refused with DB_QUERY_TOO_LONG. From 1, default 10 000. */

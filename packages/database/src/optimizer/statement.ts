@@ -1,5 +1,5 @@
-import { fingerprintSync, parseSync } from 'libpg-query';
 import { DatabaseError } from '../errors.ts';
+import { sqlParser } from '../parser/sql-parser.ts';
 import { numberMarks } from '../placeholders.ts';
 import { relationsOf } from '../replication/parse-statement.ts';
 import type { QueryAnalysis } from './query-analysis.ts';
@@ -27,7 +27,7 @@ const KINDS: Readonly<Record<string, QueryAnalysis['statement']>> = {
   MergeStmt: 'merge',
 };
 
-/** @throws {DatabaseError} 42601 for what is no SQL, or not one statement; the parser must be loaded */
+/** @throws {DatabaseError} 42601 for what is no SQL, or not one statement */
 export function parseStatement(query: string): ParsedStatement {
   const { text, trees } = read(query);
   const [tree] = trees;
@@ -42,7 +42,7 @@ export function parseStatement(query: string): ParsedStatement {
     tree,
     tokens,
     tables: relationsOf(text),
-    fingerprint: fingerprintSync(text),
+    fingerprint: sqlParser().fingerprintSync(text),
     parameters: Math.max(0, ...numbers),
   };
 }
@@ -59,8 +59,9 @@ function read(query: string): { readonly text: string; readonly trees: readonly 
 }
 
 function treesOf(text: string): readonly Body[] {
+  const parser = sqlParser();
   try {
-    return (parseSync(text).stmts ?? []).flatMap(({ stmt }) => (isBody(stmt) ? [stmt] : []));
+    return (parser.parseSync(text).stmts ?? []).flatMap(({ stmt }) => (isBody(stmt) ? [stmt] : []));
   } catch (error) {
     // The parser's message may quote the text, values included: it stays in the cause.
     throw new DatabaseError('42601', { cause: error, context: { length: text.length } });

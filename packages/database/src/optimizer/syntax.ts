@@ -1,4 +1,4 @@
-import { parseSync, scanSync } from 'libpg-query';
+import { sqlParser } from '../parser/sql-parser.ts';
 
 /** The body of a node of the parse tree, as the parser gives it: absent fields have their default. */
 export type Body = Readonly<Record<string, unknown>>;
@@ -102,8 +102,9 @@ export function conjunctsOf(condition: unknown): readonly unknown[] {
 
 /** An expression as the server shows it in plans and catalogs; null for what only plans can say. */
 export function parseExpression(text: string): unknown {
+  const parser = sqlParser();
   try {
-    const select = bodyOf(parseSync(`SELECT ${text}`).stmts?.[0]?.stmt, 'SelectStmt');
+    const select = bodyOf(parser.parseSync(`SELECT ${text}`).stmts?.[0]?.stmt, 'SelectStmt');
     return bodyOf(itemsOf(select?.['targetList'])[0], 'ResTarget')?.['val'] ?? null;
   } catch {
     return null; // `hashed SubPlan 1` and the like
@@ -112,7 +113,8 @@ export function parseExpression(text: string): unknown {
 
 /** The tokens of a text, comments left out. */
 export function tokensOf(text: string): readonly Token[] {
-  return scanSync(text)
+  return sqlParser()
+    .scanSync(text)
     .tokens.filter(({ tokenName }) => tokenName !== 'SQL_COMMENT' && tokenName !== 'C_COMMENT')
     .map(({ start, end, text: piece }) => ({ start, end, text: piece }));
 }

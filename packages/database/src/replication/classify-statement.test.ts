@@ -1,14 +1,12 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { changesCatalog, classifyStatement, type NameCatalog } from './classify-statement.ts';
-import { loadParser, relationsOf, surveyStatement } from './parse-statement.ts';
+import { relationsOf, surveyStatement } from './parse-statement.ts';
 
 const CATALOG: NameCatalog = {
   isSafeFunction: (name) => ['count', 'lower', 'now', 'coalesce'].includes(name),
   isSafeOperator: (name) => name !== '~~>',
   isSafeRelation: (name) => name !== 'view_with_nextval',
 };
-
-beforeAll(loadParser);
 
 test.each([
   ['SELECT * FROM trades WHERE symbol = $1', 'read'],

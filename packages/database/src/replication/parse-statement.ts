@@ -1,4 +1,4 @@
-import { loadModule, parseSync } from 'libpg-query';
+import { sqlParser } from '../parser/sql-parser.ts';
 
 /** What a text of SQL holds, as PostgreSQL's own parser reads it. */
 export type StatementSurvey = {
@@ -17,13 +17,6 @@ export type StatementSurvey = {
 const CHANGES: ReadonlySet<string> = new Set(['InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt']);
 const KEPT_MAX = 1_000;
 const kept = new Map<string, StatementSurvey | null>();
-let loading: Promise<void> | null = null;
-
-/** The parser is a WebAssembly module: it is loaded once a process, before `surveyStatement` may be called. */
-export function loadParser(): Promise<void> {
-  loading ??= loadModule();
-  return loading;
-}
 
 /** Null for what is no SQL. */
 export function surveyStatement(text: string): StatementSurvey | null {
@@ -51,9 +44,10 @@ type Found = {
 };
 
 function survey(text: string): StatementSurvey | null {
+  const parser = sqlParser();
   let statements: readonly unknown[];
   try {
-    statements = parseSync(text).stmts ?? [];
+    statements = parser.parseSync(text).stmts ?? [];
   } catch {
     return null; // the server says what is wrong with it
   }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { DatabaseError } from '../errors.ts';
 import type { BorrowedConnection } from '../pool/borrowed-connection.ts';
-import { loadParser, relationsOf } from '../replication/parse-statement.ts';
+import { relationsOf } from '../replication/parse-statement.ts';
 import { type DeadlockParty, type DeadlockReport, parseLockDetail, statementsInLog } from './deadlock-report.ts';
 import type { OpenTransaction } from './open-transaction.ts';
 
@@ -45,11 +45,10 @@ export function ownParties(
 }
 
 /** The circle that a deadlock's detail tells, the victim first, each with what is known of its process. */
-export async function lockParties(
+export function lockParties(
   lockDetail: string,
   known: (backendPid: number) => Pick<DeadlockParty, 'statement' | 'applicationName'>,
-): Promise<readonly DeadlockParty[]> {
-  await loadParser();
+): readonly DeadlockParty[] {
   return parseLockDetail(lockDetail).map((edge, index) => {
     const { statement, applicationName } = known(edge.backendPid);
     const relations = statement === null ? [] : relationsOf(statement);
@@ -65,7 +64,7 @@ export async function explainDeadlock(options: ExplainOptions): Promise<Deadlock
   const log = await readLog(options).catch(() => '');
   const logged = statementsInLog(log, edges);
   const activity = await readActivity(options, pids).catch(() => new Map<number, Activity>());
-  const parties = await lockParties(error.lockDetail ?? '', (backendPid) => {
+  const parties = lockParties(error.lockDetail ?? '', (backendPid) => {
     const mine = own(backendPid);
     const seen = activity.get(backendPid);
     const name = [seen?.application_name, mine?.label].filter((part) => part !== undefined && part !== '').join(' ');
