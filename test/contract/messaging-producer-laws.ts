@@ -1,5 +1,11 @@
 import type { LogRecord } from '@tradestream/messaging';
-import { MessagingError, type OutgoingRecord, partitionOf, type RecordPlace } from '@tradestream/messaging';
+import {
+  MessagingError,
+  type OutgoingRecord,
+  partitionOf,
+  type RecordHeaders,
+  type RecordPlace,
+} from '@tradestream/messaging';
 import { describe, expect, test } from 'vitest';
 import { type Bench, textOf } from './messaging-bench.ts';
 
@@ -57,15 +63,22 @@ export function producerLaws(bench: Bench): void {
           headers: { ce_id: 'one', twice: ['a', Buffer.from('b')], absent: undefined },
         },
         { key: Buffer.from([0, 255]), value: Buffer.from('x'), timestampMs: 1_500_000_000_000, headers: {} },
+        new MadeWhenAsked('late'),
       ];
       await producer.send(topic, sent);
       const records = await read(bench, topic, 0);
-      expect(records.map(({ key }) => key)).toEqual([null, Buffer.from('k'), Buffer.from([0, 255])]);
-      expect(records.map(({ value }) => value)).toEqual([null, Buffer.alloc(0), Buffer.from('x')]);
+      expect(records.map(({ key }) => key)).toEqual([
+        null,
+        Buffer.from('k'),
+        Buffer.from([0, 255]),
+        Buffer.from('late'),
+      ]);
+      expect(records.map(({ value }) => value)).toEqual([null, Buffer.alloc(0), Buffer.from('x'), Buffer.from('late')]);
       expect(records.map(({ headers }) => headers)).toEqual([
         {},
         { ce_id: Buffer.from('one'), twice: [Buffer.from('a'), Buffer.from('b')] },
         {},
+        { name: Buffer.from('late') },
       ]);
       expect([records[0]?.timestampMs, records[2]?.timestampMs]).toEqual([1_600_000_000_123, 1_500_000_000_000]);
       expect(Math.abs((records[1]?.timestampMs ?? 0) - Date.now())).toBeLessThan(60_000);
@@ -92,6 +105,35 @@ export function producerLaws(bench: Bench): void {
       expect(await read(bench, topic, 0)).toEqual([]);
     });
   });
+}
+
+/** A record whose parts are made when they are asked for, and whose value is written in place. */
+class MadeWhenAsked implements OutgoingRecord {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  get key(): string {
+    return this.#text;
+  }
+
+  get value(): Buffer {
+    return Buffer.from(this.#text);
+  }
+
+  get valueBytes(): number {
+    return this.#text.length;
+  }
+
+  get headers(): RecordHeaders {
+    return { name: this.#text };
+  }
+
+  writeValue(target: Buffer, at: number): void {
+    target.write(this.#text, at);
+  }
 }
 
 function placeText(place: RecordPlace | undefined): string {

@@ -78,18 +78,22 @@ export class SimulatedLog {
     const inner = this.log.openProducer({ clientId: actor.name });
     return {
       send: async (topic, records) => {
+        // Copied on arrival, or when the call ends without: until then the bytes are the sender's not to touch.
+        let copies: readonly OutgoingRecord[] | undefined;
+        const copiesOf = () => (copies ??= records.map(copied));
         const answer = this.ask(actor, `produce ${topic} ${records.length}`, async () => {
-          // Copied on arrival: until then the bytes are the sender's not to touch.
-          const arrived = records.map(copied);
+          const arrived = copiesOf();
           return this.#appended(topic, arrived, await (await inner).send(topic, arrived));
         });
         if (this.isForgetful) {
+          copiesOf();
           answer.catch(() => undefined);
           return [];
         }
         try {
           return await answer;
         } catch (error) {
+          copiesOf();
           if (error instanceof MessagingError && error.code === 'MSG_UNREACHABLE') {
             throw new MessagingError('MSG_UNDELIVERED', { cause: error });
           }
@@ -286,6 +290,13 @@ export class Member implements Subscription {
   }
 }
 
-function copied(record: OutgoingRecord): OutgoingRecord {
-  return { ...record, value: record.value === null ? null : Buffer.from(record.value) };
+/** Part by part: a record may make them only when they are asked for. */
+function copied({ partition, key, value, headers, timestampMs }: OutgoingRecord): OutgoingRecord {
+  return {
+    ...(partition === undefined ? {} : { partition }),
+    key,
+    value: value === null ? null : Buffer.from(value),
+    ...(headers === undefined ? {} : { headers }),
+    ...(timestampMs === undefined ? {} : { timestampMs }),
+  };
 }

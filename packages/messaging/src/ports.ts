@@ -21,6 +21,10 @@ export type OutgoingRecord = {
   readonly partition?: number;
   readonly key: Buffer | string | null;
   readonly value: Buffer | null;
+  /** Bytes of the value, where it is put together only when it is asked for or by `writeValue`. */
+  readonly valueBytes?: number;
+  /** Writes the value at a place in memory that has room for it: for a value that need not be made first. */
+  writeValue?(target: Buffer, at: number): void;
   readonly headers?: RecordHeaders;
   readonly timestampMs?: number;
 };
@@ -34,7 +38,8 @@ export type RecordPlace = { readonly partition: number; readonly offset: number 
 export interface Producer {
   /**
    * Resolves with the place of each record, in the order given, once all are acknowledged. A
-   * rejection may leave any of them on the log: consumers must drop duplicates.
+   * rejection may leave any of them on the log: consumers must drop duplicates. The records and their
+   * bytes are read until then, and never afterwards.
    * @throws {MessagingError} MSG_UNDELIVERED, MSG_UNKNOWN_TOPIC, MSG_BUFFER_FULL, MSG_REFUSED,
    * MSG_ABORTED (the records may still arrive), MSG_CLOSED
    */

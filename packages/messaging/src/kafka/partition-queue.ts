@@ -1,27 +1,31 @@
 import type { MessagingError } from '../errors.ts';
 import type { SendCall } from './send-call.ts';
-import type { BufferPool } from './wire/buffer-pool.ts';
+import type { ByteWriter } from './wire/byte-writer.ts';
 import { BatchEncoder } from './wire/encode-batch.ts';
+import type { ProduceBatch } from './wire/produce.ts';
 
-type Batch = { readonly bytes: Buffer; readonly memory: Buffer; readonly parts: readonly Chunk[] };
 type Chunk = { readonly call: SendCall; readonly indexes: number[]; taken: number };
+type Part = { readonly call: SendCall; readonly indexes: readonly number[] };
+/** Where a batch stands in the memory of the request that it was last sent with. */
+type Batch = {
+  readonly writer: ByteWriter;
+  readonly start: number;
+  readonly end: number;
+  readonly parts: readonly Part[];
+};
 
 /** What waits for one partition, in the order of the calls, and the batch that is on its way. */
-export class PartitionQueue {
+export class PartitionQueue implements ProduceBatch {
   readonly topic: string;
   readonly partition: number;
-  readonly #chunks: Chunk[] = [];
-  readonly #pool: BufferPool;
+  readonly #bytesMax: number;
+  #chunks: Chunk[] = [];
   #batch: Batch | undefined;
 
-  constructor(topic: string, partition: number, pool: BufferPool) {
+  constructor(topic: string, partition: number, bytesMax: number) {
     this.topic = topic;
     this.partition = partition;
-    this.#pool = pool;
-  }
-
-  get empty(): boolean {
-    return this.#batch === undefined && this.#chunks.length === 0;
+    this.#bytesMax = bytesMax;
   }
 
   add(call: SendCall, index: number): void {
@@ -30,25 +34,42 @@ export class PartitionQueue {
     else this.#chunks.push({ call, indexes: [index], taken: 0 });
   }
 
-  /**
-   * The batch to send: the one that failed before, byte for byte, or the next. A batch whose callers
-   * have all given up is dropped. Undefined when nothing is left.
-   */
-  take(bytesMax: number): Buffer | undefined {
+  /** Whether anything is left to send; what all callers have given up is dropped. */
+  waits(): boolean {
     if (this.#batch?.parts.every(({ call }) => call.done) === true) this.#batch = undefined;
-    this.#batch ??= this.#encode(bytesMax);
-    return this.#batch?.bytes;
+    this.#chunks = this.#chunks.filter(({ call }) => !call.done);
+    return this.#batch !== undefined || this.#chunks.length > 0;
+  }
+
+  /** By the share that this partition has of each call. */
+  bytesExpected(): number {
+    if (this.#batch !== undefined) return this.#batch.end - this.#batch.start;
+    const overheadBytes = 256;
+    const bytes = this.#chunks.reduce(
+      (sum, { call, indexes }) => sum + (call.bytes / call.count) * indexes.length,
+      overheadBytes,
+    );
+    return Math.ceil(Math.min(bytes, this.#bytesMax));
+  }
+
+  /** The batch that failed before, byte for byte, or the next. */
+  writeTo(writer: ByteWriter): void {
+    const start = writer.position;
+    const failed = this.#batch;
+    if (failed !== undefined) {
+      writer.reserve(failed.end - failed.start);
+      writer.bytes(failed.writer.buffer.subarray(failed.start, failed.end));
+    }
+    const parts = failed?.parts ?? this.#encode(writer);
+    this.#batch = { writer, start, end: writer.position, parts };
   }
 
   acknowledge(baseOffset: number): void {
     let offset = baseOffset;
     for (const { call, indexes } of this.#batch?.parts ?? []) {
-      for (const index of indexes) {
-        call.acknowledge(index, { partition: this.partition, offset });
-        offset += 1;
-      }
+      call.acknowledge({ indexes, partition: this.partition, baseOffset: offset });
+      offset += indexes.length;
     }
-    if (this.#batch !== undefined) this.#pool.give(this.#batch.memory);
     this.#batch = undefined;
   }
 
@@ -58,37 +79,29 @@ export class PartitionQueue {
     this.#batch = undefined;
   }
 
-  #encode(bytesMax: number): Batch | undefined {
+  #encode(writer: ByteWriter): readonly Part[] {
     const nowMs = Date.now();
-    const parts: Chunk[] = [];
-    let encoder: BatchEncoder | undefined;
+    const encoder = new BatchEncoder(writer, { bytesMax: this.#bytesMax });
+    const parts: Part[] = [];
     for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
-      if (!chunk.call.done) {
-        encoder ??= new BatchEncoder({ bytesMax, bytesExpected: this.#bytesWaiting(), pool: this.#pool });
-        const taken = addTo(encoder, chunk, nowMs);
-        if (taken.length > 0) parts.push({ call: chunk.call, indexes: taken, taken: 0 });
-        if (chunk.taken < chunk.indexes.length) break;
-      }
+      const indexes = addTo(encoder, chunk, nowMs);
+      if (indexes.length > 0) parts.push({ call: chunk.call, indexes });
+      chunk.call.encoded(indexes.length);
+      if (chunk.taken < chunk.indexes.length) break;
       this.#chunks.shift();
     }
-    return encoder === undefined ? undefined : { bytes: encoder.finish(), memory: encoder.memory, parts };
-  }
-
-  /** A guess, by the share that this partition has of each call; the encoder grows when it is short. */
-  #bytesWaiting(): number {
-    const overheadBytes = 256;
-    return this.#chunks.reduce(
-      (sum, { call, indexes }) => sum + (call.bytes / Math.max(1, call.records.length)) * indexes.length,
-      overheadBytes,
-    );
+    encoder.finish();
+    return parts;
   }
 }
 
-function addTo(encoder: BatchEncoder, chunk: Chunk, nowMs: number): number[] {
-  const first = chunk.taken;
-  for (; chunk.taken < chunk.indexes.length; chunk.taken += 1) {
-    const record = chunk.call.records[chunk.indexes[chunk.taken] ?? -1];
+/** Adds what finds room; answers the indexes of it. */
+function addTo(encoder: BatchEncoder, chunk: Chunk, nowMs: number): readonly number[] {
+  const { call, indexes, taken: first } = chunk;
+  const { records } = call;
+  for (; chunk.taken < indexes.length; chunk.taken += 1) {
+    const record = records[indexes[chunk.taken] ?? -1];
     if (record === undefined || !encoder.add(record, nowMs)) break;
   }
-  return chunk.indexes.slice(first, chunk.taken);
+  return first === 0 && chunk.taken === indexes.length ? indexes : indexes.slice(first, chunk.taken);
 }

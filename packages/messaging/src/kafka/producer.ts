@@ -2,6 +2,7 @@ import { sleep, waitFor } from '@tradestream/runtime';
 import { MessagingError } from '../errors.ts';
 import { partitionOf } from '../partition-of.ts';
 import type { OutgoingRecord, Producer, RecordPlace } from '../ports.ts';
+import { chooseQueues } from './choose-queues.ts';
 import type { ClientSource } from './client-source.ts';
 import { failureOf, messagingErrorOf } from './failure.ts';
 import type { KafkaClient, TopicLeaders } from './kafka-client.ts';
@@ -9,10 +10,8 @@ import { createErrorFromCode } from './kafkajs-internals.ts';
 import { PartitionQueue } from './partition-queue.ts';
 import { SendCall } from './send-call.ts';
 import { BufferPool } from './wire/buffer-pool.ts';
-import { type ProduceBatch, produceBytes, produceRequest } from './wire/produce.ts';
+import { produceRequest, writeProduce } from './wire/produce.ts';
 
-/** Bound of one request over all partitions, in batches. */
-const BATCHES_PER_REQUEST_MAX = 16;
 const UNKNOWN_TOPIC_MS = 5_000;
 const UNKNOWN_TOPIC_PAUSE_MS = 200;
 
@@ -148,6 +147,7 @@ export class KafkaProducer implements Producer {
   #enqueue(call: SendCall, partitionCount: number): void {
     const { topic, records } = call;
     if (call.done) return;
+    const { batchBytesMax } = this.#source.settings;
     const withoutKey = this.#nextWithoutKey++ % partitionCount;
     records.forEach((record, index) => {
       const partition =
@@ -158,7 +158,7 @@ export class KafkaProducer implements Producer {
       const name = `${topic}/${partition}`;
       let queue = this.#queues.get(name);
       if (queue === undefined) {
-        queue = new PartitionQueue(topic, partition, this.#pool);
+        queue = new PartitionQueue(topic, partition, batchBytesMax);
         this.#queues.set(name, queue);
       }
       queue.add(call, index);
@@ -167,40 +167,22 @@ export class KafkaProducer implements Producer {
 
   /** One request to each leader; whether anything was sent. */
   async #sendBatches(client: KafkaClient, leaders: ReadonlyMap<string, TopicLeaders>): Promise<boolean> {
-    const { batchBytesMax, requestTimeoutMs } = this.#source.settings;
-    const byLeader = new Map<number, { readonly queue: PartitionQueue; readonly batch: ProduceBatch }[]>();
-    let batchCount = 0;
-    for (const [name, queue] of this.#queues) {
-      if (batchCount >= BATCHES_PER_REQUEST_MAX) break;
-      const leader = leaders.get(queue.topic)?.get(queue.partition);
-      const bytes = queue.take(batchBytesMax);
-      // Behind the others in the next round, or gone.
-      this.#queues.delete(name);
-      if (bytes === undefined) continue;
-      this.#queues.set(name, queue);
-      if (leader === undefined) continue;
-      batchCount += 1;
-      const batch = { topic: queue.topic, partition: queue.partition, bytes };
-      byLeader.set(leader, [...(byLeader.get(leader) ?? []), { queue, batch }]);
-    }
+    const byLeader = chooseQueues(this.#queues, leaders);
     const outcomes = await Promise.allSettled(
-      [...byLeader].map(async ([leader, parts]) => {
-        const batches = parts.map(({ batch }) => batch);
-        const memory = this.#pool.take(produceBytes(batches));
-        const { partitions } = await client.send(
-          leader,
-          produceRequest(batches, { timeoutMs: requestTimeoutMs, memory }),
-        );
-        // Answered: it has left. What failed may still be on its way, and keeps its memory.
-        this.#pool.give(memory);
-        settle(
-          parts.map(({ queue }) => queue),
-          partitions,
-        );
-      }),
+      [...byLeader].map(async ([leader, queues]) => await this.#request(client, leader, queues)),
     );
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    return batchCount > 0;
+    return byLeader.size > 0;
+  }
+
+  async #request(client: KafkaClient, leader: number, queues: readonly PartitionQueue[]): Promise<void> {
+    const { requestTimeoutMs: timeoutMs } = this.#source.settings;
+    const writer = writeProduce(queues, { timeoutMs, pool: this.#pool });
+    const { partitions } = await client.send(leader, produceRequest(writer, timeoutMs));
+    const again = settle(queues, partitions);
+    // Answered: it has left. What failed may still be on its way, or is sent again from there.
+    if (again !== undefined) throw again;
+    this.#pool.give(writer.buffer);
   }
 
   #expire(): void {
@@ -209,7 +191,7 @@ export class KafkaProducer implements Producer {
       if (call.deadlineMs > nowMs) break;
       const context = {
         topic: call.topic,
-        records: call.records.length,
+        records: call.count,
         waitedMs: this.#source.settings.deliveryTimeoutMs,
       };
       call.fail(new MessagingError('MSG_UNDELIVERED', { context }));
@@ -221,7 +203,7 @@ export class KafkaProducer implements Producer {
   }
 }
 
-/** Settles what the broker took or refused for good; throws when anything is to be tried again. */
+/** Settles what the broker took or refused for good; answers why anything is to be tried again. */
 function settle(
   queues: readonly PartitionQueue[],
   answers: readonly {
@@ -230,7 +212,7 @@ function settle(
     readonly errorCode: number;
     readonly baseOffset: number;
   }[],
-): void {
+): Error | undefined {
   let again: Error | undefined;
   for (const queue of queues) {
     const answer = answers.find(({ topic, partition }) => topic === queue.topic && partition === queue.partition);
@@ -246,5 +228,5 @@ function settle(
       again = error;
     }
   }
-  if (again !== undefined) throw again;
+  return again;
 }

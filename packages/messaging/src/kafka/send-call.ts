@@ -4,15 +4,21 @@ import type { OutgoingRecord, RecordPlace } from '../ports.ts';
 /** What one record costs beyond key and value, for the bound on what may wait. */
 const RECORD_OVERHEAD_BYTES = 64;
 
+/** Records of a call, by their index in it, that got consecutive offsets from `baseOffset` on. */
+type Acknowledged = { readonly indexes: readonly number[]; readonly partition: number; readonly baseOffset: number };
+
 /** One call of `send` until it is settled: its records may leave in several batches. */
 export class SendCall {
   readonly topic: string;
-  readonly records: readonly OutgoingRecord[];
+  readonly count: number;
   readonly bytes: number;
   /** On the monotonic clock. */
   readonly deadlineMs: number;
   readonly result: Promise<readonly RecordPlace[]>;
-  readonly #places: RecordPlace[];
+  /** Let go once all of them are in batches: only bytes are sent again. */
+  #records: readonly OutgoingRecord[];
+  #toEncode: number;
+  readonly #acknowledged: Acknowledged[] = [];
   readonly #settle = Promise.withResolvers<readonly RecordPlace[]>();
   readonly #onSettled: (call: SendCall) => void;
   #left: number;
@@ -24,12 +30,13 @@ export class SendCall {
     options: { readonly deadlineMs: number; readonly onSettled: (call: SendCall) => void },
   ) {
     this.topic = topic;
-    this.records = records;
+    this.count = records.length;
+    this.#records = records;
+    this.#toEncode = records.length;
     this.bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
     this.deadlineMs = options.deadlineMs;
     this.#onSettled = options.onSettled;
     this.result = this.#settle.promise;
-    this.#places = Array.from({ length: records.length });
     this.#left = records.length;
   }
 
@@ -38,19 +45,29 @@ export class SendCall {
     return this.#done;
   }
 
-  acknowledge(index: number, place: RecordPlace): void {
-    this.#places[index] = place;
-    this.#left -= 1;
+  /** What is not in a batch yet. */
+  get records(): readonly OutgoingRecord[] {
+    return this.#records;
+  }
+
+  /** So many more are in a batch. */
+  encoded(count: number): void {
+    this.#toEncode -= count;
+    if (this.#toEncode === 0) this.#records = [];
+  }
+
+  /** These have consecutive offsets. */
+  acknowledge(acknowledged: Acknowledged): void {
+    this.#acknowledged.push(acknowledged);
+    this.#left -= acknowledged.indexes.length;
     if (this.#left > 0 || this.#done) return;
-    this.#done = true;
-    this.#onSettled(this);
-    this.#settle.resolve(this.#places);
+    this.#finish();
+    this.#settle.resolve(placesOf(this.#acknowledged, this.count));
   }
 
   fail(error: MessagingError): void {
     if (this.#done) return;
-    this.#done = true;
-    this.#onSettled(this);
+    this.#finish();
     this.#settle.reject(error);
   }
 
@@ -67,8 +84,23 @@ export class SendCall {
     const forget = () => signal.removeEventListener('abort', abort);
     this.result.then(forget, forget);
   }
+
+  #finish(): void {
+    this.#done = true;
+    this.#records = [];
+    this.#onSettled(this);
+  }
+}
+
+/** Made at the end, when all of them are wanted at once. */
+function placesOf(all: readonly Acknowledged[], count: number): readonly RecordPlace[] {
+  const places: RecordPlace[] = Array.from({ length: count });
+  for (const { indexes, partition, baseOffset } of all) {
+    for (const [at, index] of indexes.entries()) places[index] = { partition, offset: baseOffset + at };
+  }
+  return places;
 }
 
 function bytesOf(record: OutgoingRecord): number {
-  return (record.key?.length ?? 0) + (record.value?.length ?? 0) + RECORD_OVERHEAD_BYTES;
+  return (record.key?.length ?? 0) + (record.valueBytes ?? record.value?.length ?? 0) + RECORD_OVERHEAD_BYTES;
 }

@@ -1,95 +1,111 @@
 import type { OutgoingRecord, RecordHeaders } from '../../ports.ts';
-import { BufferPool } from './buffer-pool.ts';
-import { ByteWriter, textBytes, varintLength, varlongLength } from './byte-writer.ts';
+import { type ByteWriter, varintLength } from './byte-writer.ts';
 import { crc32c } from './crc32c.ts';
 import { BATCH } from './record-batch.ts';
 
-const FIRST_BYTES = 16 * 1024;
+/** A record's length, where it stands; nearly all are that long. */
+const LENGTH_BYTES = 2;
+/** Most bytes of a record's fixed parts, of the two lengths of a header, and of a UTF-16 unit as UTF-8. */
+const FIXED_BYTES_MAX = 40;
+const HEADER_BYTES_MAX = 10;
+const UNIT_BYTES_MAX = 3;
+const NO_HEADERS: RecordHeaders = {};
 
 /**
- * Records as one uncompressed batch, written in one pass. It carries no producer id: the broker
- * neither numbers nor drops anything by itself (see the producer for why).
+ * Records as one uncompressed batch, written in one pass behind what is in the writer already. It
+ * carries no producer id: the broker neither numbers nor drops anything by itself (see the producer
+ * for why).
  */
 export class BatchEncoder {
   readonly #bytesMax: number;
-  readonly #pool: BufferPool;
-  #writer: ByteWriter;
+  readonly #writer: ByteWriter;
+  readonly #start: number;
   #count = 0;
   #baseTimestamp = 0;
   #maxTimestamp = 0;
 
-  constructor(options: { readonly bytesMax: number; readonly bytesExpected?: number; readonly pool?: BufferPool }) {
-    const { bytesMax, bytesExpected = FIRST_BYTES, pool = new BufferPool() } = options;
-    this.#bytesMax = bytesMax;
-    this.#pool = pool;
-    this.#writer = new ByteWriter(pool.take(Math.min(bytesMax, bytesExpected) + BATCH.headerBytes));
-    this.#writer.position = BATCH.headerBytes;
+  constructor(writer: ByteWriter, options: { readonly bytesMax: number }) {
+    this.#bytesMax = options.bytesMax;
+    this.#writer = writer;
+    this.#start = writer.position;
+    writer.reserve(BATCH.headerBytes);
+    writer.position += BATCH.headerBytes;
   }
 
   /** Whether the record found room. The first always does: if it is too large, the broker says so. */
   add(record: OutgoingRecord, nowMs: number): boolean {
-    const timestampMs = record.timestampMs ?? nowMs;
-    if (this.#count === 0) {
-      this.#baseTimestamp = timestampMs;
-      this.#maxTimestamp = timestampMs;
+    const writer = this.#writer;
+    // Each part is asked for once: a record may make its parts then.
+    const { key, timestampMs = nowMs, headers = NO_HEADERS } = record;
+    const value = record.writeValue === undefined ? record.value : record;
+    const valueBytes = record.valueBytes ?? record.value?.length ?? 0;
+    const start = writer.position;
+    writer.reserve(valueBytes + bytesMax(key) + headersBytesMax(headers));
+    const base = this.#count === 0 ? timestampMs : this.#baseTimestamp;
+    writer.position = start + LENGTH_BYTES;
+    writer.int8(0);
+    writer.varlong(timestampMs - base);
+    writer.varint(this.#count);
+    writeNullable(writer, key);
+    writeValue(writer, value, valueBytes);
+    writeHeaders(writer, headers);
+    putLength(writer, start);
+    if (this.#count > 0 && writer.position - this.#start > this.#bytesMax) {
+      writer.position = start;
+      return false;
     }
-    const timestampDelta = timestampMs - this.#baseTimestamp;
-    const length = bodyBytes(record, this.#count, timestampDelta);
-    const end = this.#writer.position + varintLength(length) + length;
-    if (this.#count > 0 && end > this.#bytesMax) return false;
-    if (end > this.#writer.buffer.length) this.#grow(end);
-    this.#writer.varint(length);
-    writeBody(this.#writer, record, { offsetDelta: this.#count, timestampDelta });
-    this.#maxTimestamp = Math.max(this.#maxTimestamp, timestampMs);
+    this.#baseTimestamp = base;
+    this.#maxTimestamp = this.#count === 0 ? timestampMs : Math.max(this.#maxTimestamp, timestampMs);
     this.#count += 1;
     return true;
   }
 
-  /** The memory of the batch, for the pool once the batch is of no use any more. */
-  get memory(): Buffer {
-    return this.#writer.buffer;
-  }
-
-  /** The whole batch with header and checksum. Nothing can be added afterwards. */
-  finish(): Buffer {
-    const batch = this.#writer.written();
-    this.#writer.position = 0;
-    this.#writer.int64(0);
-    this.#writer.int32(batch.length - BATCH.countedFrom);
-    this.#writer.int32(-1);
-    this.#writer.int8(BATCH.magic);
-    this.#writer.uint32(0);
-    this.#writer.int16(0);
-    this.#writer.int32(this.#count - 1);
-    this.#writer.int64(this.#baseTimestamp);
-    this.#writer.int64(this.#maxTimestamp);
-    this.#writer.int64(-1);
-    this.#writer.int16(-1);
-    this.#writer.int32(-1);
-    this.#writer.int32(this.#count);
-    batch.writeUInt32BE(crc32c(batch, BATCH.attributesAt, batch.length), BATCH.crcAt);
-    return batch;
-  }
-
-  #grow(bytes: number): void {
-    const larger = new ByteWriter(this.#pool.take(Math.max(bytes, this.#writer.buffer.length * 2)));
-    larger.bytes(this.#writer.written());
-    this.#pool.give(this.#writer.buffer);
-    this.#writer = larger;
+  /** Writes header and checksum. Nothing can be added afterwards. */
+  finish(): void {
+    const writer = this.#writer;
+    const end = writer.position;
+    writer.position = this.#start;
+    writer.int64(0);
+    writer.int32(end - this.#start - BATCH.countedFrom);
+    writer.int32(-1);
+    writer.int8(BATCH.magic);
+    writer.uint32(0);
+    writer.int16(0);
+    writer.int32(this.#count - 1);
+    writer.int64(this.#baseTimestamp);
+    writer.int64(this.#maxTimestamp);
+    writer.int64(-1);
+    writer.int16(-1);
+    writer.int32(-1);
+    writer.int32(this.#count);
+    writer.position = this.#start + BATCH.crcAt;
+    writer.uint32(crc32c(writer.buffer, this.#start + BATCH.attributesAt, end));
+    writer.position = end;
   }
 }
 
-function writeBody(
-  writer: ByteWriter,
-  record: OutgoingRecord,
-  delta: { readonly offsetDelta: number; readonly timestampDelta: number },
-): void {
-  writer.int8(0);
-  writer.varlong(delta.timestampDelta);
-  writer.varint(delta.offsetDelta);
-  writeNullable(writer, record.key);
-  writeNullable(writer, record.value);
-  const { headers = NO_HEADERS } = record;
+/** The length before a record that was written behind room for a usual one. */
+function putLength(writer: ByteWriter, start: number): void {
+  const bodyStart = start + LENGTH_BYTES;
+  const length = writer.position - bodyStart;
+  const lengthBytes = varintLength(length);
+  if (lengthBytes !== LENGTH_BYTES) writer.buffer.copyWithin(start + lengthBytes, bodyStart, writer.position);
+  writer.position = start;
+  writer.varint(length);
+  writer.position += length;
+}
+
+function writeValue(writer: ByteWriter, value: OutgoingRecord | Buffer | null, byteCount: number): void {
+  if (value === null || Buffer.isBuffer(value)) {
+    writeNullable(writer, value);
+    return;
+  }
+  writer.varint(byteCount);
+  value.writeValue?.(writer.buffer, writer.position);
+  writer.position += byteCount;
+}
+
+function writeHeaders(writer: ByteWriter, headers: RecordHeaders): void {
   writer.varint(headerCount(headers));
   // The headers are walked, not listed: a list of pairs for each record costs more than writing them.
   for (const name in headers) {
@@ -100,20 +116,26 @@ function writeBody(
   }
 }
 
-function bodyBytes(record: OutgoingRecord, offsetDelta: number, timestampDelta: number): number {
-  const { headers = NO_HEADERS } = record;
-  let total = 1 + varlongLength(timestampDelta) + varintLength(offsetDelta) + varintLength(headerCount(headers));
-  total += nullableBytes(record.key) + nullableBytes(record.value);
+/** What a record's headers and all its fixed parts come to at most. */
+function headersBytesMax(headers: RecordHeaders): number {
+  let total = FIXED_BYTES_MAX;
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined) continue;
-    if (isOne(value)) total += nullableBytes(name) + nullableBytes(value);
-    else for (const item of value) total += nullableBytes(name) + nullableBytes(item);
+    if (isOne(value)) total += headerBytesMax(name, value);
+    else for (const item of value) total += headerBytesMax(name, item);
   }
   return total;
 }
 
-const NO_HEADERS: RecordHeaders = {};
+function headerBytesMax(name: string, value: Buffer | string): number {
+  return HEADER_BYTES_MAX + bytesMax(name) + bytesMax(value);
+}
+
+function bytesMax(value: Buffer | string | null): number {
+  if (value === null) return 0;
+  return typeof value === 'string' ? value.length * UNIT_BYTES_MAX : value.length;
+}
 
 function headerCount(headers: RecordHeaders): number {
   let count = 0;
@@ -129,7 +151,7 @@ function isOne(value: Buffer | string | readonly (Buffer | string)[]): value is 
 }
 
 function writeHeader(writer: ByteWriter, name: string, value: Buffer | string): void {
-  writeNullable(writer, name);
+  writer.varintText(name);
   writeNullable(writer, value);
 }
 
@@ -137,16 +159,9 @@ function writeNullable(writer: ByteWriter, value: Buffer | string | null): void 
   if (value === null) {
     writer.varint(-1);
   } else if (typeof value === 'string') {
-    writer.varint(textBytes(value));
-    writer.utf8(value);
+    writer.varintText(value);
   } else {
     writer.varint(value.length);
     writer.bytes(value);
   }
-}
-
-function nullableBytes(value: Buffer | string | null): number {
-  if (value === null) return 1;
-  const length = typeof value === 'string' ? textBytes(value) : value.length;
-  return varintLength(length) + length;
 }
