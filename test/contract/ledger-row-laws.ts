@@ -20,6 +20,7 @@ import {
 } from '../../services/worker/src/apply/write-statements.ts';
 import { loadEvents } from '../../services/worker/src/relay/publish-events.ts';
 import { WorkingState } from '../../services/worker/src/state/working-state.ts';
+import { type BalanceChange, changeOf, columnsOf } from './balance-changes.ts';
 import {
   claimOne,
   commandFrom,
@@ -57,7 +58,7 @@ function transactionLaws(table: LawTable): void {
   test('behind a failed statement nothing is done, COMMIT says so, and the session goes on', async () => {
     const session = await table.worker();
     const [user, id] = [freshName(), freshName()];
-    const stale = writeBalances([changeOf(balanceOf(user), { version: 8 }, { version: 7 })]);
+    const stale = writeBalances(columnsOf([changeOf(balanceOf(user), { version: 8 }, { version: 7 })]));
     const answers = await transact(
       session,
       addZeroBalances([balanceOf(user)]),
@@ -123,8 +124,8 @@ function versionLaws(table: LawTable): void {
     const [ann, bob] = [balanceOf(freshName()), balanceOf(freshName())];
     await session.query(addZeroBalances([ann, bob]));
     const credited = { available: 5n * ONE, held: ONE, version: 1 };
-    const write = async (...changes: Parameters<typeof writeBalances>[0]) =>
-      first(await transact(session, writeBalances(changes)));
+    const write = async (...changes: readonly BalanceChange[]) =>
+      first(await transact(session, writeBalances(columnsOf(changes))));
     expect(await write(changeOf(ann, credited), changeOf(bob, credited, { version: 1 }))).toBe('TS003');
     expect(await write(changeOf(balanceOf(freshName()), credited))).toBe('TS003');
     expect(await balancesOf(session, ann.userId)).toEqual([ann]);
@@ -218,7 +219,7 @@ function uniqueLaws(table: LawTable): void {
     const balance = balanceOf(freshName());
     await session.query(addZeroBalances([balance, balance]));
     const credited = { ...balance, available: ONE, version: 1 };
-    await session.query(writeBalances([changeOf(balance, credited)]));
+    await session.query(writeBalances(columnsOf([changeOf(balance, credited)])));
     expect(await transact(session, addZeroBalances([balance]))).toEqual(['done', 'done']);
     expect(await balancesOf(session, balance.userId)).toEqual([credited]);
     const conflict = { from: commandFrom(randomUUID(), { partition: 0, offset: 77 }), firstHash: 'x'.repeat(32) };
@@ -296,15 +297,17 @@ function lockLaws(table: LawTable): void {
     expect(await balancesOf(b, balance.userId)).toEqual([balance]);
     // A lock alone changes nothing, so that a zero need not wait; nor does what is refused already.
     expect(await transact(b, addZeroBalances([balance]))).toEqual(['done', 'done']);
-    expect(first(await transact(b, writeBalances([changeOf(balance, credited, { version: 9 })])))).toBe('TS003');
+    expect(first(await transact(b, writeBalances(columnsOf([changeOf(balance, credited, { version: 9 })]))))).toBe(
+      'TS003',
+    );
     expect(first(await transact(b, writeOrders([written({ ...order, version: 9 }, order)])))).toBe('TS003');
     const compared = transact(b, writeOrders([written(order, order)]));
     await waitsFor(table, b, a);
     await a.query(writeOrders([written(order, { ...order, version: 2 })]));
-    await a.query(writeBalances([changeOf(balance, credited)]));
+    await a.query(writeBalances(columnsOf([changeOf(balance, credited)])));
     await a.commit();
     expect(await compared).toEqual(['TS003', ROLLED_BACK]);
-    await holdOpen(a, writeBalances([changeOf(credited, { ...credited, version: 2 })]));
+    await holdOpen(a, writeBalances(columnsOf([changeOf(credited, { ...credited, version: 2 })])));
     await b.query({ text: 'BEGIN' });
     const loaded = balancesOf(b, balance.userId, true);
     await waitsFor(table, b, a);
@@ -319,7 +322,11 @@ function lockLaws(table: LawTable): void {
     await a.query(addZeroBalances([balance]));
     await a.query(addOrders([order]));
     const changes = [
-      [writeBalances([changeOf(balance, { available: ONE, version: 1 })]), addZeroBalances([balance]), 'done'],
+      [
+        writeBalances(columnsOf([changeOf(balance, { available: ONE, version: 1 })])),
+        addZeroBalances([balance]),
+        'done',
+      ],
       [writeOrders([written(order, { ...order, version: 2 })]), addOrders([order]), '23505'],
     ] as const;
     for (const [change, adding, outcome] of changes) {
@@ -351,10 +358,6 @@ function balanceOf(userId: string): Balance {
 }
 
 /** From the version of `balance`, or the one that is given for it. */
-function changeOf(balance: Balance, change: Partial<Balance>, before: Partial<Balance> = {}) {
-  return { before: { ...balance, ...before }, current: { ...balance, ...change } };
-}
-
 function written(from: Order, current: Order, before: Partial<Order> = {}) {
   return { before: { ...from, ...before }, current: { ...current, orderId: from.orderId }, mark: 0 };
 }

@@ -12,7 +12,7 @@ import { Ownership } from './ownership/ownership.ts';
 import { Pauses } from './pauses.ts';
 import { EventRelay } from './relay/publish-events.ts';
 import { ParkedReleaser } from './release/release-parked.ts';
-import { GenerationMap } from './state/generation-map.ts';
+import { KeptReceipts } from './state/kept-receipts.ts';
 import { WorkingState } from './state/working-state.ts';
 import { Worker } from './worker.ts';
 import type { WorkerMetrics } from './worker-metrics.ts';
@@ -77,7 +77,7 @@ function makeBench({ config, connections, schemas }: WorkerParts): Workbench {
     state: new WorkingState({ entriesMax }),
     columns: new ColumnPool(),
     schemas,
-    receipts: new GenerationMap(RECEIPTS_KEPT),
+    receipts: new KeptReceipts(RECEIPTS_KEPT),
     failing: new Map(),
     setAside: new Map(),
   };

@@ -3,16 +3,8 @@ import { errorOf } from '@tradestream/runtime';
 import { type Decision, decide, evolve, type TradeEvent } from '@tradestream/trading';
 import type { DecodedCommand, DecodedRecord, PoisonRecord } from '../intake/decode-record.ts';
 import { blockKey, type Positions } from '../ownership/position.ts';
+import type { KnownReceipt } from '../state/receipt-table.ts';
 import type { WorkingState } from '../state/working-state.ts';
-
-/** A receipt as far as a later record of the same command id needs it. */
-export type KnownReceipt = {
-  readonly hash: string;
-  /** The payload that an operator put in its place, if any: a record of either is a duplicate. */
-  readonly editedHash?: string;
-  readonly partition: number;
-  readonly offset: number;
-};
 
 export interface ReceiptBook {
   get(commandId: string): KnownReceipt | undefined;

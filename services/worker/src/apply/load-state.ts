@@ -1,8 +1,8 @@
 import { amountFromNumeric, arrays, type Session } from '@tradestream/database';
 import type { Order, OrderStatus, Side, TradeCommand } from '@tradestream/trading';
 import type { DecodedCommand, DecodedRecord } from '../intake/decode-record.ts';
+import type { KnownReceipt } from '../state/receipt-table.ts';
 import type { WorkingState } from '../state/working-state.ts';
-import type { KnownReceipt } from './decide-batch.ts';
 import { addZeroBalances } from './write-statements.ts';
 
 const ASSET = /^[A-Z0-9]{2,12}$/;

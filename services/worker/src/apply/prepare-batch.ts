@@ -12,10 +12,10 @@ import {
 } from '../intake/decode-record.ts';
 import type { SchemaBook } from '../intake/schema-book.ts';
 import { type Position, type Positions, revertPosition, unblockFrom } from '../ownership/position.ts';
-import type { GenerationMap } from '../state/generation-map.ts';
+import type { KeptReceipts } from '../state/kept-receipts.ts';
 import type { TouchedByBatch, WorkingState } from '../state/working-state.ts';
 import type { ColumnPool } from './column-pool.ts';
-import { type Decided, decideBatch, type KnownReceipt, type ReceiptBook } from './decide-batch.ts';
+import { type Decided, decideBatch, type ReceiptBook } from './decide-batch.ts';
 import { loadBalances, loadOrders } from './load-state.ts';
 import { planWrite, type WritePlan } from './write-batch.ts';
 import type { PartitionMove } from './write-statements.ts';
@@ -30,7 +30,7 @@ export type Workbench = {
   readonly columns: ColumnPool;
   readonly schemas: SchemaBook;
   /** Receipts of lately seen ids; the unique index has the last word. */
-  readonly receipts: GenerationMap<string, KnownReceipt>;
+  readonly receipts: KeptReceipts;
   /** Commands that failed alone, by id, with the reason: they are parked. */
   readonly failing: Map<string, string>;
   /** Records to set aside undecoded, by place: they ended their process, or failed alone before they were commands. */

@@ -9,8 +9,10 @@ import {
 import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
 import type { MovedReceipt } from '../release/decide-released.ts';
-import type { BalanceTouched, OrderTouched, TouchedByBatch } from '../state/working-state.ts';
+import type { TouchedBalances } from '../state/touched-balances.ts';
+import type { OrderTouched, TouchedByBatch } from '../state/working-state.ts';
 import { type Decided, type NewEvent, type NewParked, type NewReceipt, PARKED_BEFORE } from './decide-batch.ts';
+import { sortByText } from './sort-by-text.ts';
 import {
   addConflicts,
   addEvents,
@@ -90,18 +92,19 @@ export function planWrite(input: PlanInput): WritePlan {
 
 function plan(input: PlanInput): WritePlan {
   const { topic, decided, touched, release } = input;
-  const balances = touched.balances.toSorted(byUserAndAsset);
-  const unmade = balances.filter((balance) => balance.before.version === 0);
-  const orders = touched.orders.toSorted((a, b) => compareText(a.current.orderId, b.current.orderId));
+  const { balances } = touched;
+  const places = sortedPlaces(balances);
+  const unmade = places.filter((place) => balances.foundVersionAt(place) === 0);
+  const orders = sortByText(touched.orders, ({ current }) => current.orderId, byOrderId);
   const found = orders.filter((order): order is OrderTouched & { before: Order } => order.before !== undefined);
   const made = orders.filter((order) => order.before === undefined).map((order) => order.current);
-  const receipts = decided.receipts.toSorted(byCommandId);
+  const receipts = sortByText(decided.receipts, ({ from }) => from.commandId, byCommandId);
   const trades = decided.events.filter(isTrade).map(withTradeKey).toSorted(byTradeKey);
   const locking = [
     release === undefined ? movePartitions(topic, input.moves) : moveSequences(topic, input.moves),
-    ...when(unmade.length, () => addZeroBalances(unmade.map((balance) => balance.current))),
+    ...when(unmade.length, () => addZeroBalances(unmade.map((place) => balances.read(place)))),
     ...when(found.length, () => writeOrders(found)),
-    ...when(balances.length, () => writeBalances(balances)),
+    ...when(places.length, () => writeBalances(balances.columns(places))),
     ...when(decided.absentOrders.length + decided.absentTrades.length, () =>
       expectAbsent(decided.absentOrders, decided.absentTrades),
     ),
@@ -233,8 +236,19 @@ function byTradeKey(a: TradeKeyed, b: TradeKeyed): number {
   return compareText(a.symbol, b.symbol) || compareText(a.tradeId, b.tradeId);
 }
 
-function byUserAndAsset(a: BalanceTouched, b: BalanceTouched): number {
-  return compareText(a.current.userId, b.current.userId) || compareText(a.current.asset, b.current.asset);
+/** By user, then by asset. */
+function sortedPlaces(balances: TouchedBalances): readonly number[] {
+  const places = Array.from({ length: balances.count }, (_, place) => place);
+  return sortByText(
+    places,
+    (place) => balances.userAt(place),
+    (a, b) =>
+      compareText(balances.userAt(a), balances.userAt(b)) || compareText(balances.assetAt(a), balances.assetAt(b)),
+  );
+}
+
+function byOrderId(a: OrderTouched, b: OrderTouched): number {
+  return compareText(a.current.orderId, b.current.orderId);
 }
 
 function byCommandId(a: NewReceipt, b: NewReceipt): number {

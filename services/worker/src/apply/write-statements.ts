@@ -3,7 +3,8 @@ import { arrays, type Statement } from '@tradestream/database';
 import type { Order } from '@tradestream/trading';
 import { headerOf, TIMESTAMP_MS } from '../intake/decode-record.ts';
 import type { PublishedEvent } from '../relay/recent-events.ts';
-import type { BalanceTouched, OrderTouched } from '../state/working-state.ts';
+import type { BalanceColumns } from '../state/touched-balances.ts';
+import type { OrderTouched } from '../state/working-state.ts';
 import type { Decided, NewConflict, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
 
 const TRACEPARENT_MAX = 128;
@@ -100,17 +101,17 @@ export function writeOrders(orders: readonly (OrderTouched & { before: Order })[
   };
 }
 
-export function writeBalances(balances: readonly BalanceTouched[]): Statement {
+export function writeBalances(balances: BalanceColumns): Statement {
   return {
     name: 'write_balances',
     text: 'SELECT ledger.write_balances($1, $2, $3, $4, $5, $6)',
     values: [
-      arrays.text(balances.map((balance) => balance.current.userId)),
-      arrays.text(balances.map((balance) => balance.current.asset)),
-      arrays.int8(balances.map((balance) => balance.before.version)),
-      arrays.int8(balances.map((balance) => balance.current.version)),
-      arrays.numeric18(balances.map((balance) => balance.current.available)),
-      arrays.numeric18(balances.map((balance) => balance.current.held)),
+      arrays.text(balances.users),
+      arrays.text(balances.assets),
+      arrays.int8(balances.foundVersions),
+      arrays.int8(balances.versions),
+      arrays.numeric18(balances.available),
+      arrays.numeric18(balances.held),
     ],
   };
 }

@@ -1,7 +1,7 @@
 import type { Session } from '@tradestream/database';
 import { errorOf } from '@tradestream/runtime';
 import { BatchFailure } from '../apply/apply-batch.ts';
-import { CommandDefect, type KnownReceipt } from '../apply/decide-batch.ts';
+import { CommandDefect } from '../apply/decide-batch.ts';
 import { loadBalances, loadNamed, loadReceipts } from '../apply/load-state.ts';
 import { type Batch, learnSchemas, revertPositions, type Workbench } from '../apply/prepare-batch.ts';
 import { planWrite, type WrittenEvents, writeBatch } from '../apply/write-batch.ts';
@@ -10,6 +10,7 @@ import { type DecodedRecord, decodeRecord, schemaIdOf } from '../intake/decode-r
 import type { QueueCap } from '../intake/queue-cap.ts';
 import type { LedgerLink } from '../ownership/ledger-link.ts';
 import { blockKey, type Position, revertPosition } from '../ownership/position.ts';
+import type { KnownReceipt } from '../state/receipt-table.ts';
 import { type DecidedRelease, decideReleased } from './decide-released.ts';
 import { intentsWait, loadQueues, markTries, type ParkedRow, type ReleaseQueues } from './parked-rows.ts';
 import { planRelease, type Release, type ReleasePlan, TRIES_TOGETHER_MAX } from './plan-release.ts';

@@ -1,9 +1,7 @@
 import type { Balance } from '@tradestream/trading';
+import { AmountColumn, copied } from './columns.ts';
 
 const FIRST_COUNT = 64;
-/** Words of an amount; an amount has at most 128 bits. */
-const WORDS = 2;
-const LOW_MAX = 2n ** 64n - 1n;
 
 /**
  * Balances of one asset by user, as numbers in columns. A hundred thousand balances as objects are a
@@ -14,8 +12,8 @@ export class BalanceTable {
   readonly #slots = new Map<string, number>();
   readonly #free: number[] = [];
   #count = 0;
-  #available = new BigUint64Array(FIRST_COUNT * WORDS);
-  #held = new BigUint64Array(FIRST_COUNT * WORDS);
+  readonly #available = new AmountColumn(FIRST_COUNT);
+  readonly #held = new AmountColumn(FIRST_COUNT);
   #versions = new Float64Array(FIRST_COUNT);
   #marks = new Int32Array(FIRST_COUNT);
   #places = new Int32Array(FIRST_COUNT);
@@ -33,8 +31,8 @@ export class BalanceTable {
     return {
       userId,
       asset,
-      available: amountAt(this.#available, slot),
-      held: amountAt(this.#held, slot),
+      available: this.#available.at(slot),
+      held: this.#held.at(slot),
       version: this.#versions[slot] ?? 0,
     };
   }
@@ -52,8 +50,8 @@ export class BalanceTable {
 
   /** The same for a user whose slot is known. */
   writeAt(slot: number, available: bigint, held: bigint, version: number): void {
-    setAmount(this.#available, slot, available);
-    setAmount(this.#held, slot, held);
+    this.#available.set(slot, available);
+    this.#held.set(slot, held);
     this.#versions[slot] = version;
     this.#marks[slot] = 0;
   }
@@ -81,28 +79,11 @@ export class BalanceTable {
     this.#count += 1;
     if (slot < this.#versions.length) return slot;
     const length = this.#versions.length * 2;
-    this.#available = copied(new BigUint64Array(length * WORDS), this.#available);
-    this.#held = copied(new BigUint64Array(length * WORDS), this.#held);
+    this.#available.grow(length);
+    this.#held.grow(length);
     this.#versions = copied(new Float64Array(length), this.#versions);
     this.#marks = copied(new Int32Array(length), this.#marks);
     this.#places = copied(new Int32Array(length), this.#places);
     return slot;
   }
-}
-
-function amountAt(column: BigUint64Array, slot: number): bigint {
-  const low = column[slot * WORDS] ?? 0n;
-  const high = column[slot * WORDS + 1] ?? 0n;
-  return high === 0n ? low : (high << 64n) | low;
-}
-
-/** Amounts are never negative. */
-function setAmount(column: BigUint64Array, slot: number, amount: bigint): void {
-  column[slot * WORDS] = amount;
-  column[slot * WORDS + 1] = amount > LOW_MAX ? amount >> 64n : 0n;
-}
-
-function copied<Column extends { set(from: Column): void }>(to: Column, from: Column): Column {
-  to.set(from);
-  return to;
 }

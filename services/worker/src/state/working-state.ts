@@ -1,13 +1,9 @@
 import type { Balance, MutableState, Order } from '@tradestream/trading';
 import { GenerationMap } from './generation-map.ts';
-import { KeptBalances, type Spot } from './kept-balances.ts';
+import { KeptBalances } from './kept-balances.ts';
+import { type BalanceNames, TouchedBalances } from './touched-balances.ts';
 
-/** A balance as the batch leaves it, beside the one that the batch found. */
-export type BalanceTouched = { current: Balance; readonly before: Balance };
-
-type TouchedAt = BalanceTouched & Spot;
-
-/** The same of an order; `before` is undefined where the batch made it. */
+/** An order as the batch leaves it, beside the one that it found; `before` is undefined where the batch made it. */
 export type OrderTouched = {
   current: Order;
   before: Order | undefined;
@@ -16,7 +12,9 @@ export type OrderTouched = {
 };
 
 export type TouchedByBatch = {
-  readonly balances: readonly BalanceTouched[];
+  /** Used again by the batch after the next: a batch is put into its statements as soon as it is decided. */
+  readonly balances: TouchedBalances;
+  readonly names: BalanceNames;
   readonly orders: readonly OrderTouched[];
   readonly trades: readonly { readonly symbol: string; readonly tradeId: string }[];
 };
@@ -49,7 +47,8 @@ export class WorkingState implements MutableState {
   #absentOrders = new Set<string>();
   #absentTrades = new Set<string>();
   #mark = 0;
-  #balances: TouchedAt[] = [];
+  #balances = new TouchedBalances();
+  #balancesTaken = new TouchedBalances();
   #touchedOrders: OrderTouched[] = [];
   /** Orders closed by the batch taken last: the batch after the next finds them in the ledger, should it ask. */
   #closed: string[] = [];
@@ -64,7 +63,7 @@ export class WorkingState implements MutableState {
   /** Starts a batch on what the last one left. */
   begin(): void {
     this.#mark += 1;
-    this.#balances = [];
+    this.#balances.clear();
     this.#touchedOrders = [];
     this.#newTrades = [];
     this.missingBalances.clear();
@@ -73,11 +72,14 @@ export class WorkingState implements MutableState {
 
   /** What the batch read or wrote, each once. The batch is over: its effects are what is kept now. */
   take(): TouchedByBatch {
-    const taken = { balances: this.#balances, orders: this.#touchedOrders, trades: this.#newTrades };
-    for (const touched of taken.balances) {
-      const { current, before } = touched;
-      if (current !== before) this.#assets.get(current.asset)?.setAt(touched, current);
+    const balances = this.#balances;
+    const taken = { balances, names: balances.names, orders: this.#touchedOrders, trades: this.#newTrades };
+    for (let place = 0; place < balances.count; place += 1) {
+      if (balances.versionAt(place) === balances.foundVersionAt(place)) continue;
+      this.#assets.get(balances.assetAt(place))?.setAt(balances.spotAt(place), balances.read(place));
     }
+    this.#balances = this.#balancesTaken;
+    this.#balancesTaken = balances;
     for (const orderId of this.#closed) this.#orders.delete(orderId);
     this.#closed = taken.orders.flatMap(({ current }) => (isClosed(current) ? [current.orderId] : []));
     this.begin();
@@ -96,8 +98,9 @@ export class WorkingState implements MutableState {
   }
 
   /** Forgets what a batch touched: the database has the word on it again. */
-  forget(batch: TouchedByBatch): void {
-    for (const { current } of batch.balances) this.#assets.get(current.asset)?.delete(current.userId);
+  forget(batch: Omit<TouchedByBatch, 'balances'>): void {
+    const { users, assets } = batch.names;
+    for (const [place, asset] of assets.entries()) this.#assets.get(asset)?.delete(users[place] ?? '');
     for (const { current } of batch.orders) this.#orders.delete(current.orderId);
     for (const { symbol, tradeId } of batch.trades) this.#trades.delete(tradeKey(symbol, tradeId));
     // What it closed is open again: the same batch, decided anew, must not lose sight of it.
@@ -134,8 +137,14 @@ export class WorkingState implements MutableState {
   }
 
   balance(userId: string, asset: string): Balance {
-    const touched = this.#touchBalance(userId, asset);
-    if (touched !== undefined) return touched.current;
+    const kept = this.#assets.get(asset);
+    const place = kept?.placeIn(this.#mark, userId) ?? -1;
+    if (place >= 0) return this.#balances.read(place);
+    const found = kept?.take(this.#mark, userId, this.#balances.count);
+    if (kept !== undefined && found !== undefined) {
+      this.#balances.add(found, kept);
+      return found;
+    }
     this.missingBalances.set(`${userId}\u0000${asset}`, { userId, asset });
     return { userId, asset, available: 0n, held: 0n, version: 0 };
   }
@@ -160,9 +169,9 @@ export class WorkingState implements MutableState {
   }
 
   setBalance(balance: Balance): void {
-    const touched = this.#touchBalance(balance.userId, balance.asset);
-    // Its read was recorded as missing: the batch is decided again, this value is never written.
-    if (touched !== undefined) touched.current = balance;
+    const place = this.#assets.get(balance.asset)?.placeIn(this.#mark, balance.userId) ?? -1;
+    // Who sets has read before; if that was missing the batch is decided again, and this value never written.
+    if (place >= 0) this.#balances.write(place, balance);
   }
 
   setOrder(order: Order): void {
@@ -180,19 +189,6 @@ export class WorkingState implements MutableState {
   addTrade(symbol: string, tradeId: string): void {
     this.#trades.set(tradeKey(symbol, tradeId), true);
     this.#newTrades.push({ symbol, tradeId });
-  }
-
-  /** The balance as this batch has it; undefined when it is not kept. */
-  #touchBalance(userId: string, asset: string): BalanceTouched | undefined {
-    const kept = this.#assets.get(asset);
-    if (kept === undefined) return undefined;
-    const place = kept.placeIn(this.#mark, userId);
-    if (place >= 0) return this.#balances[place];
-    const before = kept.take(this.#mark, userId, this.#balances.length);
-    if (before === undefined) return undefined;
-    const touched = { current: before, before, slot: kept.slot, changes: kept.changes };
-    this.#balances.push(touched);
-    return touched;
   }
 
   #touchOrder(entry: OrderTouched): void {
