@@ -12,6 +12,8 @@ export type LogRecord = {
   readonly headerText?: (name: string) => string | null;
   /** Bytes of the value, where the value itself is made only when it is asked for; 0 for null. */
   readonly valueBytes?: number;
+  /** One byte of the value, where that is cheaper than the value; -1 where it has none. */
+  readonly valueByteAt?: (at: number) => number;
 };
 
 export type RecordHeaders = Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | undefined>>;

@@ -54,14 +54,14 @@ export function readCommandBody(reader: ByteReader): TradeCommand {
   const branch = reader.index('command', BRANCHES);
   if (branch < 2) {
     const type = branch === 0 ? 'DepositFunds' : 'WithdrawFunds';
-    return { type, userId: reader.text('userId'), asset: reader.text('asset'), amount: reader.amount('amount') };
+    return { type, userId: reader.text('userId'), asset: reader.name('asset'), amount: reader.amount('amount') };
   }
   if (branch === 2) {
     return {
       type: 'PlaceOrder',
       orderId: reader.text('orderId'),
       userId: reader.text('userId'),
-      symbol: reader.text('symbol'),
+      symbol: reader.name('symbol'),
       side: readSide(reader),
       price: reader.amount('price'),
       quantity: reader.amount('quantity'),
@@ -71,16 +71,16 @@ export function readCommandBody(reader: ByteReader): TradeCommand {
     return {
       type: 'AmendOrder',
       orderId: reader.text('orderId'),
-      symbol: reader.text('symbol'),
+      symbol: reader.name('symbol'),
       price: readOptionalAmount(reader, 'price'),
       quantity: readOptionalAmount(reader, 'quantity'),
     };
   }
-  if (branch === 4) return { type: 'CancelOrder', orderId: reader.text('orderId'), symbol: reader.text('symbol') };
+  if (branch === 4) return { type: 'CancelOrder', orderId: reader.text('orderId'), symbol: reader.name('symbol') };
   return {
     type: 'ExecuteTrade',
     tradeId: reader.text('tradeId'),
-    symbol: reader.text('symbol'),
+    symbol: reader.name('symbol'),
     buyOrderId: reader.text('buyOrderId'),
     sellOrderId: reader.text('sellOrderId'),
     price: reader.amount('price'),

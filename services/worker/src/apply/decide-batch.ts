@@ -187,14 +187,16 @@ export class Draft implements Decided {
     const index = this.#index++;
     const { partition, timestampMs } = from.record;
     this.encoded.add({ partition, seq }, { commandId: from.commandId, occurredAt: timestampMs * 1_000, event });
-    this.events.push({ from, index, seq, type: event.type });
-    this.receipts.push({
+    const settled = {
       from,
       index,
-      outcome: decision.accepted ? 'applied' : 'rejected',
-      reason: decision.accepted ? null : decision.reason,
       seq,
-    });
+      type: event.type,
+      outcome: decision.accepted ? ('applied' as const) : ('rejected' as const),
+      reason: decision.accepted ? null : decision.reason,
+    };
+    this.events.push(settled);
+    this.receipts.push(settled);
   }
 
   noteAbsences(state: WorkingState): void {

@@ -225,7 +225,8 @@ function moveAll(
   decoded: readonly DecodedRecord[],
   before: ReadonlyMap<number, PositionValues>,
 ): readonly PartitionMove[] {
-  const last = new Map(decoded.map(({ record }) => [record.partition, record]));
+  const last = new Map<number, LogRecord>();
+  for (const { record } of decoded) last.set(record.partition, record);
   const moves: PartitionMove[] = [];
   for (const [partition, record] of [...last].toSorted(([a], [b]) => a - b)) {
     const position = bench.positions.get(partition);

@@ -21,6 +21,9 @@ export type DecodedCommand = {
   readonly hash: string;
 };
 
+/** Of the wire format: a zero byte and the schema id. */
+const FRAME_HEAD_BYTES = 5;
+
 /** A record that is set aside whole; bytes that are no command block no key. */
 export type PoisonRecord = {
   readonly kind: 'poison';
@@ -44,28 +47,33 @@ export type DecodeOptions = {
  * learned before: what is unknown then is known to nobody. Never throws for what a record holds.
  */
 export function decodeRecord(record: LogRecord, options: DecodeOptions): DecodedRecord {
-  const poison = (reason: string, message: string): PoisonRecord => ({ kind: 'poison', record, reason, message });
   const { value, timestampMs } = record;
   if (timestampMs < TIMESTAMP_MS.min || timestampMs > TIMESTAMP_MS.max) {
-    return poison('MALFORMED', `timestamp: ${timestampMs} ms is outside the years 1 to 9999`);
+    return poison(record, 'MALFORMED', `timestamp: ${timestampMs} ms is outside the years 1 to 9999`);
   }
-  if (value === null) return poison('NULL_VALUE', 'the record has no value');
+  if (value === null) return poison(record, 'NULL_VALUE', 'the record has no value');
   if (value.length > options.recordBytesMax) {
-    return poison('TOO_LARGE', `the value has ${value.length} bytes, at most ${options.recordBytesMax} are taken`);
+    return poison(
+      record,
+      'TOO_LARGE',
+      `the value has ${value.length} bytes, at most ${options.recordBytesMax} are taken`,
+    );
   }
   try {
     const { schemaId, payload } = readFrame(value);
     const writer = options.schemas.get(schemaId);
-    if (writer === undefined) return poison('SCHEMA_UNKNOWN', `no registry or ledger knows schema id ${schemaId}`);
-    const { commandId: given, command } = decodeCommand(payload, writer);
+    if (writer === undefined)
+      return poison(record, 'SCHEMA_UNKNOWN', `no registry or ledger knows schema id ${schemaId}`);
+    const { commandId, command } = decodeCommand(payload, writer);
     const malformed = checkCommand(command);
-    if (malformed !== null) return poison('MALFORMED', `${malformed.field}: ${malformed.rule}`);
+    if (malformed !== null) return poison(record, 'MALFORMED', `${malformed.field}: ${malformed.rule}`);
     const key = commandKey(command);
-    if (record.key === null || !isText(record.key, key)) {
-      return poison('KEY_MISMATCH', `the key of this command is ${key}`);
+    const given = record.key;
+    if (given === null || !isText(given, key)) {
+      return poison(record, 'KEY_MISMATCH', `the key of this command is ${key}`);
     }
     const id = resolveCommandId({
-      commandId: given,
+      commandId,
       ceId: headerOf(record, 'ce_id'),
       command,
       record: {
@@ -76,12 +84,16 @@ export function decodeRecord(record: LogRecord, options: DecodeOptions): Decoded
         timestampMs: record.timestampMs,
       },
     });
-    if (!id.ok) return poison('MALFORMED', `${id.field}: ${id.rule}`);
+    if (!id.ok) return poison(record, 'MALFORMED', `${id.field}: ${id.rule}`);
     return { kind: 'command', record, commandId: id.commandId, command, key, hash: payloadDigest(command) };
   } catch (error) {
-    if (error instanceof ContractError && error.retry === 'never') return poison(error.code, error.message);
+    if (error instanceof ContractError && error.retry === 'never') return poison(record, error.code, error.message);
     throw error;
   }
+}
+
+function poison(record: LogRecord, reason: string, message: string): PoisonRecord {
+  return { kind: 'poison', record, reason, message };
 }
 
 /** What a record's timestamp, which its producer may choose, can be as the time of an event. */
@@ -101,10 +113,15 @@ function isText(bytes: Buffer, text: string): boolean {
   return true;
 }
 
-/** The schema id that a record names, if its value is framed. */
+/** The schema id that a record names, if its value is framed: a zero byte, the id as 32 bits, and a payload. */
 export function schemaIdOf(record: LogRecord): number | null {
-  const { value } = record;
-  return value !== null && value.length >= 5 && value[0] === 0 ? value.readUInt32BE(1) : null;
+  const last = byteAt(record, FRAME_HEAD_BYTES - 1);
+  if (last < 0 || byteAt(record, 0) !== 0) return null;
+  return byteAt(record, 1) * 2 ** 24 + byteAt(record, 2) * 2 ** 16 + byteAt(record, 3) * 2 ** 8 + last;
+}
+
+function byteAt(record: LogRecord, at: number): number {
+  return record.valueByteAt === undefined ? (record.value?.[at] ?? -1) : record.valueByteAt(at);
 }
 
 /** What tells one record of the log from another at the same place: its bytes and its time. */

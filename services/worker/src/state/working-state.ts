@@ -22,6 +22,8 @@ export type TouchedByBatch = {
 /** Open orders are kept, with those that a batch has just closed; a batch's own must fit in any case. */
 const ORDERS_MIN = 50_000;
 const ORDERS_SHARE = 8;
+/** A trade reads four balances, and then sets them. */
+const READS = 4;
 /** A trade is asked for again only by a duplicate, which the unique index finds all the same. */
 const TRADES_KEPT = 20_000;
 
@@ -49,6 +51,9 @@ export class WorkingState implements MutableState {
   #mark = 0;
   #balances = new TouchedBalances();
   #balancesTaken = new TouchedBalances();
+  /** Places of the balances read last. */
+  readonly #readPlaces: number[] = Array.from({ length: READS }, () => 0);
+  #reads = 0;
   #touchedOrders: OrderTouched[] = [];
   /** Orders closed by the batch taken last: the batch after the next finds them in the ledger, should it ask. */
   #closed: string[] = [];
@@ -139,10 +144,10 @@ export class WorkingState implements MutableState {
   balance(userId: string, asset: string): Balance {
     const kept = this.#assets.get(asset);
     const place = kept?.placeIn(this.#mark, userId) ?? -1;
-    if (place >= 0) return this.#balances.read(place);
+    if (place >= 0) return this.#balances.read(this.#noteRead(place));
     const found = kept?.take(this.#mark, userId, this.#balances.count);
     if (kept !== undefined && found !== undefined) {
-      this.#balances.add(found, kept);
+      this.#noteRead(this.#balances.add(found, kept));
       return found;
     }
     this.missingBalances.set(`${userId}\u0000${asset}`, { userId, asset });
@@ -169,7 +174,7 @@ export class WorkingState implements MutableState {
   }
 
   setBalance(balance: Balance): void {
-    const place = this.#assets.get(balance.asset)?.placeIn(this.#mark, balance.userId) ?? -1;
+    const place = this.#placeRead(balance);
     // Who sets has read before; if that was missing the batch is decided again, and this value never written.
     if (place >= 0) this.#balances.write(place, balance);
   }
@@ -189,6 +194,20 @@ export class WorkingState implements MutableState {
   addTrade(symbol: string, tradeId: string): void {
     this.#trades.set(tradeKey(symbol, tradeId), true);
     this.#newTrades.push({ symbol, tradeId });
+  }
+
+  #noteRead(place: number): number {
+    this.#reads = (this.#reads + 1) % READS;
+    this.#readPlaces[this.#reads] = place;
+    return place;
+  }
+
+  /** Where a balance stands that was read: most often one of those that this command has read. */
+  #placeRead({ userId, asset }: Balance): number {
+    for (const place of this.#readPlaces) {
+      if (this.#balances.userAt(place) === userId && this.#balances.assetAt(place) === asset) return place;
+    }
+    return this.#assets.get(asset)?.placeIn(this.#mark, userId) ?? -1;
   }
 
   #touchOrder(entry: OrderTouched): void {

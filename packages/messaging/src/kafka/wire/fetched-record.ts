@@ -59,6 +59,10 @@ export class FetchedRecord implements LogRecord {
     return Math.max(0, this.#valueLength);
   }
 
+  valueByteAt(at: number): number {
+    return at < this.#valueLength ? (this.#bytes[this.#valueAt + at] ?? -1) : -1;
+  }
+
   get headers(): RecordHeaders {
     return this.#bytes[this.#headersAt] === 0 ? NO_HEADERS : readHeaders(this.#bytes, this.#headersAt);
   }
