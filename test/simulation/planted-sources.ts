@@ -44,9 +44,9 @@ export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> 
   'marked as published before it is': [
     {
       file: `${WORKER}/relay/publish-events.ts`,
-      find: '    await producer.send(eventsTopic, records,',
+      find: '    await answer;',
       replace:
-        '    for (const { position, events } of next) position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? 0);\n    await producer.send(eventsTopic, records,',
+        '    for (const { position, seq } of reached) position.publishedSeq = Math.max(position.publishedSeq, seq);\n    await answer;',
     },
   ],
   'a key is released against its order': [

@@ -45,11 +45,14 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  /** Bytes that another writer holds. */
-  copyFrom(other: ByteWriter, start: number, end: number): void {
-    this.#reserve(end - start);
-    other.#bytes.copy(this.#bytes, this.#at, start, end);
-    this.#at += end - start;
+  /** Copies some of what was written; answers where it ends there. */
+  copyTo(target: Buffer, at: number, range: { readonly start: number; readonly end: number }): number {
+    return at + this.#bytes.copy(target, at, range.start, range.end);
+  }
+
+  /** Memory that it holds, written or not. */
+  get capacity(): number {
+    return this.#bytes.length;
   }
 
   /** Leaves room for a length, which `lengthAt` fills in. */
@@ -154,6 +157,14 @@ export class ByteWriter {
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
   }
+}
+
+/** How many bytes `long` and `int` write. */
+export function longBytes(value: number): number {
+  let count = 1;
+  let rest = Math.floor((value < 0 ? -value - 1 : value) / 64);
+  for (; rest > 0; rest = Math.floor(rest / 128)) count += 1;
+  return count;
 }
 
 function refuse(rule: string, value: unknown): never {

@@ -84,7 +84,7 @@ test('events packed before they have a batch number are their bytes, in a frame 
       const wanted = envelopes.map((envelope) => encodeEvent({ ...envelope, timeline, batch }));
       const heads = piecesOf(pack.heads(timeline).bytes);
       const tails = piecesOf(pack.tails().bytes);
-      const framed = pack.join({ timeline, batch, schemaId: 0x01020304 });
+      const framed = pack.number({ timeline, batch, schemaId: 0x01020304 });
       const number = Buffer.from([0x80, 0x80, 0x80, 0x80, 0x80, 0x40]);
       expect([heads.length, tails.length, framed.count]).toEqual(Array.from({ length: 3 }, () => envelopes.length));
       for (const [index, bytes] of wanted.entries()) {

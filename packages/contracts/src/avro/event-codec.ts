@@ -1,8 +1,9 @@
+import { invariant } from '@tradestream/runtime';
 import type { EventEnvelope } from '@tradestream/trading';
 import { ByteReader } from './byte-reader.ts';
-import { ByteWriter } from './byte-writer.ts';
+import { ByteWriter, longBytes } from './byte-writer.ts';
 import { type ReadValues, readEventBody, writeEventBody } from './event-body.ts';
-import { writeFrameHead } from './wire-frame.ts';
+import { FRAME_BYTES, writeFrameHead } from './wire-frame.ts';
 import { eventReading, type WriterSchema } from './writer-schema.ts';
 
 export type { ReadValues };
@@ -15,8 +16,7 @@ export type EventContent = Pick<EventEnvelope, 'commandId' | 'occurredAt' | 'eve
 
 const writer = new ByteWriter();
 
-/** A frame with a place of usual size, and what of it stands before the batch number, with a length. */
-const PLACE_BYTES = 25;
+/** What of a place of usual size stands before the batch number, with a length. */
 const HEAD_BYTES = 16;
 
 /**
@@ -32,12 +32,10 @@ export function encodeEvent(envelope: EventEnvelope): Buffer {
 
 const PACK_BYTES = 64 * 1024;
 const LENGTH_BYTES = 4;
-/** Memory of packs that were joined; while one batch commits the next is packed. */
+/** Memory of events that are of no use any more: while some are published and a batch commits, the next is packed. */
 const idle: ByteWriter[] = [];
 const IDLE_MAX = 2;
-const NO_TAILS = new ByteWriter(0);
-
-type SchemaOf = { readonly schemaId: number };
+const IDLE_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Pieces of bytes, one behind the other, each with its length (32 bits, big endian) before it. */
 export type PackedBytes = { readonly count: number; readonly bytes: Buffer };
@@ -47,7 +45,7 @@ export type PackedBytes = { readonly count: number; readonly bytes: Buffer };
  * piece of memory. An event's bytes are its head, the batch number as an Avro long, and its tail.
  */
 export class EventPack {
-  #tails = idle.pop() ?? new ByteWriter(PACK_BYTES);
+  readonly #tails = idle.pop() ?? new ByteWriter(PACK_BYTES);
   readonly #ends: number[] = [];
   readonly #partitions: number[] = [];
   readonly #seqs: number[] = [];
@@ -77,26 +75,18 @@ export class EventPack {
     return { count: this.#ends.length, bytes: heads.written() };
   }
 
-  /** What stands behind it. The bytes are the pack's own: they change once it is joined. */
+  /** What stands behind it. The bytes are the pack's own: they change once its events are released. */
   tails(): PackedBytes {
     return { count: this.#ends.length, bytes: this.#tails.written() };
   }
 
-  /** Every event as Kafka carries it. Once: the pack's memory goes to the next one. */
-  join({ timeline, batch, schemaId }: Pick<EventPlace, 'timeline' | 'batch'> & SchemaOf): FramedEvents {
-    const framed = new ByteWriter(this.#tails.length + this.#ends.length * PLACE_BYTES);
-    const ends: number[] = [];
-    for (let index = 0; index < this.#ends.length; index += 1) {
-      writeFrameHead(framed, schemaId);
-      this.#writeHead(framed, index, timeline);
-      framed.long(batch);
-      framed.copyFrom(this.#tails, (this.#ends[index - 1] ?? 0) + LENGTH_BYTES, this.#ends[index] ?? 0);
-      ends.push(framed.length);
-    }
-    this.#tails.clear();
-    if (idle.length < IDLE_MAX) idle.push(this.#tails);
-    this.#tails = NO_TAILS;
-    return new FramedEvents(framed.written(), ends);
+  /** Every event as Kafka carries it. The pack's memory is theirs from then on: nothing is added. */
+  number(numbers: EventNumbers): FramedEvents {
+    return new FramedEvents(
+      { tails: this.#tails, ends: this.#ends },
+      { partitions: this.#partitions, seqs: this.#seqs },
+      numbers,
+    );
   }
 
   #writeHead(target: ByteWriter, index: number, timeline: number): void {
@@ -106,23 +96,92 @@ export class EventPack {
   }
 }
 
-/** Whole events in frames of the wire format, one behind the other. */
-export class FramedEvents {
-  readonly #bytes: Buffer;
-  readonly #ends: readonly number[];
+/** What is known of a batch's events only when they are written. */
+export type EventNumbers = Pick<EventPlace, 'timeline' | 'batch'> & { readonly schemaId: number };
 
-  constructor(bytes: Buffer, ends: readonly number[]) {
-    this.#bytes = bytes;
-    this.#ends = ends;
+type Tails = { readonly tails: ByteWriter; readonly ends: readonly number[] };
+type Places = { readonly partitions: readonly number[]; readonly seqs: readonly number[] };
+
+/**
+ * Whole events in frames of the wire format. Each is put together where it is wanted: nothing but the
+ * pack of their tails is held.
+ */
+export class FramedEvents {
+  readonly timeline: number;
+  readonly #packed: Tails;
+  readonly #places: Places;
+  readonly #numbers: EventNumbers;
+  /** What the frame and the numbers take in each event. */
+  readonly #sharedBytes: number;
+  #released = false;
+
+  constructor(packed: Tails, places: Places, numbers: EventNumbers) {
+    this.timeline = numbers.timeline;
+    this.#packed = packed;
+    this.#places = places;
+    this.#numbers = numbers;
+    this.#sharedBytes = FRAME_BYTES + longBytes(numbers.timeline) + longBytes(numbers.batch);
   }
 
   get count(): number {
-    return this.#ends.length;
+    return this.#packed.ends.length;
   }
 
-  /** One event; it shares the memory of all. */
+  /** Memory that all of them hold. */
+  get bytesHeld(): number {
+    return this.#packed.tails.capacity;
+  }
+
+  partition(index: number): number {
+    return this.#places.partitions[index] ?? -1;
+  }
+
+  seq(index: number): number {
+    return this.#places.seqs[index] ?? -1;
+  }
+
+  /** Length of one event in its frame. */
+  byteCount(index: number): number {
+    const { start, end } = this.#tail(index);
+    return this.#sharedBytes + longBytes(this.partition(index)) + longBytes(this.seq(index)) + end - start;
+  }
+
+  /** Writes one event in its frame at a place in memory that has room for it. */
+  writeTo(index: number, target: Buffer, at: number): void {
+    invariant(!this.#released, 'released events are not read');
+    const head = this.#head(index);
+    const tailAt = head.copyTo(target, at, { start: 0, end: head.length });
+    this.#packed.tails.copyTo(target, tailAt, this.#tail(index));
+  }
+
+  /** One event in its frame, in memory of its own. */
   value(index: number): Buffer {
-    return this.#bytes.subarray(this.#ends[index - 1] ?? 0, this.#ends[index]);
+    const value = Buffer.allocUnsafe(this.byteCount(index));
+    this.writeTo(index, value, 0);
+    return value;
+  }
+
+  /** None of them is read any more: their memory goes to a later pack. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    const { tails } = this.#packed;
+    tails.clear();
+    if (idle.length < IDLE_MAX && tails.capacity <= IDLE_BYTES_MAX) idle.push(tails);
+  }
+
+  #tail(index: number): { readonly start: number; readonly end: number } {
+    const { ends } = this.#packed;
+    return { start: (ends[index - 1] ?? 0) + LENGTH_BYTES, end: ends[index] ?? 0 };
+  }
+
+  /** In the writer that encodes single events: of use until the next call. */
+  #head(index: number): ByteWriter {
+    const { timeline, batch, schemaId } = this.#numbers;
+    writer.clear();
+    writeFrameHead(writer, schemaId);
+    writePlace(writer, { partition: this.partition(index), seq: this.seq(index), timeline, batch });
+    return writer;
   }
 }
 

@@ -2,7 +2,7 @@ import { ContractError } from '../errors.ts';
 import type { ByteWriter } from './byte-writer.ts';
 
 /** What a frame adds to its payload. */
-const FRAME_BYTES = 5;
+export const FRAME_BYTES = 5;
 
 /** The payload behind the zero byte and the schema id, as Kafka carries it. */
 export function frame(schemaId: number, payload: Buffer): Buffer {

@@ -41,26 +41,27 @@ export class KafkaProducer implements Producer {
     this.#source = source;
   }
 
-  async send(
+  /** Not `async`: its frame would hold the records until they are settled. */
+  send(
     topic: string,
     records: readonly OutgoingRecord[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly RecordPlace[]> {
-    if (this.#closing) throw new MessagingError('MSG_CLOSED', { context: { topic } });
-    if (records.length === 0) return [];
+    if (this.#closing) return Promise.reject(new MessagingError('MSG_CLOSED', { context: { topic } }));
+    if (records.length === 0) return Promise.resolve([]);
     const { deliveryTimeoutMs, bufferBytesMax } = this.#source.settings;
     const deadlineMs = performance.now() + deliveryTimeoutMs;
     const call = new SendCall(topic, records, { deadlineMs, onSettled: (settled) => this.#forget(settled) });
     if (this.#bytesWaiting > 0 && this.#bytesWaiting + call.bytes > bufferBytesMax) {
       const context = { topic, waitingBytes: this.#bytesWaiting, callBytes: call.bytes, bufferBytesMax };
-      throw new MessagingError('MSG_BUFFER_FULL', { context });
+      return Promise.reject(new MessagingError('MSG_BUFFER_FULL', { context }));
     }
     this.#open.add(call);
     this.#intake.push(call);
     this.#bytesWaiting += call.bytes;
     call.abortWith(options.signal);
     this.#running ??= this.#run();
-    return await call.result;
+    return call.result;
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import { errorOf } from '@tradestream/runtime';
 import type { Intake } from '../intake/intake.ts';
 import type { QueueCap, Taken } from '../intake/queue-cap.ts';
 import type { LedgerLink } from '../ownership/ledger-link.ts';
+import type { WrittenEvents } from '../relay/written-events.ts';
 import { loadBalances, loadLocked } from './load-state.ts';
 import {
   type Batch,
@@ -14,7 +15,7 @@ import {
   revertPositions,
   type Workbench,
 } from './prepare-batch.ts';
-import { type WrittenEvents, writeBatch } from './write-batch.ts';
+import { writeBatch } from './write-batch.ts';
 import { lockPartitions } from './write-statements.ts';
 
 export type ApplyOptions = {

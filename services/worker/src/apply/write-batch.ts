@@ -1,4 +1,3 @@
-import type { FramedEvents } from '@tradestream/contracts';
 import {
   type ColumnMemory,
   DatabaseError,
@@ -8,6 +7,7 @@ import {
 } from '@tradestream/database';
 import { errorOf, invariant } from '@tradestream/runtime';
 import type { Order } from '@tradestream/trading';
+import type { WrittenEvents } from '../relay/written-events.ts';
 import type { MovedReceipt } from '../release/decide-released.ts';
 import type { TouchedBalances } from '../state/touched-balances.ts';
 import type { OrderTouched, TouchedByBatch } from '../state/working-state.ts';
@@ -23,7 +23,6 @@ import {
   addTrades,
   addZeroBalances,
   type EventColumns,
-  type EventHead,
   eventColumns,
   expectAbsent,
   movePartitions,
@@ -48,13 +47,6 @@ export type WritePlan = {
   readonly locking: readonly Statement[];
   /** Sent behind it: new rows. */
   readonly adding: readonly Statement[];
-};
-
-/** A batch's events as they stand in the ledger. */
-export type WrittenEvents = {
-  readonly heads: readonly EventHead[];
-  readonly framed: FramedEvents;
-  readonly timeline: number;
 };
 
 /** What became of the batch's records. */
@@ -182,7 +174,7 @@ export async function writeBatch(
   if (events === null) return null;
   const batch = Number((await numbered).rows[0]?.batch);
   invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
-  return { heads: events.heads, framed: events.encoded.join({ timeline, batch, schemaId }), timeline };
+  return { heads: events.heads, framed: events.encoded.number({ timeline, batch, schemaId }) };
 }
 
 function isUnanswered(error: Error): boolean {

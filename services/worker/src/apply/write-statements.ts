@@ -2,7 +2,7 @@ import type { EventPack } from '@tradestream/contracts';
 import { arrays, type Statement } from '@tradestream/database';
 import type { Order } from '@tradestream/trading';
 import { headerOf, TIMESTAMP_MS } from '../intake/decode-record.ts';
-import type { PublishedEvent } from '../relay/recent-events.ts';
+import type { EventHeads } from '../relay/written-events.ts';
 import type { BalanceColumns } from '../state/touched-balances.ts';
 import type { OrderTouched } from '../state/working-state.ts';
 import type { Decided, NewConflict, NewEvent, NewParked, NewReceipt } from './decide-batch.ts';
@@ -209,7 +209,7 @@ export function addTrades(
 /** Columns of new events; what holds the timeline waits for it. */
 export type EventColumns = {
   readonly encoded: EventPack;
-  readonly heads: readonly EventHead[];
+  readonly heads: EventHeads;
   readonly partition: Buffer;
   readonly seq: Buffer;
   readonly index: Buffer;
@@ -221,33 +221,31 @@ export type EventColumns = {
   readonly traceparent: Buffer;
 };
 
-/** What the relay needs of an event besides its bytes. */
-export type EventHead = Pick<PublishedEvent, 'seq' | 'key' | 'type' | 'timestampMs' | 'traceparent'> & {
-  readonly partition: number;
-};
-
 export function eventColumns({ events, encoded }: Pick<Decided, 'events' | 'encoded'>): EventColumns {
-  const heads = events.map(headOf);
+  const heads = {
+    keys: events.map((event) => event.from.key),
+    types: events.map((event) => event.type),
+    timesMs: events.map((event) => event.from.record.timestampMs),
+    traceparents: events.map(traceparentOf),
+  };
   const tails = encoded.tails();
   return {
     encoded,
     heads,
-    partition: arrays.int4(heads.map((head) => head.partition)),
-    seq: arrays.int8(heads.map((head) => head.seq)),
+    partition: arrays.int4(events.map((event) => event.from.record.partition)),
+    seq: arrays.int8(events.map((event) => event.seq)),
     index: arrays.int4(events.map((event) => event.index)),
-    type: arrays.text(heads.map((head) => head.type)),
-    key: arrays.text(heads.map((head) => head.key)),
+    type: arrays.text(heads.types),
+    key: arrays.text(heads.keys),
     tail: arrays.byteaPacked(tails.count, tails.bytes),
     commandId: arrays.uuid(events.map((event) => event.from.commandId)),
-    occurredAt: arrays.timestamptzMicros(heads.map((head) => head.timestampMs * 1_000)),
-    traceparent: arrays.text(heads.map((head) => head.traceparent)),
+    occurredAt: arrays.timestamptzMicros(heads.timesMs.map((timeMs) => timeMs * 1_000)),
+    traceparent: arrays.text(heads.traceparents),
   };
 }
 
-function headOf({ from, seq, type }: NewEvent): EventHead {
-  const { record, key } = from;
-  const traceparent = headerOf(record, 'traceparent')?.slice(0, TRACEPARENT_MAX) ?? null;
-  return { partition: record.partition, seq, key, type, timestampMs: record.timestampMs, traceparent };
+function traceparentOf({ from }: NewEvent): string | null {
+  return headerOf(from.record, 'traceparent')?.slice(0, TRACEPARENT_MAX) ?? null;
 }
 
 /** Events with the batch number, which their payload holds too: the server puts it in between. */

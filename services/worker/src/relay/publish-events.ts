@@ -1,15 +1,15 @@
-import { eventHeaders, frame } from '@tradestream/contracts';
+import { frame } from '@tradestream/contracts';
 import { arrays, type Session } from '@tradestream/database';
 import type { OutgoingRecord, Producer } from '@tradestream/messaging';
 import { AppError, errorOf, type Logger, nextPauseMs, type Readiness, sleep } from '@tradestream/runtime';
 import type { EventType } from '@tradestream/trading';
-import type { WrittenEvents } from '../apply/write-batch.ts';
 import { WorkerError } from '../errors.ts';
 import type { LedgerLink } from '../ownership/ledger-link.ts';
 import type { Position, Positions } from '../ownership/position.ts';
 import type { WorkerMetrics } from '../worker-metrics.ts';
 import { copyDeadLetters } from './copy-dead-letters.ts';
-import { type PublishedEvent, RecentEvents } from './recent-events.ts';
+import { RecentEvents } from './recent-events.ts';
+import { type LoadedEvent, recordOf, type WrittenEvents } from './written-events.ts';
 
 export type RelayOptions = {
   readonly link: LedgerLink;
@@ -22,6 +22,8 @@ export type RelayOptions = {
   readonly eventsMax: number;
   /** Most committed events that are kept for it; a relay further behind reads the table. */
   readonly recentEventsMax: number;
+  /** Most bytes of the batches that they are kept in. */
+  readonly recentBytesMax: number;
   readonly log: Logger;
   readonly readiness: Readiness;
   readonly metrics: WorkerMetrics;
@@ -38,8 +40,13 @@ type EventRow = {
   traceparent: string | null;
 };
 
-/** `ce_source` of every event. */
-const SOURCE = '/tradestream/worker';
+/** What comes next of a partition, and where its last one stands. */
+type NextEvents = {
+  readonly position: Position;
+  readonly records: readonly OutgoingRecord[];
+  readonly lastSeq: number;
+};
+
 const PAUSE = { initialMs: 100, maxMs: 5_000 } as const;
 /** An idle owner marks what it has published after this pause; a busy one's next batch carries it. */
 const MARK_PAUSE_MS = 200;
@@ -67,12 +74,12 @@ export class EventRelay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    this.#recent = new RecentEvents(options.recentEventsMax);
+    this.#recent = new RecentEvents({ countMax: options.recentEventsMax, bytesMax: options.recentBytesMax });
   }
 
   /** Events that are durable now. */
   committed(written: WrittenEvents | null): void {
-    if (written !== null) this.#recent.add(eventsOf(written));
+    if (written !== null) this.#recent.add(written);
   }
 
   /** Ownership has changed, or what is durable was asked for anew: nothing that was kept is relied on. */
@@ -115,33 +122,41 @@ export class EventRelay {
   }
 
   async #publishOnce(): Promise<number> {
-    const { producer, eventsTopic, eventsMax, metrics } = this.#options;
     const behind = this.#owned().filter(
       (position) => position.publishedSeq < position.committed.seq && !this.#broken.has(position),
     );
     if (behind.length === 0) return 0;
+    const { answer, count, reached } = await this.#sendNext(behind);
+    await answer;
+    for (const { position, seq } of reached) position.publishedSeq = Math.max(position.publishedSeq, seq);
+    this.#options.metrics.published(count);
+    return count;
+  }
+
+  /** The records are held by the producer alone, which lets them go as soon as they are in a batch. */
+  async #sendNext(behind: readonly Position[]) {
+    const { producer, eventsTopic, eventsMax } = this.#options;
     const share = Math.max(1, Math.floor(eventsMax / behind.length));
-    const next = await Promise.all(
-      behind.map(async (position) => ({ position, events: await this.#next(position, share) })),
-    );
-    const records = next.flatMap(({ position, events }) => events.map((event) => recordOf(position.partition, event)));
-    await producer.send(eventsTopic, records, { signal: this.#stopping.signal });
-    for (const { position, events } of next) {
-      position.publishedSeq = Math.max(position.publishedSeq, events.at(-1)?.seq ?? position.publishedSeq);
-    }
-    metrics.published(records.length);
-    return records.length;
+    const next = await Promise.all(behind.map(async (position) => await this.#next(position, share)));
+    const records = next.flatMap((events) => events.records);
+    const reached = next.map(({ position, lastSeq }) => ({ position, seq: lastSeq }));
+    const answer = producer.send(eventsTopic, records, { signal: this.#stopping.signal });
+    return { answer, count: records.length, reached };
   }
 
   /** What comes next, from memory or else from the table. */
-  async #next(position: Position, countMax: number): Promise<readonly PublishedEvent[]> {
-    const range = { fromSeq: position.publishedSeq + 1, toSeq: position.committed.seq, countMax };
-    const kept = this.#recent.next(position.partition, range);
-    return kept.length > 0 ? kept : this.#unbroken(position, await loadEvents(await this.#open(), position, countMax));
+  async #next(position: Position, countMax: number): Promise<NextEvents> {
+    const { partition, publishedSeq } = position;
+    const range = { fromSeq: publishedSeq + 1, toSeq: position.committed.seq, countMax };
+    const kept = this.#recent.next(partition, range);
+    if (kept.length > 0) return { position, records: kept, lastSeq: publishedSeq + kept.length };
+    const events = this.#unbroken(position, await loadEvents(await this.#open(), position, countMax));
+    const records = events.map((event) => recordOf(partition, event));
+    return { position, records, lastSeq: events.at(-1)?.seq ?? publishedSeq };
   }
 
   /** The events up to the first that is missing. A partition that misses its next one stops: nothing is skipped. */
-  #unbroken(position: Position, events: readonly PublishedEvent[]): readonly PublishedEvent[] {
+  #unbroken(position: Position, events: readonly LoadedEvent[]): readonly LoadedEvent[] {
     const missing = events.findIndex((event, index) => event.seq !== position.publishedSeq + index + 1);
     if (missing > 0 || (missing < 0 && events.length > 0)) return missing < 0 ? events : events.slice(0, missing);
     const { log, readiness } = this.#options;
@@ -242,7 +257,7 @@ export async function loadEvents(
   session: Session,
   position: Position,
   countMax: number,
-): Promise<readonly PublishedEvent[]> {
+): Promise<readonly LoadedEvent[]> {
   const lastSeq = Math.min(position.committed.seq, position.publishedSeq + countMax);
   const { rows } = await session.query<EventRow>({
     name: 'load_events',
@@ -260,26 +275,4 @@ export async function loadEvents(
     traceparent: row.traceparent,
     value: frame(row.schema_id, row.payload),
   }));
-}
-
-function* eventsOf(written: WrittenEvents): Iterable<readonly [number, PublishedEvent]> {
-  const { heads, framed, timeline } = written;
-  for (const [index, head] of heads.entries()) {
-    const { partition, seq, key, type, timestampMs, traceparent } = head;
-    yield [partition, { seq, key, type, timestampMs, traceparent, timeline, value: framed.value(index) }];
-  }
-}
-
-function recordOf(partition: number, event: PublishedEvent): OutgoingRecord {
-  const { seq, key, type, timeline, timestampMs, traceparent, value } = event;
-  const headers = eventHeaders({
-    partition,
-    seq,
-    timeline,
-    type,
-    source: SOURCE,
-    timeMs: timestampMs,
-    traceparent: traceparent ?? undefined,
-  });
-  return { partition, key, value, headers, timestampMs };
 }
