@@ -148,22 +148,27 @@ export class KafkaProducer implements Producer {
   #enqueue(call: SendCall, partitionCount: number): void {
     const { topic, records } = call;
     if (call.done) return;
-    const { batchBytesMax } = this.#source.settings;
     const withoutKey = this.#nextWithoutKey++ % partitionCount;
-    records.forEach((record, index) => {
-      const partition =
-        record.partition ?? (record.key === null ? withoutKey : partitionOf(record.key, partitionCount));
+    let queue: PartitionQueue | undefined; // neighbours often go to one
+    for (let index = 0; index < records.length; index += 1) {
+      const { partition: given, key = null } = records[index] ?? {};
+      const partition = given ?? (key === null ? withoutKey : partitionOf(key, partitionCount));
       if (partition < 0 || partition >= partitionCount) {
         call.fail(new MessagingError('MSG_REFUSED', { detail: 'no such partition', context: { topic, partition } }));
+        return;
       }
-      const name = `${topic}/${partition}`;
-      let queue = this.#queues.get(name);
-      if (queue === undefined) {
-        queue = new PartitionQueue(topic, partition, batchBytesMax);
-        this.#queues.set(name, queue);
-      }
+      if (queue?.partition !== partition) queue = this.#queueOf(topic, partition);
       queue.add(call, index);
-    });
+    }
+  }
+
+  #queueOf(topic: string, partition: number): PartitionQueue {
+    const name = `${topic}/${partition}`;
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    const queue = new PartitionQueue(topic, partition, this.#source.settings.batchBytesMax);
+    this.#queues.set(name, queue);
+    return queue;
   }
 
   /** One request to each leader; whether anything was sent. */

@@ -96,7 +96,8 @@ export class SendCall {
 function placesOf(all: readonly Acknowledged[], count: number): readonly RecordPlace[] {
   const places: RecordPlace[] = Array.from({ length: count });
   for (const { indexes, partition, baseOffset } of all) {
-    for (const [at, index] of indexes.entries()) places[index] = { partition, offset: baseOffset + at };
+    let offset = baseOffset;
+    for (const index of indexes) places[index] = { partition, offset: offset++ };
   }
   return places;
 }
