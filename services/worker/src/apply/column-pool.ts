@@ -1,7 +1,7 @@
 import { ColumnMemory } from '@tradestream/database';
 
-/** A batch that commits, and the next that is built meanwhile; one more for a batch decided again. */
-const IDLE_MAX = 3;
+/** A batch that commits, and the next that is built meanwhile. */
+const IDLE_MAX = 2;
 
 /** Memories for the columns of batches. One that may still be on its way to the server never comes back. */
 export class ColumnPool {
