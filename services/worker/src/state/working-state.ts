@@ -16,7 +16,8 @@ export type TouchedByBatch = {
   readonly balances: TouchedBalances;
   readonly names: BalanceNames;
   readonly orders: readonly OrderTouched[];
-  readonly trades: readonly { readonly symbol: string; readonly tradeId: string }[];
+  /** Keys of the trades that it made. */
+  readonly trades: readonly string[];
 };
 
 /** Open orders are kept, with those that a batch has just closed; a batch's own must fit in any case. */
@@ -57,7 +58,7 @@ export class WorkingState implements MutableState {
   #touchedOrders: OrderTouched[] = [];
   /** Orders closed by the batch taken last: the batch after the next finds them in the ledger, should it ask. */
   #closed: string[] = [];
-  #newTrades: { readonly symbol: string; readonly tradeId: string }[] = [];
+  #newTrades: string[] = [];
 
   constructor(options: { readonly entriesMax: number }) {
     this.#entriesMax = options.entriesMax;
@@ -98,7 +99,7 @@ export class WorkingState implements MutableState {
       else entry.current = entry.before;
       entry.mark = 0;
     }
-    for (const trade of this.#newTrades) this.#trades.delete(tradeKey(trade.symbol, trade.tradeId));
+    for (const trade of this.#newTrades) this.#trades.delete(trade);
     this.begin();
   }
 
@@ -107,7 +108,7 @@ export class WorkingState implements MutableState {
     const { users, assets } = batch.names;
     for (const [place, asset] of assets.entries()) this.#assets.get(asset)?.delete(users[place] ?? '');
     for (const { current } of batch.orders) this.#orders.delete(current.orderId);
-    for (const { symbol, tradeId } of batch.trades) this.#trades.delete(tradeKey(symbol, tradeId));
+    for (const trade of batch.trades) this.#trades.delete(trade);
     // What it closed is open again: the same batch, decided anew, must not lose sight of it.
     this.#closed = [];
   }
@@ -192,8 +193,9 @@ export class WorkingState implements MutableState {
   }
 
   addTrade(symbol: string, tradeId: string): void {
-    this.#trades.set(tradeKey(symbol, tradeId), true);
-    this.#newTrades.push({ symbol, tradeId });
+    const key = tradeKey(symbol, tradeId);
+    this.#trades.set(key, true);
+    this.#newTrades.push(key);
   }
 
   #noteRead(place: number): number {
