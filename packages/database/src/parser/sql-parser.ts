@@ -13,7 +13,7 @@ type CommonModule = { exports: unknown };
 let loaded: SqlParser | null = null;
 
 /**
- * The parser, loaded when it is first asked for: it is 14 MB and some 30 ms that most processes never need.
+ * The parser, loaded when it is first asked for: it is 13 MB and some 30 ms that most processes never need.
  * It answers at once, as the guide's calls do.
  */
 export function sqlParser(): SqlParser {
