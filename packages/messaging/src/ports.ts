@@ -31,6 +31,12 @@ export type OutgoingRecord = {
   readonly timestampMs?: number;
 };
 
+export type SendOptions = {
+  readonly signal?: AbortSignal;
+  /** False where nobody reads the places: they may be left out, then it resolves with none. */
+  readonly places?: boolean;
+};
+
 export type RecordPlace = { readonly partition: number; readonly offset: number };
 
 /**
@@ -45,11 +51,7 @@ export interface Producer {
    * @throws {MessagingError} MSG_UNDELIVERED, MSG_UNKNOWN_TOPIC, MSG_BUFFER_FULL, MSG_REFUSED,
    * MSG_ABORTED (the records may still arrive), MSG_CLOSED
    */
-  send(
-    topic: string,
-    records: readonly OutgoingRecord[],
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<readonly RecordPlace[]>;
+  send(topic: string, records: readonly OutgoingRecord[], options?: SendOptions): Promise<readonly RecordPlace[]>;
   /** Waits for what was sent, up to the delivery timeout. Idempotent. */
   close(): Promise<void>;
 }

@@ -10,8 +10,12 @@ import { writeProduce } from './wire/produce.ts';
 /** Room for headers, then what stands before the first batch of a topic named `t`. */
 const FIRST_BATCH = 512 + 12 + 3 + 4 + 8;
 
+function callOf(records: readonly OutgoingRecord[], places = true): SendCall {
+  return new SendCall('t', records, { deadlineMs: 0, places, onSettled: () => undefined });
+}
+
 function waiting(records: readonly OutgoingRecord[], bytesMax = 1_000_000) {
-  const call = new SendCall('t', records, { deadlineMs: 0, onSettled: () => undefined });
+  const call = callOf(records);
   const queue = new PartitionQueue('t', 0, bytesMax);
   for (const index of records.keys()) queue.add(call, index);
   return { call, queue };
@@ -31,17 +35,23 @@ function textRecord(text: string): OutgoingRecord {
   return { key: text, value: Buffer.from(text), timestampMs: 7, headers: { h: text } };
 }
 
-test('a batch that failed is sent again byte for byte, whatever came meanwhile', () => {
+test('a batch that failed is sent again byte for byte, whatever came meanwhile', async () => {
   const { call, queue } = waiting(['a', 'b'].map(textRecord));
   const pool = new BufferPool();
   const first = nextBatch(queue, pool);
   expect(call.records).toEqual([]); // nothing holds what is in a batch
-  const later = new SendCall('t', [textRecord('c')], { deadlineMs: 0, onSettled: () => undefined });
+  const later = callOf([textRecord('c')], false);
   queue.add(later, 0);
   pool.give(Buffer.alloc(4096, 0xff));
   expect(nextBatch(queue, pool)).toEqual(first);
   queue.acknowledge(5);
+  expect(await call.result).toEqual([
+    { partition: 0, offset: 5 },
+    { partition: 0, offset: 6 },
+  ]);
   expect(recordsIn(nextBatch(queue, pool)).map(({ value }) => value?.toString())).toEqual(['c']);
+  queue.acknowledge(7);
+  expect(await later.result).toEqual([]); // it wanted no places
 });
 
 test('records of every length come back as they were, beyond what was expected of their size', () => {

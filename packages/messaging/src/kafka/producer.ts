@@ -1,7 +1,7 @@
 import { sleep, waitFor } from '@tradestream/runtime';
 import { MessagingError } from '../errors.ts';
 import { partitionOf } from '../partition-of.ts';
-import type { OutgoingRecord, Producer, RecordPlace } from '../ports.ts';
+import type { OutgoingRecord, Producer, RecordPlace, SendOptions } from '../ports.ts';
 import { chooseQueues } from './choose-queues.ts';
 import type { ClientSource } from './client-source.ts';
 import { failureOf, messagingErrorOf } from './failure.ts';
@@ -42,16 +42,13 @@ export class KafkaProducer implements Producer {
   }
 
   /** Not `async`: its frame would hold the records until they are settled. */
-  send(
-    topic: string,
-    records: readonly OutgoingRecord[],
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<readonly RecordPlace[]> {
+  send(topic: string, records: readonly OutgoingRecord[], options: SendOptions = {}): Promise<readonly RecordPlace[]> {
     if (this.#closing) return Promise.reject(new MessagingError('MSG_CLOSED', { context: { topic } }));
     if (records.length === 0) return Promise.resolve([]);
     const { deliveryTimeoutMs, bufferBytesMax } = this.#source.settings;
     const deadlineMs = performance.now() + deliveryTimeoutMs;
-    const call = new SendCall(topic, records, { deadlineMs, onSettled: (settled) => this.#forget(settled) });
+    const { places = true, signal } = options;
+    const call = new SendCall(topic, records, { deadlineMs, places, onSettled: (settled) => this.#forget(settled) });
     if (this.#bytesWaiting > 0 && this.#bytesWaiting + call.bytes > bufferBytesMax) {
       const context = { topic, waitingBytes: this.#bytesWaiting, callBytes: call.bytes, bufferBytesMax };
       return Promise.reject(new MessagingError('MSG_BUFFER_FULL', { context }));
@@ -59,7 +56,7 @@ export class KafkaProducer implements Producer {
     this.#open.add(call);
     this.#intake.push(call);
     this.#bytesWaiting += call.bytes;
-    call.abortWith(options.signal);
+    call.abortWith(signal);
     this.#running ??= this.#run();
     return call.result;
   }

@@ -20,6 +20,8 @@ export class SendCall {
   #toEncode: number;
   readonly #acknowledged: Acknowledged[] = [];
   readonly #settle = Promise.withResolvers<readonly RecordPlace[]>();
+  /** By now the promise of the result is old: all that it is given lives until the old generation is collected. */
+  readonly #givesPlaces: boolean;
   readonly #onSettled: (call: SendCall) => void;
   #left: number;
   #done = false;
@@ -27,7 +29,11 @@ export class SendCall {
   constructor(
     topic: string,
     records: readonly OutgoingRecord[],
-    options: { readonly deadlineMs: number; readonly onSettled: (call: SendCall) => void },
+    options: {
+      readonly deadlineMs: number;
+      readonly places: boolean;
+      readonly onSettled: (call: SendCall) => void;
+    },
   ) {
     this.topic = topic;
     this.count = records.length;
@@ -35,6 +41,7 @@ export class SendCall {
     this.#toEncode = records.length;
     this.bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
     this.deadlineMs = options.deadlineMs;
+    this.#givesPlaces = options.places;
     this.#onSettled = options.onSettled;
     this.result = this.#settle.promise;
     this.#left = records.length;
@@ -62,7 +69,7 @@ export class SendCall {
     this.#left -= acknowledged.indexes.length;
     if (this.#left > 0 || this.#done) return;
     this.#finish();
-    this.#settle.resolve(placesOf(this.#acknowledged, this.count));
+    this.#settle.resolve(this.#givesPlaces ? placesOf(this.#acknowledged, this.count) : []);
   }
 
   fail(error: MessagingError): void {

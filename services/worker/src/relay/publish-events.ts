@@ -140,7 +140,7 @@ export class EventRelay {
     const next = await Promise.all(behind.map(async (position) => await this.#next(position, share)));
     const records = next.flatMap((events) => events.records);
     const reached = next.map(({ position, lastSeq }) => ({ position, seq: lastSeq }));
-    const answer = producer.send(eventsTopic, records, { signal: this.#stopping.signal });
+    const answer = producer.send(eventsTopic, records, { signal: this.#stopping.signal, places: false });
     return { answer, count: records.length, reached };
   }
 
