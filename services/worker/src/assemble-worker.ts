@@ -23,7 +23,7 @@ const RECEIPTS_KEPT = 20_000;
 /** The relay publishes one batch while the next commits. */
 const RECENT_BATCHES = 3;
 /** Reached only where a partition stops publishing: one event of it keeps its batch. */
-const RECENT_BYTES_MAX = 128 * 1024 * 1024;
+const RECENT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** What a worker is made of: its connections as ports, and what it tells the world. Nothing here is opened. */
 export type WorkerParts = {

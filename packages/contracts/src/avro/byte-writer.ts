@@ -45,9 +45,9 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  /** Copies some of what was written; answers where it ends there. */
-  copyTo(target: Buffer, at: number, range: { readonly start: number; readonly end: number }): number {
-    return at + this.#bytes.copy(target, at, range.start, range.end);
+  /** Copies what was written to a place that has room for it; answers how many bytes. */
+  copyTo(target: Buffer, at: number): number {
+    return this.#bytes.copy(target, at, 0, this.#at);
   }
 
   /** Memory that it holds, written or not. */

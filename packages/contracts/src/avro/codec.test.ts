@@ -96,6 +96,27 @@ test('events packed before they have a batch number are their bytes, in a frame 
   );
 });
 
+test('a large batch keeps its memory until it is released, and no later pack writes into it before', () => {
+  const place = { partition: 1, seq: 2 };
+  const [envelope] = fc.sample(anyEnvelope, { numRuns: 1, seed: 7 });
+  if (envelope === undefined) throw new Error('a sample has one');
+  const numbered = (count: number) => {
+    const pack = new EventPack();
+    for (let index = 0; index < count; index += 1) pack.add(place, envelope);
+    return pack.number({ timeline: 1, batch: 1, schemaId: 1 });
+  };
+  const count = Math.ceil((256 * 1024) / encodeEvent(envelope).length);
+  const large = numbered(count);
+  const wanted = frame(1, encodeEvent({ ...envelope, ...place, timeline: 1, batch: 1 }));
+  numbered(count).release();
+  numbered(1);
+  expect(large.bytesHeld).toBeGreaterThanOrEqual(256 * 1024);
+  expect(numbered(1).bytesHeld).toBeLessThan(wanted.length + 4);
+  expect([0, count - 1].map((index) => large.value(index).equals(wanted))).toEqual([true, true]);
+  large.release();
+  expect(() => large.value(0)).toThrow(/released/);
+});
+
 /** Each stands behind its length. */
 function piecesOf(packed: Buffer): readonly Buffer[] {
   const pieces: Buffer[] = [];

@@ -36,6 +36,7 @@ const LENGTH_BYTES = 4;
 const idle: ByteWriter[] = [];
 const IDLE_MAX = 2;
 const IDLE_BYTES_MAX = 8 * 1024 * 1024;
+const SPARSE_FACTOR = 4;
 
 /** Pieces of bytes, one behind the other, each with its length (32 bits, big endian) before it. */
 export type PackedBytes = { readonly count: number; readonly bytes: Buffer };
@@ -75,18 +76,15 @@ export class EventPack {
     return { count: this.#ends.length, bytes: heads.written() };
   }
 
-  /** What stands behind it. The bytes are the pack's own: they change once its events are released. */
+  /** What stands behind it. The bytes are the pack's own: they change once its events are numbered or released. */
   tails(): PackedBytes {
     return { count: this.#ends.length, bytes: this.#tails.written() };
   }
 
-  /** Every event as Kafka carries it. The pack's memory is theirs from then on: nothing is added. */
+  /** Every event as Kafka carries it. The pack's memory is theirs from then on, or free: nothing is added. */
   number(numbers: EventNumbers): FramedEvents {
-    return new FramedEvents(
-      { tails: this.#tails, ends: this.#ends },
-      { partitions: this.#partitions, seqs: this.#seqs },
-      numbers,
-    );
+    const places = { partitions: this.#partitions, seqs: this.#seqs };
+    return new FramedEvents(packedOf(this.#tails, this.#ends), places, numbers);
   }
 
   #writeHead(target: ByteWriter, index: number, timeline: number): void {
@@ -99,7 +97,8 @@ export class EventPack {
 /** What is known of a batch's events only when they are written. */
 export type EventNumbers = Pick<EventPlace, 'timeline' | 'batch'> & { readonly schemaId: number };
 
-type Tails = { readonly tails: ByteWriter; readonly ends: readonly number[] };
+/** `memory` is where the bytes stand, if they are not in memory of just their size. */
+type Packed = { readonly bytes: Buffer; readonly memory: ByteWriter | null; readonly ends: readonly number[] };
 type Places = { readonly partitions: readonly number[]; readonly seqs: readonly number[] };
 
 /**
@@ -108,14 +107,14 @@ type Places = { readonly partitions: readonly number[]; readonly seqs: readonly 
  */
 export class FramedEvents {
   readonly timeline: number;
-  readonly #packed: Tails;
+  readonly #packed: Packed;
   readonly #places: Places;
   readonly #numbers: EventNumbers;
   /** What the frame and the numbers take in each event. */
   readonly #sharedBytes: number;
   #released = false;
 
-  constructor(packed: Tails, places: Places, numbers: EventNumbers) {
+  constructor(packed: Packed, places: Places, numbers: EventNumbers) {
     this.timeline = numbers.timeline;
     this.#packed = packed;
     this.#places = places;
@@ -129,7 +128,7 @@ export class FramedEvents {
 
   /** Memory that all of them hold. */
   get bytesHeld(): number {
-    return this.#packed.tails.capacity;
+    return this.#packed.memory?.capacity ?? this.#packed.bytes.length;
   }
 
   partition(index: number): number {
@@ -149,9 +148,8 @@ export class FramedEvents {
   /** Writes one event in its frame at a place in memory that has room for it. */
   writeTo(index: number, target: Buffer, at: number): void {
     invariant(!this.#released, 'released events are not read');
-    const head = this.#head(index);
-    const tailAt = head.copyTo(target, at, { start: 0, end: head.length });
-    this.#packed.tails.copyTo(target, tailAt, this.#tail(index));
+    const { start, end } = this.#tail(index);
+    this.#packed.bytes.copy(target, at + this.#head(index).copyTo(target, at), start, end);
   }
 
   /** One event in its frame, in memory of its own. */
@@ -165,9 +163,7 @@ export class FramedEvents {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    const { tails } = this.#packed;
-    tails.clear();
-    if (idle.length < IDLE_MAX && tails.capacity <= IDLE_BYTES_MAX) idle.push(tails);
+    if (this.#packed.memory !== null) giveBack(this.#packed.memory);
   }
 
   #tail(index: number): { readonly start: number; readonly end: number } {
@@ -183,6 +179,19 @@ export class FramedEvents {
     writePlace(writer, { partition: this.partition(index), seq: this.seq(index), timeline, batch });
     return writer;
   }
+}
+
+/** A batch that fills little of its memory does not keep it: many may wait while nothing can be published. */
+function packedOf(tails: ByteWriter, ends: readonly number[]): Packed {
+  if (tails.length * SPARSE_FACTOR >= tails.capacity) return { bytes: tails.written(), memory: tails, ends };
+  const bytes = tails.take();
+  giveBack(tails);
+  return { bytes, memory: null, ends };
+}
+
+function giveBack(tails: ByteWriter): void {
+  tails.clear();
+  if (idle.length < IDLE_MAX && tails.capacity <= IDLE_BYTES_MAX) idle.push(tails);
 }
 
 /**
