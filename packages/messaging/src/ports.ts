@@ -210,6 +210,11 @@ export type SubscribeOptions = {
   readonly fetchBytesMax?: number;
   /** Longest wait of the broker for new records, ms; default 100. Also the longest delay of a partition that comes back from back-pressure. */
   readonly fetchWaitMs?: number;
+  /**
+   * Pause after a fetch that brought little, in which more gathers for the next, ms; default 0. Where
+   * nothing came for a while the next record is brought at once.
+   */
+  readonly fetchGatherMs?: number;
   /** Longest wait for handlers when an assignment is lost, ms; default half the session timeout. */
   readonly drainMs?: number;
 };

@@ -106,6 +106,7 @@ async function subscribe(
     clientId,
     sessionTimeoutMs: config.TRADESTREAM_PROJECTOR_SESSION_TIMEOUT_MS,
     fetchBytesMax: FETCH_BYTES_MAX,
+    fetchGatherMs: config.TRADESTREAM_PROJECTOR_GATHER_MS,
   };
   const subscription = await waiting('broker', () => kafka.subscribe(wanted, projector));
   projector.attach(subscription);

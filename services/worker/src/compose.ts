@@ -55,6 +55,7 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
       clientId: connections.owner,
       sessionTimeoutMs: config.TRADESTREAM_WORKER_SESSION_TIMEOUT_MS,
       fetchBytesMax: FETCH_BYTES_MAX,
+      fetchGatherMs: config.TRADESTREAM_WORKER_GATHER_MS,
     },
     worker,
   );

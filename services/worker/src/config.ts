@@ -32,6 +32,12 @@ export const WORKER_SPEC = {
     max: 20_000,
     fallback: 500,
   }),
+  TRADESTREAM_WORKER_GATHER_MS: int({
+    doc: 'pause after a fetch that brought little, in which more commands share a transaction, ms; what comes alone is fetched at once',
+    min: 0,
+    max: 1_000,
+    fallback: 10,
+  }),
   TRADESTREAM_WORKER_QUEUE_RECORDS_MAX: int({
     doc: 'records held in memory for each partition before its fetching pauses',
     min: 100,

@@ -10,6 +10,7 @@ export type FetchSettings = {
   readonly topic: string;
   readonly fetchBytesMax: number;
   readonly fetchWaitMs: number;
+  readonly fetchGatherMs: number;
   /** No answer for this long: the connections are dropped and made anew. */
   readonly watchdogMs: number;
 };
@@ -19,6 +20,8 @@ const UNREADABLE_MAX = 3;
 /** A partition is fetched again while less than this share of a fetch waits for its owner. */
 const PREFETCH_SHARE = 0.25;
 const PARTITION_BYTES_MIN = 64 * 1024;
+/** A fetch that brings as much is followed by the next at once, whatever is to gather. */
+const GATHERED_BYTES = 64 * 1024;
 
 /**
  * Keeps the lanes of one assignment filled: one long-polling fetch at each node that leads some of
@@ -94,7 +97,7 @@ export class Fetcher {
     client: KafkaClient,
     what: { readonly nodeId: number; readonly lanes: readonly Lane[]; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { topic, fetchBytesMax, fetchWaitMs, watchdogMs } = this.#settings;
+    const { topic, fetchBytesMax, fetchWaitMs, fetchGatherMs, watchdogMs } = this.#settings;
     this.#busy.add(what.nodeId);
     try {
       const fetched = await fetchTopic(client, what.nodeId, {
@@ -114,6 +117,8 @@ export class Fetcher {
         lane.fetchOffset = nextOffset;
         lane.push({ partition, records, highWatermark }, bytes);
       }
+      const fetchedBytes = fetched.reduce((sum, { bytes }) => sum + bytes, 0);
+      if (fetchGatherMs > 0 && fetchedBytes > 0 && fetchedBytes < GATHERED_BYTES) await sleep(fetchGatherMs);
     } catch (error) {
       this.#failure ??= { error, client };
     } finally {

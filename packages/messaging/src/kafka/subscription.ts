@@ -42,6 +42,7 @@ export class KafkaSubscription implements Subscription {
       sessionTimeoutMs,
       fetchBytesMax: 1024 * 1024,
       fetchWaitMs: 100,
+      fetchGatherMs: 0,
       drainMs: sessionTimeoutMs / 2,
       ...options,
     };
@@ -148,9 +149,9 @@ export class KafkaSubscription implements Subscription {
   async #consume(assignment: Assignment): Promise<void> {
     const starts = await assignment.begin();
     const lanes = [...starts].map(([partition, offset]) => new Lane(partition, offset));
-    const { topic, fetchBytesMax, fetchWaitMs } = this.#options;
+    const { topic, fetchBytesMax, fetchWaitMs, fetchGatherMs } = this.#options;
     const watchdogMs = 2 * fetchWaitMs + this.#source.settings.requestTimeoutMs / 2;
-    const fetcher = new Fetcher(this.#source, { topic, fetchBytesMax, fetchWaitMs, watchdogMs }, lanes);
+    const fetcher = new Fetcher(this.#source, { topic, fetchBytesMax, fetchWaitMs, fetchGatherMs, watchdogMs }, lanes);
     if (lanes.length === 0) return;
     await Promise.all([
       fetcher.run(assignment.signal),
