@@ -15,6 +15,7 @@ export function columnsOf(changes: readonly BalanceChange[]): BalanceColumns {
   };
 }
 
+/** From the version of `balance`, or the one that is given for it. */
 export function changeOf(balance: Balance, change: Partial<Balance>, before: Partial<Balance> = {}): BalanceChange {
   return { before: { ...balance, ...before }, current: { ...balance, ...change } };
 }

@@ -357,7 +357,6 @@ function balanceOf(userId: string): Balance {
   return { userId, asset: 'USD', available: 0n, held: 0n, version: 0 };
 }
 
-/** From the version of `balance`, or the one that is given for it. */
 function written(from: Order, current: Order, before: Partial<Order> = {}) {
   return { before: { ...from, ...before }, current: { ...current, orderId: from.orderId }, mark: 0 };
 }

@@ -72,7 +72,7 @@ export {
   type FramedEvents,
   type ReadValues,
 } from './avro/event-codec.ts';
-export { frame, readFrame } from './avro/wire-frame.ts';
+export { FRAME_BYTES, frame, readFrame } from './avro/wire-frame.ts';
 export { parseWriterSchema, type WriterSchema } from './avro/writer-schema.ts';
 export { commandToJson, type ParsedCommand, parseCommandJson } from './command-json.ts';
 export { formatTime, parseTime } from './command-time.ts';

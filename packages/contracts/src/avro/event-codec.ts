@@ -51,10 +51,6 @@ export class EventPack {
   readonly #partitions: number[] = [];
   readonly #seqs: number[] = [];
 
-  get count(): number {
-    return this.#ends.length;
-  }
-
   /** @throws {ContractError} MALFORMED for an amount or a number that the schema cannot carry; the pack is of no use then */
   add(place: Pick<EventPlace, 'partition' | 'seq'>, content: EventContent): void {
     const start = this.#tails.skipLength();

@@ -26,8 +26,8 @@ export function sortByText<Item>(
   const count = items.length;
   if (count < RADIX_MIN || !loadWords(items, textOf)) return items.toSorted(compare);
   for (const word of [low, high]) for (let shift = 0; shift < 32; shift += 8) sortByByte(word, shift, count);
-  const sorted = [...items];
-  for (let at = 0; at < count; at += 1) sorted[at] = itemAt(items, order[at]);
+  const sorted: Item[] = [];
+  for (let at = 0; at < count; at += 1) sorted.push(itemAt(items, order[at]));
   for (let start = 0; start < count; ) {
     const end = endOfEqual(start, count);
     sortRun(sorted, start, end, compare);

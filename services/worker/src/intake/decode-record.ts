@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   ContractError,
   decodeCommand,
+  FRAME_BYTES,
   headerText,
   payloadDigest,
   readFrame,
@@ -20,9 +21,6 @@ export type DecodedCommand = {
   /** SHA-256 of the payload, as Latin-1 text. */
   readonly hash: string;
 };
-
-/** Of the wire format: a zero byte and the schema id. */
-const FRAME_HEAD_BYTES = 5;
 
 /** A record that is set aside whole; bytes that are no command block no key. */
 export type PoisonRecord = {
@@ -115,7 +113,7 @@ function isText(bytes: Buffer, text: string): boolean {
 
 /** The schema id that a record names, if its value is framed: a zero byte, the id as 32 bits, and a payload. */
 export function schemaIdOf(record: LogRecord): number | null {
-  const last = byteAt(record, FRAME_HEAD_BYTES - 1);
+  const last = byteAt(record, FRAME_BYTES - 1);
   if (last < 0 || byteAt(record, 0) !== 0) return null;
   return byteAt(record, 1) * 2 ** 24 + byteAt(record, 2) * 2 ** 16 + byteAt(record, 3) * 2 ** 8 + last;
 }
