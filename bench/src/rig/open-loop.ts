@@ -28,19 +28,7 @@ const TICK_MS = 5;
  */
 export async function measureLatencies(rig: Rig, options: OpenLoopOptions): Promise<Latencies> {
   await using scope = new Scope();
-  const applied = scope.use(
-    await Watermarks.open(rig.endpoints.databaseUrl, {
-      name: 'applied',
-      text: 'SELECT partition, next_offset::text AS up_to FROM ledger.partitions',
-    }),
-  );
-  // Each command of this load has one event, so that the sequence of its event is its offset plus one.
-  const visible = scope.use(
-    await Watermarks.open(rig.endpoints.databaseUrl, {
-      name: 'visible',
-      text: 'SELECT partition, min(seq)::text AS up_to FROM views.positions GROUP BY partition',
-    }),
-  );
+  const watermarks = scope.use(await Watermarks.open(rig.endpoints.databaseUrl));
   const sent = await sendAtRate(rig, options);
   await rig.reached('projected');
   await sleep(TICK_MS * 10); // the last steps are seen by then
@@ -49,8 +37,9 @@ export async function measureLatencies(rig: Rig, options: OpenLoopOptions): Prom
   for (let partition = 0; partition < PARTITIONS; partition += 1) {
     const ofPartition = (sent.get(partition) ?? []).toSorted((a, b) => a.offset - b.offset);
     const offsets = ofPartition.map(({ offset }) => offset);
-    collect(appliedMs, ofPartition, applied.timesOf(partition, offsets));
-    collect(visibleMs, ofPartition, visible.timesOf(partition, offsets));
+    collect(appliedMs, ofPartition, watermarks.timesOf('applied', partition, offsets));
+    // Each command of this load has one event, so that the sequence of its event is its offset plus one.
+    collect(visibleMs, ofPartition, watermarks.timesOf('visible', partition, offsets));
   }
   return { appliedMs: percentilesOf(appliedMs), visibleMs: percentilesOf(visibleMs) };
 }

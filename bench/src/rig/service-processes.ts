@@ -44,6 +44,8 @@ export class ServiceProcess implements Closeable {
     this.#child = spawn(process.execPath, [...FRUGAL_NODE.flags, ...profiling, `services/${service}/src/main.ts`], {
       env: environmentOf(options),
       stdio: ['ignore', 'ignore', 'pipe'],
+      // A session of its own, as under a service manager: the scheduler shares processors out by session first.
+      detached: true,
     });
     this.#child.stderr?.pipe(createWriteStream(join(logFolder, this.logFile), { mode: 0o600 }));
   }

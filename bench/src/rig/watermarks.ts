@@ -1,10 +1,22 @@
-import { openSession, type Session, type Statement } from '@tradestream/database';
+import { openSession, type Session } from '@tradestream/database';
 import { type Closeable, sleep } from '@tradestream/runtime';
 
+/** `applied`: offsets of commands; `visible`: sequences of events that every projection holds. */
+export type WatermarkKind = 'applied' | 'visible';
+
+type Row = { readonly kind: WatermarkKind; readonly partition: number; readonly up_to: string };
 type Step = { readonly upTo: number; readonly atMs: number };
 
 const POLL_MS = 2;
 const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Everything below each place is done. Both kinds in one look: looking is load too. */
+const PLACES = {
+  name: 'watermarks',
+  text: `SELECT 'applied' AS kind, partition, next_offset::text AS up_to FROM ledger.partitions
+         UNION ALL
+         SELECT 'visible', partition, min(seq)::text FROM views.positions GROUP BY partition`,
+} as const;
 
 /**
  * Looks again and again how far each partition is, on a connection of its own, and remembers when it
@@ -12,30 +24,27 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export class Watermarks implements Closeable {
   readonly #session: Session;
-  readonly #statement: Statement;
-  readonly #steps = new Map<number, Step[]>();
+  readonly #steps: Readonly<Record<WatermarkKind, Map<number, Step[]>>> = { applied: new Map(), visible: new Map() };
   readonly #watching: Promise<void>;
   #closed = false;
 
-  private constructor(session: Session, statement: Statement) {
+  private constructor(session: Session) {
     this.#session = session;
-    this.#statement = statement;
     this.#watching = this.#watch();
   }
 
-  /** `statement` answers with `partition` and `upTo`: everything below that place is done. */
-  static async open(url: string, statement: Statement): Promise<Watermarks> {
+  static async open(url: string): Promise<Watermarks> {
     const session = await openSession({
       url,
       applicationName: 'bench-watch',
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
     });
-    return new Watermarks(session, statement);
+    return new Watermarks(session);
   }
 
   /** When the place of each offset was first seen as done; `sought` is ascending. */
-  timesOf(partition: number, sought: readonly number[]): readonly number[] {
-    const steps = this.#steps.get(partition) ?? [];
+  timesOf(kind: WatermarkKind, partition: number, sought: readonly number[]): readonly number[] {
+    const steps = this.#steps[kind].get(partition) ?? [];
     let at = 0;
     return sought.map((offset) => {
       while (at < steps.length && (steps[at]?.upTo ?? 0) <= offset) at += 1;
@@ -51,13 +60,13 @@ export class Watermarks implements Closeable {
 
   async #watch(): Promise<void> {
     while (!this.#closed) {
-      const { rows } = await this.#session.query<{ partition: number; up_to: string }>(this.#statement);
+      const { rows } = await this.#session.query<Row>(PLACES);
       const atMs = performance.now();
       for (const row of rows) {
-        const steps = this.#steps.get(row.partition) ?? [];
+        const steps = this.#steps[row.kind].get(row.partition) ?? [];
         const upTo = Number(row.up_to);
         if (upTo > (steps.at(-1)?.upTo ?? -1)) steps.push({ upTo, atMs });
-        this.#steps.set(row.partition, steps);
+        this.#steps[row.kind].set(row.partition, steps);
       }
       await sleep(POLL_MS);
     }
