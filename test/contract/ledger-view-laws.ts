@@ -191,6 +191,7 @@ function endedBy(session: Session, told: Promise<void>, end: 'COMMIT' | 'ROLLBAC
     backendPid: session.backendPid,
     closed: session.closed,
     query: (statement) => session.query(statement),
+    pipeline: (statements) => session.pipeline(statements),
     commit: async () => {
       await told;
       await (end === 'COMMIT' ? session.commit() : rollBack(session));

@@ -149,7 +149,6 @@ const EVERY_PARTITION = arrays.int4([0, 1, 2]);
 /** Connections and producers that say something is done when it is not. */
 const MANNERS: Readonly<Record<string, SessionManners>> = {
   'acknowledged before COMMIT has answered': { commitIsNotAwaited: true },
-  'COMMIT that answers ROLLBACK passes for done': { rollbackPasses: true },
   'published before the standbys have it': { alonePasses: true },
   'an unknown commit passes for done': { unknownPasses: true },
 };

@@ -108,7 +108,7 @@ export type { ReadPreference } from './replication/choose-readers.ts';
 export type { NodeStatus } from './replication/cluster-node.ts';
 export type { ReplicationConfig, ReplicationOptions } from './replication/replication-config.ts';
 export type { ReplicationStatus } from './replication/replication-status.ts';
-export type { CommitOptions, Rows, Session, Statement } from './session.ts';
+export type { CommitOptions, PipelineAnswer, Rows, Session, Statement } from './session.ts';
 export type { DeadlockParty, DeadlockReport } from './transaction/deadlock-report.ts';
 export { lockParties } from './transaction/explain-deadlock.ts';
 export type { LongRunningFinding, LongRunningPolicy, RunningTransaction } from './transaction/long-running.ts';

@@ -11,6 +11,12 @@ export type Statement = {
 /** `command` is the server's word for what it did: `SELECT`, `INSERT`, `COMMIT`. */
 export type Rows<Row> = { readonly rows: readonly Row[]; readonly rowCount: number; readonly command: string };
 
+/**
+ * What became of statements that were sent together. `rows` are the answers of those that ran, in
+ * order; `failure` is of the statement right behind them: it and all that follow changed nothing.
+ */
+export type PipelineAnswer = { readonly rows: readonly Rows<object>[]; readonly failure: Error | null };
+
 /** Whether the server holds a transaction open for the session, and whether it can still commit. */
 export type TransactionStatus = 'idle' | 'open' | 'failed';
 
@@ -29,6 +35,13 @@ export interface Session {
   readonly backendPid: number;
   /** @throws {DatabaseError} with the SQLSTATE or a code of our own. */
   query<Row extends object>(statement: Statement): Promise<Rows<Row>>;
+  /**
+   * Sends statements together, to be answered together. What stands behind one that fails is left
+   * out by the server, whether a transaction is open or not; outside of one they are a transaction of
+   * their own. A statement behind the pipeline may not share the name of one in it that is used for the first time.
+   * Never rejects: `failure` is a {DatabaseError}, as `query` throws it. A value that cannot be sent costs the session.
+   */
+  pipeline(statements: readonly Statement[]): Promise<PipelineAnswer>;
   /**
    * Sends COMMIT. It may be pipelined behind statements; its answer decides.
    * @throws {DatabaseError} DB_COMMIT_ROLLED_BACK (tag was ROLLBACK), DB_COMMIT_NOT_DURABLE (NOTICE

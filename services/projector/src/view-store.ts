@@ -46,48 +46,37 @@ export async function loadPositions(session: Session, keys: PositionKeys): Promi
   }));
 }
 
+const BEGIN: Statement = { name: 'begin', text: 'BEGIN' };
+
 export type WriteOptions = { readonly commitTimeoutMs: number };
 
 /** The first statement that failed; `projection` is null for what belongs to the transaction as a whole. */
 export type WriteFailure = { readonly error: Error; readonly projection: string | null };
 
 /**
- * Moves the positions and writes the rows in one pipelined transaction; resolves when its COMMIT
- * has answered: with null, or with what failed. The positions go first: a projector that is no
- * longer where it believes to be makes the COMMIT behind it a ROLLBACK. All is sent before the
- * first answer is awaited.
+ * Moves the positions and writes the rows in one transaction that is sent at once; resolves when
+ * its COMMIT has answered: with null, or with what failed. The positions go first: a projector that
+ * is no longer where it believes to be makes the COMMIT behind it a ROLLBACK.
  */
 export async function writeBatch(
   session: Session,
   batch: { readonly moves: readonly PositionMove[]; readonly writes: readonly ProjectionWrite[] },
   options: WriteOptions,
 ): Promise<WriteFailure | null> {
-  const sent: Promise<WriteFailure | null>[] = [];
-  const send = (projection: string | null, statement: Statement) => {
-    const answer = session.query(statement);
-    sent.push(
-      answer.then(
-        () => null,
-        (error: unknown) => ({ error: errorOf(error), projection }),
-      ),
-    );
-  };
-  send(null, { text: 'BEGIN' });
-  send(null, movePositions(batch.moves));
-  for (const { projection, statements } of batch.writes) {
-    for (const statement of statements) send(projection, statement);
-  }
-  try {
-    await session.commit({ timeoutMs: options.commitTimeoutMs });
-    return null;
-  } catch (error) {
-    // Statements behind a failed one answer that the transaction is aborted: the first is the cause.
-    for (const answer of sent) {
-      const failure = await answer;
-      if (failure !== null) return failure;
-    }
-    return { error: errorOf(error), projection: null };
-  }
+  const ofNone = [BEGIN, movePositions(batch.moves)].map((statement) => ({ projection: null, statement }));
+  const ofProjections = batch.writes.flatMap(({ projection, statements }) =>
+    statements.map((statement) => ({ projection, statement })),
+  );
+  const sent = [...ofNone, ...ofProjections];
+  const answering = session.pipeline(sent.map(({ statement }) => statement));
+  const committing = session.commit({ timeoutMs: options.commitTimeoutMs, after: answering }).then(
+    () => null,
+    (error: unknown) => ({ error: errorOf(error), projection: null }),
+  );
+  const { rows, failure } = await answering;
+  const uncommitted = await committing;
+  if (failure === null) return uncommitted;
+  return { error: failure, projection: sent[rows.length]?.projection ?? null };
 }
 
 function movePositions(moves: readonly PositionMove[]): Statement {

@@ -53,6 +53,13 @@ export class Backend implements StatementHost {
     return this.lastBatch;
   }
 
+  /** Takes the rest of a pipeline out of the queue. */
+  leaveOut(pipeline: symbol | null): readonly Request[] {
+    if (pipeline === null) return [];
+    const others = this.queue.findIndex((request) => request.pipeline !== pipeline);
+    return this.queue.splice(0, others === -1 ? this.queue.length : others);
+  }
+
   endBlockersOf(pid: number, applicationName: string): readonly number[] {
     return this.#server.endBlockersOf(pid, applicationName);
   }

@@ -4,6 +4,8 @@ import type { Actor, Scheduler } from '../scheduler.ts';
 /** A statement on its way, or COMMIT where there is none; answered by exactly one of the two. */
 export type Request = {
   readonly statement: Statement | null;
+  /** Statements that were sent together have the same: behind one that fails the others are left out. */
+  readonly pipeline: symbol | null;
   readonly answer: (rows: readonly object[], command: string, isAlone: boolean) => void;
   readonly fail: (error: Error) => void;
 };
@@ -11,7 +13,6 @@ export type Request = {
 /** Ways of the driver that a planted bug gives up. */
 export type SessionManners = {
   readonly commitIsNotAwaited?: boolean;
-  readonly rollbackPasses?: boolean;
   readonly alonePasses?: boolean;
   readonly unknownPasses?: boolean;
 };

@@ -223,6 +223,7 @@ export class MemoryServer implements ServerState, ServerEnd {
     backend.single = null;
     this.#end(tx, false);
     answers.push(() => request?.fail(error));
+    for (const { fail } of backend.leaveOut(request?.pipeline ?? null)) answers.push(() => fail(error));
   }
 
   #commit(backend: Backend, answers: Answers): void {

@@ -1,5 +1,12 @@
-import { type CommitOptions, DatabaseError, type Rows, type Session, type Statement } from '@tradestream/database';
-import { RuntimeError, waitFor } from '@tradestream/runtime';
+import {
+  type CommitOptions,
+  DatabaseError,
+  type PipelineAnswer,
+  type Rows,
+  type Session,
+  type Statement,
+} from '@tradestream/database';
+import { errorOf, RuntimeError, waitFor } from '@tradestream/runtime';
 import type { Actor } from '../scheduler.ts';
 import type { ClientEnd, Request, ServerEnd, SessionLink } from './ends.ts';
 
@@ -37,6 +44,18 @@ export class MemorySession implements Session, ClientEnd {
     return { rows: rows as Row[], rowCount: rows.length, command }; // the statement says what its rows are
   }
 
+  async pipeline(statements: readonly Statement[]): Promise<PipelineAnswer> {
+    const pipeline = Symbol('pipeline');
+    const asked = statements.map((statement) => this.#ask(statement, pipeline));
+    const answers: Rows<object>[] = [];
+    for (const answer of await Promise.allSettled(asked)) {
+      if (answer.status === 'rejected') return { rows: answers, failure: errorOf(answer.reason) };
+      const { rows, command } = answer.value;
+      answers.push({ rows, rowCount: rows.length, command });
+    }
+    return { rows: answers, failure: null };
+  }
+
   async commit(options: CommitOptions = {}): Promise<void> {
     const { manners } = this.#server;
     let answer: Answer;
@@ -51,8 +70,7 @@ export class MemorySession implements Session, ClientEnd {
       if (manners.unknownPasses === true) return;
       throw new DatabaseError('DB_COMMIT_UNKNOWN', { cause: error });
     }
-    if (answer.command !== 'COMMIT' && manners.rollbackPasses !== true)
-      throw new DatabaseError('DB_COMMIT_ROLLED_BACK');
+    if (answer.command !== 'COMMIT') throw new DatabaseError('DB_COMMIT_ROLLED_BACK');
     if (answer.isAlone && manners.alonePasses !== true) throw new DatabaseError('DB_COMMIT_NOT_DURABLE');
   }
 
@@ -74,7 +92,7 @@ export class MemorySession implements Session, ClientEnd {
     this.#server.scheduler.after(this.actor, delayMs, `cut off ${this.backendPid}`, () => this.#lose());
   }
 
-  async #ask(statement: Statement | null): Promise<Answer> {
+  async #ask(statement: Statement | null, pipeline: symbol | null = null): Promise<Answer> {
     if (this.closed.aborted) throw new DatabaseError('DB_CONNECTION_LOST');
     return await new Promise<Answer>((resolve, reject) => {
       const fail = (error: Error) => {
@@ -84,6 +102,7 @@ export class MemorySession implements Session, ClientEnd {
       this.#outstanding.add(fail);
       this.#send({
         statement,
+        pipeline,
         fail,
         answer: (rows, command, isAlone) => {
           this.#outstanding.delete(fail);

@@ -1,9 +1,10 @@
 import { type AppError, errorOf, waitFor } from '@tradestream/runtime';
 import { type Client, type QueryResult, DatabaseError as ServerError } from 'pg';
 import { DatabaseError } from '../errors.ts';
-import type { CommitOptions, PoolSession, Rows, Statement, TransactionStatus } from '../session.ts';
+import type { CommitOptions, PipelineAnswer, PoolSession, Rows, Statement, TransactionStatus } from '../session.ts';
 import { requestCancel } from './cancel-request.ts';
 import type { SessionOptions } from './client-config.ts';
+import { StatementPipeline } from './statement-pipeline.ts';
 import { translate } from './translate.ts';
 
 const CLOSE_TIMEOUT_MS = 1_000;
@@ -99,6 +100,17 @@ export class PipelinedSession implements PoolSession {
     } finally {
       this.#answered(sentMs);
     }
+  }
+
+  async pipeline(statements: readonly Statement[]): Promise<PipelineAnswer> {
+    const sentMs = performance.now();
+    this.#outstanding += 1;
+    const { rows, failure } = await this.#client.query(new StatementPipeline(statements)).outcome;
+    this.#answered(sentMs);
+    if (failure === null) return { rows, failure };
+    const translated = translate(failure, this.#closing.signal.aborted);
+    if (isFatal(failure)) this.#lost(failure);
+    return { rows, failure: this.#noted(translated) };
   }
 
   async commit(options: CommitOptions = {}): Promise<void> {

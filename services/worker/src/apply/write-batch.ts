@@ -122,6 +122,8 @@ function plan(input: PlanInput): WritePlan {
   };
 }
 
+const BEGIN: Statement = { name: 'begin', text: 'BEGIN' };
+
 /** Of a statement that was sent: the connection went, or was given up. */
 const UNANSWERED: ReadonlySet<string> = new Set(['DB_CONNECTION_LOST', 'DB_STATEMENT_TIMEOUT']);
 
@@ -134,9 +136,9 @@ export type WriteOptions = {
 };
 
 /**
- * Writes a plan in one transaction and resolves when its COMMIT answered as durable. Once the
- * transaction has begun all of it is sent at once: the server never waits for this process in the
- * middle. The fence goes first: whatever fails inside makes the COMMIT behind it a ROLLBACK.
+ * Writes a plan in one transaction and resolves when its COMMIT answered as durable. All of it is
+ * sent at once: the server never waits for this process in the middle. The fence goes first:
+ * whatever fails inside leaves out what stands behind it and makes the COMMIT a ROLLBACK.
  * @throws {DatabaseError} the failure of BEGIN or of the first statement that failed: nothing was
  * written; or what COMMIT's answer means
  */
@@ -152,40 +154,26 @@ export async function writeBatch(
     events === null
       ? plan.adding
       : [...plan.adding, withColumnMemory(memory, () => addEvents(events, { timeline, schemaId }))];
-  // Awaited: were it refused, each statement behind it would be a transaction of its own.
-  if (!options.begun) await session.query({ text: 'BEGIN' });
-  const sent: Promise<unknown>[] = [];
-  const send = (statement: Statement) => {
-    const answer = session.query<{ batch: string }>(statement);
-    answer.catch(() => undefined); // looked at below, in order
-    sent.push(answer);
-    return answer;
-  };
-  for (const statement of plan.locking) void send(statement);
-  const numbered = send(TAKE_BATCH_NUMBER);
-  for (const statement of adding) void send(statement);
+  const locking = options.begun ? plan.locking : [BEGIN, ...plan.locking];
+  const answering = session.pipeline([...locking, TAKE_BATCH_NUMBER, ...adding]);
   try {
-    await session.commit({ timeoutMs: options.commitTimeoutMs, after: Promise.allSettled(sent) });
+    await session.commit({ timeoutMs: options.commitTimeoutMs, after: answering });
   } catch (error) {
-    const first = await firstFailure(sent);
+    const { failure } = await answering;
     // Where no answer came what matters is that COMMIT may have been done.
-    throw first === null || isUnanswered(first) ? errorOf(error) : first;
+    throw failure === null || isUnanswered(failure) ? errorOf(error) : failure;
   }
+  const { rows, failure } = await answering;
+  if (failure !== null) throw failure; // BEGIN itself was refused: there was nothing to commit
   if (events === null) return null;
-  const batch = Number((await numbered).rows[0]?.batch);
+  const [numbered] = rows[locking.length]?.rows ?? [];
+  const batch = numbered !== undefined && 'batch' in numbered ? Number(numbered.batch) : Number.NaN;
   invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
   return { heads: events.heads, framed: events.encoded.number({ timeline, batch, schemaId }) };
 }
 
 function isUnanswered(error: Error): boolean {
   return error instanceof DatabaseError && UNANSWERED.has(error.code);
-}
-
-/** Statements behind a failed one answer that the transaction is aborted; the first failure is the cause. */
-async function firstFailure(sent: readonly Promise<unknown>[]): Promise<Error | null> {
-  const answers = await Promise.allSettled(sent);
-  const failed = answers.find((answer) => answer.status === 'rejected');
-  return failed === undefined ? null : errorOf(failed.reason);
 }
 
 /** What is read again at the place of its own outcome is none of these: a replay would look like a flood of poison. */

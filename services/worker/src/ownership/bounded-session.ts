@@ -1,5 +1,12 @@
-import { type CommitOptions, DatabaseError, type Rows, type Session, type Statement } from '@tradestream/database';
-import { RuntimeError, waitFor } from '@tradestream/runtime';
+import {
+  type CommitOptions,
+  DatabaseError,
+  type PipelineAnswer,
+  type Rows,
+  type Session,
+  type Statement,
+} from '@tradestream/database';
+import { errorOf, RuntimeError, waitFor } from '@tradestream/runtime';
 
 /**
  * A session whose statements end even when the network swallows what the server says: one that is
@@ -23,13 +30,18 @@ export class BoundedSession implements Session {
   }
 
   async query<Row extends object>(statement: Statement): Promise<Rows<Row>> {
-    const timeoutMs = this.#timeoutMs;
     try {
-      return await waitFor(this.#session.query<Row>(statement), { timeoutMs, stage: 'statement' });
+      return await waitFor(this.#session.query<Row>(statement), { timeoutMs: this.#timeoutMs, stage: 'statement' });
     } catch (error) {
-      if (!(error instanceof RuntimeError)) throw error;
-      await this.#session.close();
-      throw new DatabaseError('DB_STATEMENT_TIMEOUT', { cause: error, context: { timeoutMs } });
+      throw error instanceof RuntimeError ? await this.#unanswered(error) : error;
+    }
+  }
+
+  async pipeline(statements: readonly Statement[]): Promise<PipelineAnswer> {
+    try {
+      return await waitFor(this.#session.pipeline(statements), { timeoutMs: this.#timeoutMs, stage: 'statements' });
+    } catch (error) {
+      return { rows: [], failure: await this.#unanswered(errorOf(error)) };
     }
   }
 
@@ -39,5 +51,10 @@ export class BoundedSession implements Session {
 
   async close(): Promise<void> {
     await this.#session.close();
+  }
+
+  async #unanswered(cause: Error): Promise<DatabaseError> {
+    await this.#session.close();
+    return new DatabaseError('DB_STATEMENT_TIMEOUT', { cause, context: { timeoutMs: this.#timeoutMs } });
   }
 }

@@ -1,0 +1,97 @@
+import { type Connection, Query, Result, types } from 'pg';
+import type { Rows, Statement } from '../session.ts';
+
+/** Answers in the statements' order; `failure` is of the statement behind them. */
+type Outcome = { readonly rows: readonly Rows<object>[]; readonly failure: Error | null };
+
+type Describing = { readonly fields: unknown };
+type Completing = { readonly text: string };
+
+/**
+ * Statements that travel together, with one Sync behind the last: the server runs them in order,
+ * leaves out what stands behind one that failed, and says all of its answers at once. The driver's
+ * queries have a Sync each: of a batch of twelve statements each side then writes, wakes and reads
+ * twelve times.
+ */
+export class StatementPipeline extends Query {
+  readonly outcome: Promise<Outcome>;
+  readonly #statements: readonly Statement[];
+  readonly #answers: Rows<object>[] = [];
+  #result = new Result<Record<string, unknown>>('object', types);
+  #settle: (outcome: Outcome) => void = () => undefined;
+  #unreadable: Error | null = null;
+  #isSettled = false;
+
+  constructor(statements: readonly Statement[]) {
+    super({ text: '' });
+    this.#statements = statements;
+    this.outcome = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  override submit = (connection: Connection): void => {
+    connection.stream.cork();
+    for (const statement of this.#statements) {
+      this.#turnTo(statement);
+      this.prepare(connection);
+      if (this.#isSettled) {
+        // A value that cannot be sent. What stands before it was not sent yet and must not be committed alone.
+        connection.stream.destroy();
+        return;
+      }
+    }
+    connection.sync();
+    connection.stream.uncork();
+    this.#turnTo(this.#statements[0]);
+  };
+
+  /** What `prepare` ends a statement with; the Sync is sent once. */
+  override _getRows(connection: Connection): void {
+    connection.execute({ portal: '' }, true);
+  }
+
+  override handleRowDescription({ fields }: Describing): void {
+    this.#result.addFields(fields);
+  }
+
+  override handleDataRow({ fields }: Describing): void {
+    try {
+      this.#result.addRow(this.#result.parseRow(fields));
+    } catch (error) {
+      this.#unreadable ??= error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  override handleCommandComplete(message: Completing): void {
+    this.#result.addCommandComplete(message);
+    const { rows, rowCount, command } = this.#result;
+    this.#answers.push({ rows, rowCount: rowCount ?? 0, command });
+    this.#result = new Result('object', types);
+    // The driver notes by name and text what the server has parsed.
+    this.#turnTo(this.#statements[this.#answers.length]);
+  }
+
+  override handleError(error: Error, connection: Connection): void {
+    // Sent to be parsed, and left out: whoever uses the name next has to send the text again.
+    for (const { name } of this.#statements.slice(this.#answers.length)) {
+      if (name !== undefined) delete connection.submittedNamedStatements[name];
+    }
+    this.#finish(error);
+  }
+
+  override handleReadyForQuery(): void {
+    this.#finish(this.#unreadable);
+  }
+
+  #turnTo(statement: Statement | undefined): void {
+    this.name = statement?.name;
+    this.text = statement?.text ?? '';
+    this.values = statement?.values;
+  }
+
+  #finish(failure: Error | null): void {
+    this.#isSettled = true;
+    this.#settle({ rows: this.#answers, failure });
+  }
+}

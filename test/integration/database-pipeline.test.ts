@@ -1,0 +1,114 @@
+import { openSession, type Session } from '@tradestream/database';
+import { Scope } from '@tradestream/runtime';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
+
+const SOON = { withinMs: 60_000 } as const;
+
+type World = AsyncDisposable & { readonly open: () => Promise<Session> };
+
+let database: ScratchDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase(inject('endpoints'), 'pipeline');
+});
+
+afterAll(async () => {
+  await database.close();
+});
+
+/** Sessions that end with the test. */
+function openWorld(): World {
+  const scope = new Scope();
+  const options = { url: database.url, applicationName: 'pipeline-test', connectTimeoutMs: 30_000 };
+  return {
+    open: async () => scope.use(await openSession(options)),
+    [Symbol.asyncDispose]: () => scope.close(),
+  };
+}
+
+async function valueOf(session: Session, text: string): Promise<unknown> {
+  const { rows } = await session.query<{ value: unknown }>({ text: `SELECT ${text} AS value` });
+  return rows[0]?.value;
+}
+
+test('those of a pipeline run in order and are answered in order, prepared once', async () => {
+  await using world = openWorld();
+  const session = await world.open();
+  await session.query({ text: 'CREATE TEMPORARY TABLE piped (n int PRIMARY KEY)' });
+  const insert = (n: number) => ({ text: 'INSERT INTO piped VALUES ($1) RETURNING n', values: [n], name: 'piped' });
+  for (const from of [0, 50]) {
+    const { rows, failure } = await session.pipeline([
+      { text: 'BEGIN' },
+      ...Array.from({ length: 50 }, (_, n) => insert(from + n)),
+      { text: 'UPDATE piped SET n = -n WHERE n >= $1', values: [from + 48] },
+    ]);
+    expect(failure).toBeNull();
+    expect(rows.map(({ command }) => command)).toEqual([
+      'BEGIN',
+      ...Array.from({ length: 50 }, () => 'INSERT'),
+      'UPDATE',
+    ]);
+    expect(rows.slice(1, 51).map((answer) => answer.rows)).toEqual(
+      Array.from({ length: 50 }, (_, n) => [{ n: from + n }]),
+    );
+    expect(rows.at(-1)).toEqual({ rows: [], rowCount: 2, command: 'UPDATE' });
+    await session.commit();
+  }
+  expect(await valueOf(session, '(SELECT count(*)::int FROM piped)')).toBe(100);
+  expect(await valueOf(session, "(SELECT count(*)::int FROM pg_prepared_statements WHERE name = 'piped')")).toBe(1);
+});
+
+test('behind one that fails in a pipeline the server runs nothing, and the session goes on', async () => {
+  await using world = openWorld();
+  const session = await world.open();
+  await session.query({ text: 'CREATE TEMPORARY TABLE skipped (n int PRIMARY KEY)' });
+  const insert = (n: number) => ({ text: 'INSERT INTO skipped VALUES ($1)', values: [n], name: `insert_${n}` });
+  // Outside of a transaction the pipeline is one: what a refused BEGIN would leave.
+  const alone = await session.pipeline([insert(1), { text: 'SELECT 1 / 0' }, insert(2), insert(3)]);
+  expect(alone.rows).toHaveLength(1);
+  expect(alone.failure).toMatchObject({ code: '22012', type: 'QUERY_ERROR', retry: 'never' });
+  expect(await valueOf(session, '(SELECT count(*)::int FROM skipped)')).toBe(0);
+  const opened = await session.pipeline([{ text: 'BEGIN' }, insert(4), insert(4), insert(2)]);
+  expect(opened.rows).toHaveLength(2);
+  expect(opened.failure).toMatchObject({ code: '23505', context: { table: 'skipped' } });
+  await expect(session.commit()).rejects.toMatchObject({ code: 'DB_COMMIT_ROLLED_BACK' });
+  // Names that were sent and left out are sent again.
+  expect(await session.pipeline([insert(2), insert(3), insert(4)])).toMatchObject({ failure: null });
+  expect(await valueOf(session, '(SELECT array_agg(n ORDER BY n)::text FROM skipped)')).toBe('{2,3,4}');
+});
+
+test('a pipeline with a value that cannot be sent writes nothing and costs the session', async () => {
+  await using world = openWorld();
+  const [session, other] = [await world.open(), await world.open()];
+  await other.query({ text: 'CREATE TABLE unsent (n int)' });
+  const circle: Record<string, unknown> = {};
+  circle['self'] = circle;
+  const insert = (value: unknown) => ({ text: 'INSERT INTO unsent VALUES ($1)', values: [value] });
+  const answered = session.pipeline([{ text: 'BEGIN' }, insert(1), insert(circle), insert(2)]);
+  const committed = session.commit().catch((error: unknown) => error);
+  expect(await answered).toMatchObject({ rows: [], failure: { code: 'DB_STATEMENT_INVALID' } });
+  expect(await committed).toMatchObject({ code: 'DB_COMMIT_UNKNOWN' });
+  await eventually(() => session.closed.aborted, SOON);
+  expect(await valueOf(other, '(SELECT count(*)::int FROM unsent)')).toBe(0);
+});
+
+test('a pipeline whose connection is cut says so', async () => {
+  await using world = openWorld();
+  const [session, other] = [await world.open(), await world.open()];
+  const answered = session.pipeline([{ text: 'SELECT 1' }, { text: 'SELECT pg_sleep(60)' }, { text: 'SELECT 2' }]);
+  const activity = { text: "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND state = 'active'" };
+  await eventually(async () => {
+    const { rowCount } = await other.query({ ...activity, values: [session.backendPid] });
+    return rowCount === 1;
+  }, SOON);
+  await other.query({ text: 'SELECT pg_terminate_backend($1)', values: [session.backendPid] });
+  const { failure } = await answered;
+  expect(failure).toMatchObject({ code: '57P01' });
+  await eventually(() => session.closed.aborted, SOON);
+  expect(await session.pipeline([{ text: 'SELECT 1' }])).toMatchObject({
+    rows: [],
+    failure: { code: 'DB_CONNECTION_LOST' },
+  });
+});
