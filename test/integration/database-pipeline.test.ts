@@ -41,16 +41,18 @@ test('those of a pipeline run in order and are answered in order, prepared once'
   for (const from of [0, 50]) {
     const { rows, failure } = await session.pipeline([
       { text: 'BEGIN' },
+      { text: '' },
       ...Array.from({ length: 50 }, (_, n) => insert(from + n)),
       { text: 'UPDATE piped SET n = -n WHERE n >= $1', values: [from + 48] },
     ]);
     expect(failure).toBeNull();
     expect(rows.map(({ command }) => command)).toEqual([
       'BEGIN',
+      '',
       ...Array.from({ length: 50 }, () => 'INSERT'),
       'UPDATE',
     ]);
-    expect(rows.slice(1, 51).map((answer) => answer.rows)).toEqual(
+    expect(rows.slice(2, 52).map((answer) => answer.rows)).toEqual(
       Array.from({ length: 50 }, (_, n) => [{ n: from + n }]),
     );
     expect(rows.at(-1)).toEqual({ rows: [], rowCount: 2, command: 'UPDATE' });

@@ -25,6 +25,7 @@ declare module 'pg' {
     handleRowDescription(message: { readonly fields: unknown }): void;
     handleDataRow(message: { readonly fields: unknown }): void;
     handleCommandComplete(message: { readonly text: string }): void;
+    handleEmptyQuery(): void;
     handleError(error: Error, connection: Connection): void;
     handleReadyForQuery(): void;
   }

@@ -65,11 +65,12 @@ export class StatementPipeline extends Query {
 
   override handleCommandComplete(message: Completing): void {
     this.#result.addCommandComplete(message);
-    const { rows, rowCount, command } = this.#result;
-    this.#answers.push({ rows, rowCount: rowCount ?? 0, command });
-    this.#result = new Result('object', types);
-    // The driver notes by name and text what the server has parsed.
-    this.#turnTo(this.#statements[this.#answers.length]);
+    this.#answered(this.#result.command);
+  }
+
+  /** A text without a statement has no command to be complete. */
+  override handleEmptyQuery(): void {
+    this.#answered('');
   }
 
   override handleError(error: Error, connection: Connection): void {
@@ -82,6 +83,14 @@ export class StatementPipeline extends Query {
 
   override handleReadyForQuery(): void {
     this.#finish(this.#unreadable);
+  }
+
+  #answered(command: string): void {
+    const { rows, rowCount } = this.#result;
+    this.#answers.push({ rows, rowCount: rowCount ?? 0, command });
+    this.#result = new Result('object', types);
+    // The driver notes by name and text what the server has parsed.
+    this.#turnTo(this.#statements[this.#answers.length]);
   }
 
   #turnTo(statement: Statement | undefined): void {
