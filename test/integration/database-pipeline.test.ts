@@ -1,12 +1,9 @@
-import { openSession, type Session } from '@tradestream/database';
-import { Scope } from '@tradestream/runtime';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
+import { openSessionWorld, valueOf } from '../support/session-world.ts';
 
 const SOON = { withinMs: 60_000 } as const;
-
-type World = AsyncDisposable & { readonly open: () => Promise<Session> };
 
 let database: ScratchDatabase;
 
@@ -18,20 +15,7 @@ afterAll(async () => {
   await database.close();
 });
 
-/** Sessions that end with the test. */
-function openWorld(): World {
-  const scope = new Scope();
-  const options = { url: database.url, applicationName: 'pipeline-test', connectTimeoutMs: 30_000 };
-  return {
-    open: async () => scope.use(await openSession(options)),
-    [Symbol.asyncDispose]: () => scope.close(),
-  };
-}
-
-async function valueOf(session: Session, text: string): Promise<unknown> {
-  const { rows } = await session.query<{ value: unknown }>({ text: `SELECT ${text} AS value` });
-  return rows[0]?.value;
-}
+const openWorld = () => openSessionWorld(database.url);
 
 test('those of a pipeline run in order and are answered in order, prepared once', async () => {
   await using world = openWorld();

@@ -1,19 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { DatabaseError, openAbortableSession, openSession, type Session } from '@tradestream/database';
-import { Scope } from '@tradestream/runtime';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
+import { openSessionWorld, type SessionWorld, valueOf } from '../support/session-world.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
 const SOON = { withinMs: 60_000 } as const;
 const CANCEL_CODE = 80_877_102;
-
-type World = AsyncDisposable & {
-  readonly url: string;
-  readonly open: (changes?: Partial<Parameters<typeof openSession>[0]>) => Promise<Session>;
-};
 
 let database: ScratchDatabase;
 
@@ -25,17 +20,7 @@ afterAll(async () => {
   await database.close();
 });
 
-/** Sessions that end with the test. */
-function openWorld(): World {
-  const scope = new Scope();
-  const { url } = database;
-  return {
-    url,
-    open: async (changes = {}) =>
-      scope.use(await openSession({ url, applicationName: 'session-test', connectTimeoutMs: 30_000, ...changes })),
-    [Symbol.asyncDispose]: () => scope.close(),
-  };
-}
+const openWorld = () => openSessionWorld(database.url);
 
 async function failureOf(work: Promise<unknown>): Promise<DatabaseError> {
   const error = await work.then(
@@ -52,11 +37,6 @@ function isCancel(bytes: Buffer): boolean {
   return bytes.length === 16 && bytes.readInt32BE(4) === CANCEL_CODE;
 }
 
-async function valueOf(session: Session, text: string): Promise<unknown> {
-  const { rows } = await session.query<{ value: unknown }>({ text: `SELECT ${text} AS value` });
-  return rows[0]?.value;
-}
-
 async function insertAndCommit(session: Session, n: number): Promise<void> {
   await Promise.all([
     session.query({ text: 'BEGIN' }),
@@ -66,7 +46,7 @@ async function insertAndCommit(session: Session, n: number): Promise<void> {
 }
 
 /** Replicas that receive and do not apply; they go on with the end of the test at the latest. */
-async function pauseReplicas(world: World): Promise<AsyncDisposable & { readonly resume: () => Promise<void> }> {
+async function pauseReplicas(world: SessionWorld): Promise<AsyncDisposable & { readonly resume: () => Promise<void> }> {
   const replicas = await Promise.all(Object.values(database.replicaUrls).map((url) => world.open({ url })));
   const all = (text: string) => Promise.all(replicas.map((replica) => replica.query({ text })));
   await all('SELECT pg_wal_replay_pause()');

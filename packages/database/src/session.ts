@@ -59,7 +59,7 @@ export interface Session {
 export interface PoolSession extends Session {
   /** As the last answer told it. */
   readonly transactionStatus: TransactionStatus;
-  /** Statements sent and not answered. */
+  /** Statements sent and not answered; a pipeline counts once. */
   readonly outstanding: number;
   /** SQLSTATEs of the notices since the last call. */
   takeNotices(): readonly string[];

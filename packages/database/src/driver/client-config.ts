@@ -13,7 +13,7 @@ export type SessionOptions = {
   readonly signal?: AbortSignal | undefined;
   /** Told of each error of the session, its opening included. Must not throw. */
   readonly onFailure?: ((error: DatabaseError) => void) | undefined;
-  /** Told of each statement that was answered, an error included, and after how long, ms. Must not throw. */
+  /** Told of each statement, or pipeline of them, that was answered, an error included, and after how long, ms. Must not throw. */
   readonly onAnswer?: ((ms: number) => void) | undefined;
 };
 

@@ -93,10 +93,7 @@ export class PipelinedSession implements PoolSession {
       const last: QueryResult<Row> | undefined = Array.isArray(result) ? result.at(-1) : result;
       return { rows: last?.rows ?? [], rowCount: last?.rowCount ?? 0, command: last?.command ?? '' };
     } catch (error) {
-      const translated = translate(errorOf(error), this.#closing.signal.aborted);
-      // The server ends the connection with it, which a busy process hears of later: nobody is lent it meanwhile.
-      if (isFatal(error)) this.#lost(errorOf(error));
-      throw this.#noted(translated);
+      throw this.#refused(errorOf(error));
     } finally {
       this.#answered(sentMs);
     }
@@ -107,10 +104,7 @@ export class PipelinedSession implements PoolSession {
     this.#outstanding += 1;
     const { rows, failure } = await this.#client.query(new StatementPipeline(statements)).outcome;
     this.#answered(sentMs);
-    if (failure === null) return { rows, failure };
-    const translated = translate(failure, this.#closing.signal.aborted);
-    if (isFatal(failure)) this.#lost(failure);
-    return { rows, failure: this.#noted(translated) };
+    return { rows, failure: failure === null ? null : this.#refused(failure) };
   }
 
   async commit(options: CommitOptions = {}): Promise<void> {
@@ -157,6 +151,13 @@ export class PipelinedSession implements PoolSession {
   #answered(sentMs: number): void {
     this.#outstanding -= 1;
     this.#told.onAnswer?.(performance.now() - sentMs);
+  }
+
+  #refused(error: Error): AppError {
+    const translated = translate(error, this.#closing.signal.aborted);
+    // The server ends the connection with it, which a busy process hears of later: nobody is lent it meanwhile.
+    if (isFatal(error)) this.#lost(error);
+    return this.#noted(translated);
   }
 
   #noted(error: AppError): AppError {

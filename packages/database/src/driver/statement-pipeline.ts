@@ -1,3 +1,4 @@
+import { errorOf } from '@tradestream/runtime';
 import { type Connection, Query, Result, types } from 'pg';
 import type { Rows, Statement } from '../session.ts';
 
@@ -59,7 +60,7 @@ export class StatementPipeline extends Query {
     try {
       this.#result.addRow(this.#result.parseRow(fields));
     } catch (error) {
-      this.#unreadable ??= error instanceof Error ? error : new Error(String(error));
+      this.#unreadable ??= errorOf(error);
     }
   }
 
