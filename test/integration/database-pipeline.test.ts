@@ -80,6 +80,19 @@ test('a pipeline with a value that cannot be sent writes nothing and costs the s
   expect(await valueOf(other, '(SELECT count(*)::int FROM unsent)')).toBe(0);
 });
 
+test('a name that another text has is not run as that other, and nothing before it', async () => {
+  await using world = openWorld();
+  const [session, other] = [await world.open(), await world.open()];
+  await other.query({ text: 'CREATE TABLE renamed (n int)' });
+  expect(await session.pipeline([{ name: 'one', text: 'SELECT 1' }])).toMatchObject({ failure: null });
+  const insert = { text: 'INSERT INTO renamed VALUES (1)' };
+  const { rows, failure } = await session.pipeline([insert, { name: 'one', text: 'SELECT 2' }]);
+  expect(rows).toEqual([]);
+  expect(failure).toMatchObject({ code: 'DB_STATEMENT_INVALID' });
+  await eventually(() => session.closed.aborted, SOON);
+  expect(await valueOf(other, '(SELECT count(*)::int FROM renamed)')).toBe(0);
+});
+
 test('a pipeline whose connection is cut says so', async () => {
   await using world = openWorld();
   const [session, other] = [await world.open(), await world.open()];

@@ -12,6 +12,8 @@ declare module 'pg' {
     readonly secretKey: number | null;
   }
   interface Connection {
+    /** Texts of named statements that the server has, by name. */
+    readonly parsedStatements: Readonly<Record<string, string>>;
     /** Texts of named statements that were sent to be parsed and are not answered, by name. */
     readonly submittedNamedStatements: Record<string, string>;
   }

@@ -35,9 +35,10 @@ export class StatementPipeline extends Query {
     connection.stream.cork();
     for (const statement of this.#statements) {
       this.#turnTo(statement);
-      this.prepare(connection);
+      if (isNameOfAnother(connection, statement)) this.#finish(new Error(`${statement.name} names another statement`));
+      else this.prepare(connection);
       if (this.#isSettled) {
-        // A value that cannot be sent. What stands before it was not sent yet and must not be committed alone.
+        // It cannot be sent. What stands before it was not sent yet and must not be committed alone.
         connection.stream.destroy();
         return;
       }
@@ -104,4 +105,12 @@ export class StatementPipeline extends Query {
     this.#isSettled = true;
     this.#settle({ rows: this.#answers, failure });
   }
+}
+
+/** The server would run the statement that it has under this name, whatever the text. */
+function isNameOfAnother({ parsedStatements, submittedNamedStatements }: Connection, statement: Statement): boolean {
+  const { name, text } = statement;
+  if (name === undefined) return false;
+  const known = parsedStatements[name] ?? submittedNamedStatements[name];
+  return known !== undefined && known !== text;
 }
