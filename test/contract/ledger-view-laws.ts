@@ -1,4 +1,4 @@
-import type { Session } from '@tradestream/database';
+import type { Session, Statement } from '@tradestream/database';
 import { expect, test } from 'vitest';
 import type { Position, PositionMove } from '../../services/projector/src/position.ts';
 import { loadPositions, type StoredPosition, writeBatch } from '../../services/projector/src/view-store.ts';
@@ -7,6 +7,7 @@ import { CANDLES, type CandleRow } from '../../services/projector/src/views/cand
 import { FILLS } from '../../services/projector/src/views/fills-view.ts';
 import { ORDERS } from '../../services/projector/src/views/orders-view.ts';
 import { TRADES } from '../../services/projector/src/views/trades-view.ts';
+import type { ViewDefinition } from '../../services/projector/src/views/view.ts';
 import {
   first,
   freshName,
@@ -90,57 +91,73 @@ function positionLaws(table: LawTable): void {
   });
 }
 
-function versionLaws(table: LawTable): void {
-  test('of balances and orders the higher version stands, whatever the order of arrival', async () => {
-    const session = await table.projector();
-    const [user, id] = [freshName(), freshName()];
-    const balance = (version: number) => {
-      const row = { userId: user, asset: 'USD', available: BigInt(version) * ONE, held: 0n, version };
-      return BALANCES.upsert([row], 'views.balances');
-    };
-    const order = (version: number) => {
-      const at = MINUTE + version;
-      const row = { ...orderOf(id, { version, filled: BigInt(version) }), updatedAt: at, placedAt: at };
-      return ORDERS.upsert([{ ...row, firstVersion: version }], 'views.orders');
-    };
-    for (const version of [2, 4, 3, 1, 4]) {
-      expect(await transact(session, balance(version), order(version))).toEqual(['done', 'done', 'done']);
-    }
-    expect(await table.server().viewRows('balances', user)).toEqual([
-      { asset: 'USD', available: `4.${'0'.repeat(18)}`, held: `0.${'0'.repeat(18)}`, version: '4' },
-    ]);
-    expect(await table.server().viewRows('orders', id)).toEqual([
-      {
-        status: 'open',
-        price: `2.${'0'.repeat(18)}`,
-        filled: `0.${'0'.repeat(17)}4`,
-        version: '4',
-        first_version: '1',
-        placed_at: String(MINUTE + 1),
-        updated_at: String(MINUTE + 4),
-      },
-    ]);
-    const wrong = { userId: user, asset: 'USD', available: -1n, held: 0n, version: 9 };
-    expect(await outcomeOf(session.query(BALANCES.upsert([wrong], 'views.balances')))).toBe('23514');
-  });
+/** Both ways of writing a row: as one that is most likely new, and as one that most likely stands. */
+const WAYS = ['upsert', 'revise'] as const;
 
-  test('a row of a view that another writes is waited for, and joined with what that leaves', async () => {
-    const [a, b] = [await table.projector(), await table.projector()];
-    const user = freshName();
-    const balance = (version: number) =>
-      BALANCES.upsert([{ userId: user, asset: 'USD', available: 0n, held: 0n, version }], 'views.balances');
-    for (const [held, waiting, standing] of [
-      [2, 1, '2'],
-      [3, 4, '4'],
-    ] as const) {
-      await holdOpen(a, balance(held));
-      const joined = transact(b, balance(waiting));
-      await waitsFor(table, b, a);
-      await a.commit();
-      expect(await joined).toEqual(['done', 'done']);
-      expect(first(await table.server().viewRows('balances', user))['version']).toBe(standing);
-    }
-  });
+function statementFor<Row>(view: ViewDefinition<Row>, way: (typeof WAYS)[number], row: Row): Statement {
+  const table = `views.${view.name}`;
+  if (way === 'upsert') return view.upsert([row], table);
+  if (view.revises === null) throw new Error(`rows of ${view.name} are not revised`);
+  return view.revises.statement([row], table);
+}
+
+function versionLaws(table: LawTable): void {
+  test.each(WAYS)(
+    '%s: of balances and orders the higher version stands, whatever the order of arrival',
+    async (way) => {
+      const session = await table.projector();
+      const [user, id] = [freshName(), freshName()];
+      const balance = (version: number) => {
+        const row = { userId: user, asset: 'USD', available: BigInt(version) * ONE, held: 0n, version };
+        return statementFor(BALANCES, way, row);
+      };
+      const order = (version: number) => {
+        const at = MINUTE + version;
+        const row = { ...orderOf(id, { version, filled: BigInt(version) }), updatedAt: at, placedAt: at };
+        return statementFor(ORDERS, way, { ...row, firstVersion: version });
+      };
+      for (const version of [2, 4, 3, 1, 4]) {
+        expect(await transact(session, balance(version), order(version))).toEqual(['done', 'done', 'done']);
+      }
+      expect(await table.server().viewRows('balances', user)).toEqual([
+        { asset: 'USD', available: `4.${'0'.repeat(18)}`, held: `0.${'0'.repeat(18)}`, version: '4' },
+      ]);
+      expect(await table.server().viewRows('orders', id)).toEqual([
+        {
+          status: 'open',
+          price: `2.${'0'.repeat(18)}`,
+          filled: `0.${'0'.repeat(17)}4`,
+          version: '4',
+          first_version: '1',
+          placed_at: String(MINUTE + 1),
+          updated_at: String(MINUTE + 4),
+        },
+      ]);
+      const wrong = { userId: user, asset: 'USD', available: -1n, held: 0n, version: 9 };
+      expect(await outcomeOf(session.query(statementFor(BALANCES, way, wrong)))).toBe('23514');
+    },
+  );
+
+  test.each(WAYS)(
+    '%s: a row of a view that another writes is waited for, and joined with what that leaves',
+    async (way) => {
+      const [a, b] = [await table.projector(), await table.projector()];
+      const user = freshName();
+      const balance = (version: number) =>
+        statementFor(BALANCES, way, { userId: user, asset: 'USD', available: 0n, held: 0n, version });
+      for (const [held, waiting, standing] of [
+        [2, 1, '2'],
+        [3, 4, '4'],
+      ] as const) {
+        await holdOpen(a, balance(held));
+        const joined = transact(b, balance(waiting));
+        await waitsFor(table, b, a);
+        await a.commit();
+        expect(await joined).toEqual(['done', 'done']);
+        expect(first(await table.server().viewRows('balances', user))['version']).toBe(standing);
+      }
+    },
+  );
 }
 
 function sumLaws(table: LawTable): void {

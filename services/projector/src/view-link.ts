@@ -20,6 +20,9 @@ export type LinkOptions = {
 const SETTINGS = {
   synchronous_commit: 'local',
   plan_cache_mode: 'force_generic_plan',
+  // Every table here is reached by its key; a plan made while one was small must not scan it when it is not.
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
   lock_timeout: '10s',
   statement_timeout: '60s',
   idle_in_transaction_session_timeout: '10s',

@@ -135,9 +135,13 @@ export class Worker implements SubscriptionHandler {
   async run(): Promise<void> {
     const { bench, intake, link, ownership, signal, log, stopMs } = this.#options;
     const stopped = Promise.withResolvers<void>();
-    signal.addEventListener('abort', () => stopped.resolve(), { once: true });
-    if (signal.aborted) stopped.resolve();
-    const loop = this.#loop(stopped.promise);
+    const stop = () => {
+      stopped.resolve();
+      this.#wake?.();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    const loop = this.#loop();
     try {
       await Promise.race([stopped.promise, loop]);
       await waitFor(loop, { timeoutMs: stopMs, stage: 'the batch under way' });
@@ -153,10 +157,11 @@ export class Worker implements SubscriptionHandler {
     }
   }
 
-  async #loop(stopped: Promise<void>): Promise<void> {
+  /** None of what a round waits for outlives it: a promise that did would hold on to every round. */
+  async #loop(): Promise<void> {
     const { applier, intake, signal } = this.#options;
     while (!signal.aborted) {
-      await Promise.race([intake.ready(), this.#workWaits(), applier.landed(), stopped]);
+      await Promise.race([intake.ready(), this.#workWaits(), applier.landed()]);
       if (!signal.aborted) await this.#step();
     }
     await applier.settle().catch(() => undefined); // what did not commit is read again by the next owner
@@ -349,8 +354,9 @@ export class Worker implements SubscriptionHandler {
     });
   }
 
+  /** Resolves once there is an errand, something to release, or an end to it. */
   async #workWaits(): Promise<void> {
-    if (this.#errands.length > 0 || this.#releaseWaits) return;
+    if (this.#errands.length > 0 || this.#releaseWaits || this.#options.signal.aborted) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });

@@ -15,7 +15,9 @@ export function viewStatements(views: ViewTables): Statements {
     named: {
       move_positions: (_, tx, values) => movePositions(views, tx, values),
       upsert_balances: (_, tx, values) => upsertBalances(views, tx, values),
+      revise_balances: (_, tx, values) => upsertBalances(views, tx, values),
       upsert_orders: (_, tx, values) => upsertOrders(views, tx, values),
+      revise_orders: (_, tx, values) => upsertOrders(views, tx, values),
       upsert_trades: (_, tx, values) => upsertTrades(views, tx, values),
       upsert_candles: (_, tx, values) => upsertCandles(views, tx, values),
       insert_fills: (_, tx, values) => insertFills(views, tx, values),

@@ -17,7 +17,7 @@ const COMMON = {
   min_wal_size: '1GB',
   // 16 MB of zeros for a new segment, on four nodes at once, hold every commit up for a tenth of a second.
   wal_init_zero: 'off',
-  wal_level: 'logical',
+  wal_level: 'replica',
   wal_keep_size: '512MB',
   wal_retrieve_retry_interval: '200ms',
   hot_standby: 'on',

@@ -51,7 +51,7 @@ export async function foldLedger(
       chunk.eventCount += page.seq - at.seq;
       at = { seq: page.seq, timeline: page.timeline, nextOffset: from.nextOffset };
       chunk.reached.set(partition, at);
-      if (chunk.fold.rowCount >= ROWS_MAX || chunk.eventCount >= EVENTS_MAX) await send();
+      if (chunk.fold.rowCount() >= ROWS_MAX || chunk.eventCount >= EVENTS_MAX) await send();
     }
     chunk.reached.set(partition, { ...at, nextOffset: Math.max(from.nextOffset, nextOffset) });
   }

@@ -1,7 +1,8 @@
-import { arrays, type Statement } from '@tradestream/database';
+import { arrays } from '@tradestream/database';
 import type { Balance, EventEnvelope } from '@tradestream/trading';
+import { type RowJoin, reviseText, upsertText } from './row-join.ts';
 import { textPart } from './row-key.ts';
-import { ACCEPTED, nameOf, type ViewDefinition } from './view.ts';
+import { ACCEPTED, statementOf, type ViewDefinition } from './view.ts';
 
 /** Its texts are those of the first event: what goes on living beside the rows is then only their amounts. */
 export type BalanceRow = { -readonly [Part in keyof Balance]: Balance[Part] };
@@ -21,7 +22,11 @@ export const BALANCES: ViewDefinition<BalanceRow> = {
       WHERE snapshot_id = $1::bigint AND ($2::int[], $3::bigint[]) IS NOT NULL`,
   },
   add: addNewest,
-  upsert: upsertBalances,
+  upsert: statementOf('upsert', (table) => upsertText(JOIN, table), valuesOf),
+  revises: {
+    isLikely: ({ version }) => version > 1,
+    statement: statementOf('revise', (table) => reviseText(JOIN, table), valuesOf),
+  },
 };
 
 function addNewest(rows: Map<string, BalanceRow>, { event }: EventEnvelope): void {
@@ -39,20 +44,21 @@ function addNewest(rows: Map<string, BalanceRow>, { event }: EventEnvelope): voi
   }
 }
 
-function upsertBalances(rows: readonly BalanceRow[], table: string): Statement {
-  return {
-    name: nameOf('upsert', table),
-    text: `INSERT INTO ${table} AS b (user_id, asset, available, held, version)
-           SELECT * FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[], $5::bigint[])
-           ON CONFLICT (user_id, asset) DO UPDATE
-             SET available = excluded.available, held = excluded.held, version = excluded.version
-             WHERE b.version < excluded.version`,
-    values: [
-      arrays.text(rows.map((row) => row.userId)),
-      arrays.text(rows.map((row) => row.asset)),
-      arrays.numeric18(rows.map((row) => row.available)),
-      arrays.numeric18(rows.map((row) => row.held)),
-      arrays.int8(rows.map((row) => row.version)),
-    ],
-  };
+const JOIN: RowJoin = {
+  alias: 'b',
+  columns: ['user_id', 'asset', 'available', 'held', 'version'],
+  key: ['user_id', 'asset'],
+  rows: 'unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[], $5::bigint[])',
+  set: 'available = excluded.available, held = excluded.held, version = excluded.version',
+  where: 'b.version < excluded.version',
+};
+
+function valuesOf(rows: readonly BalanceRow[]): readonly unknown[] {
+  return [
+    arrays.text(rows.map((row) => row.userId)),
+    arrays.text(rows.map((row) => row.asset)),
+    arrays.numeric18(rows.map((row) => row.available)),
+    arrays.numeric18(rows.map((row) => row.held)),
+    arrays.int8(rows.map((row) => row.version)),
+  ];
 }

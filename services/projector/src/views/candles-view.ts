@@ -1,9 +1,9 @@
-import { arrays, type Statement } from '@tradestream/database';
+import { arrays } from '@tradestream/database';
 import type { Amount, EventEnvelope } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
 import { FILLS_OF_BASE } from './fills-of-base.ts';
 import { minutePart, minuteText, textPart } from './row-key.ts';
-import { nameOf, sumsColumn, type ViewDefinition } from './view.ts';
+import { statementOf, sumsColumn, type ViewDefinition } from './view.ts';
 
 /** Where a trade stands among those of its minute: by time, then partition, then sequence. */
 export type TradePlace = { readonly executedAt: number; readonly partition: number; readonly seq: number };
@@ -51,7 +51,8 @@ export const CANDLES: ViewDefinition<CandleRow> = {
   keyOf: ({ symbol, minute }) => `${symbol}/${minuteText(minute)}`,
   base: { ofFills: true, columns: COLUMNS, select: BASE },
   add: addTrade,
-  upsert: upsertCandles,
+  upsert: statementOf('upsert', (table) => upsertInto(table), valuesOf),
+  revises: null,
 };
 
 function addTrade(rows: Map<string, CandleRow>, { event, partition, seq }: EventEnvelope): void {
@@ -117,26 +118,22 @@ const upsertInto = (table: string) => `
     quote_volume = c.quote_volume + excluded.quote_volume,
     count = c.count + excluded.count`;
 
-function upsertCandles(rows: readonly CandleRow[], table: string): Statement {
-  return {
-    name: nameOf('upsert', table),
-    text: upsertInto(table),
-    values: [
-      arrays.text(rows.map((row) => row.symbol)),
-      arrays.timestamptzMicros(rows.map((row) => row.minute)),
-      arrays.numeric18(rows.map((row) => row.open)),
-      arrays.numeric18(rows.map((row) => row.high)),
-      arrays.numeric18(rows.map((row) => row.low)),
-      arrays.numeric18(rows.map((row) => row.close)),
-      arrays.int8(rows.map((row) => row.count)),
-      arrays.timestamptzMicros(rows.map((row) => row.opened.executedAt)),
-      arrays.int4(rows.map((row) => row.opened.partition)),
-      arrays.int8(rows.map((row) => row.opened.seq)),
-      arrays.timestamptzMicros(rows.map((row) => row.closed.executedAt)),
-      arrays.int4(rows.map((row) => row.closed.partition)),
-      arrays.int8(rows.map((row) => row.closed.seq)),
-      sumsColumn(rows.map((row) => row.volume)),
-      sumsColumn(rows.map((row) => row.quoteVolume)),
-    ],
-  };
+function valuesOf(rows: readonly CandleRow[]): readonly unknown[] {
+  return [
+    arrays.text(rows.map((row) => row.symbol)),
+    arrays.timestamptzMicros(rows.map((row) => row.minute)),
+    arrays.numeric18(rows.map((row) => row.open)),
+    arrays.numeric18(rows.map((row) => row.high)),
+    arrays.numeric18(rows.map((row) => row.low)),
+    arrays.numeric18(rows.map((row) => row.close)),
+    arrays.int8(rows.map((row) => row.count)),
+    arrays.timestamptzMicros(rows.map((row) => row.opened.executedAt)),
+    arrays.int4(rows.map((row) => row.opened.partition)),
+    arrays.int8(rows.map((row) => row.opened.seq)),
+    arrays.timestamptzMicros(rows.map((row) => row.closed.executedAt)),
+    arrays.int4(rows.map((row) => row.closed.partition)),
+    arrays.int8(rows.map((row) => row.closed.seq)),
+    sumsColumn(rows.map((row) => row.volume)),
+    sumsColumn(rows.map((row) => row.quoteVolume)),
+  ];
 }

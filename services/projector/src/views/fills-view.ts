@@ -1,9 +1,9 @@
-import { arrays, type Statement } from '@tradestream/database';
+import { arrays } from '@tradestream/database';
 import type { EventEnvelope, Order, TradeExecuted } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
 import { FILLS_OF_BASE } from './fills-of-base.ts';
 import { sidePart, textPart } from './row-key.ts';
-import { nameOf, type ViewDefinition } from './view.ts';
+import { statementOf, type ViewDefinition } from './view.ts';
 
 export type FillRow = Pick<TradeExecuted, 'tradeId' | 'symbol' | 'price' | 'quantity' | 'cost'> &
   Pick<Order, 'orderId' | 'userId' | 'side'> & { readonly timestamp: number };
@@ -22,7 +22,8 @@ export const FILLS: ViewDefinition<FillRow> = {
     select: FILLS_OF_BASE,
   },
   add: addSides,
-  upsert: insertFills,
+  upsert: statementOf('insert', (table) => insertInto(table), valuesOf),
+  revises: null,
 };
 
 function addSides(rows: Map<string, FillRow>, { event }: EventEnvelope): void {
@@ -36,22 +37,22 @@ function addSides(rows: Map<string, FillRow>, { event }: EventEnvelope): void {
   }
 }
 
-function insertFills(rows: readonly FillRow[], table: string): Statement {
-  return {
-    name: nameOf('insert', table),
-    text: `INSERT INTO ${table} (trade_id, order_id, user_id, symbol, side, price, quantity, cost, timestamp)
-           SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[],
-             $7::numeric[], $8::numeric[], $9::timestamptz[])`,
-    values: [
-      arrays.text(rows.map((row) => row.tradeId)),
-      arrays.text(rows.map((row) => row.orderId)),
-      arrays.text(rows.map((row) => row.userId)),
-      arrays.text(rows.map((row) => row.symbol)),
-      arrays.text(rows.map((row) => row.side)),
-      arrays.numeric18(rows.map((row) => row.price)),
-      arrays.numeric18(rows.map((row) => row.quantity)),
-      arrays.numeric18(rows.map((row) => row.cost)),
-      arrays.timestamptzMicros(rows.map((row) => row.timestamp)),
-    ],
-  };
+const insertInto = (
+  table: string,
+) => `INSERT INTO ${table} (trade_id, order_id, user_id, symbol, side, price, quantity, cost, timestamp)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[],
+    $7::numeric[], $8::numeric[], $9::timestamptz[])`;
+
+function valuesOf(rows: readonly FillRow[]): readonly unknown[] {
+  return [
+    arrays.text(rows.map((row) => row.tradeId)),
+    arrays.text(rows.map((row) => row.orderId)),
+    arrays.text(rows.map((row) => row.userId)),
+    arrays.text(rows.map((row) => row.symbol)),
+    arrays.text(rows.map((row) => row.side)),
+    arrays.numeric18(rows.map((row) => row.price)),
+    arrays.numeric18(rows.map((row) => row.quantity)),
+    arrays.numeric18(rows.map((row) => row.cost)),
+    arrays.timestamptzMicros(rows.map((row) => row.timestamp)),
+  ];
 }

@@ -1,7 +1,8 @@
-import { arrays, type Statement } from '@tradestream/database';
+import { arrays } from '@tradestream/database';
 import type { EventEnvelope, Order } from '@tradestream/trading';
+import { type RowJoin, reviseText, upsertText } from './row-join.ts';
 import { textPart } from './row-key.ts';
-import { ACCEPTED, nameOf, type ViewDefinition } from './view.ts';
+import { ACCEPTED, statementOf, type ViewDefinition } from './view.ts';
 
 /** Id, user, symbol and side are those of the first event: they never change. */
 export type OrderRow = { -readonly [Part in keyof Order]: Order[Part] } & {
@@ -29,7 +30,12 @@ export const ORDERS: ViewDefinition<OrderRow> = {
       FROM ledger.snapshot_orders WHERE snapshot_id = $1::bigint AND ($2::int[], $3::bigint[]) IS NOT NULL`,
   },
   add: addNewest,
-  upsert: upsertOrders,
+  upsert: statementOf('upsert', (table) => upsertText(JOIN, table), valuesOf),
+  // The events of an order are spread over partitions, so that a later one may come first.
+  revises: {
+    isLikely: ({ firstVersion }) => firstVersion > 1,
+    statement: statementOf('revise', (table) => reviseText(JOIN, table), valuesOf),
+  },
 };
 
 function addNewest(rows: Map<string, OrderRow>, { event, occurredAt }: EventEnvelope): void {
@@ -58,12 +64,27 @@ function addNewest(rows: Map<string, OrderRow>, { event, occurredAt }: EventEnve
 }
 
 /** The same join in SQL. Symbol, side and user of an order never change. */
-const upsertInto = (table: string) => `
-  INSERT INTO ${table} AS o (id, user_id, symbol, side, price, quantity, filled, hold, status,
-    placed_at, updated_at, version, first_version)
-  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[],
-    $8::numeric[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::bigint[])
-  ON CONFLICT (id) DO UPDATE SET
+const JOIN: RowJoin = {
+  alias: 'o',
+  columns: [
+    'id',
+    'user_id',
+    'symbol',
+    'side',
+    'price',
+    'quantity',
+    'filled',
+    'hold',
+    'status',
+    'placed_at',
+    'updated_at',
+    'version',
+    'first_version',
+  ],
+  key: ['id'],
+  rows: `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[],
+    $8::numeric[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::bigint[])`,
+  set: `
     price = CASE WHEN excluded.version > o.version THEN excluded.price ELSE o.price END,
     quantity = CASE WHEN excluded.version > o.version THEN excluded.quantity ELSE o.quantity END,
     filled = CASE WHEN excluded.version > o.version THEN excluded.filled ELSE o.filled END,
@@ -72,27 +93,24 @@ const upsertInto = (table: string) => `
     updated_at = CASE WHEN excluded.version > o.version THEN excluded.updated_at ELSE o.updated_at END,
     placed_at = CASE WHEN excluded.first_version < o.first_version THEN excluded.placed_at ELSE o.placed_at END,
     version = greatest(excluded.version, o.version),
-    first_version = least(excluded.first_version, o.first_version)
-  WHERE o.version < excluded.version OR excluded.first_version < o.first_version`;
+    first_version = least(excluded.first_version, o.first_version)`,
+  where: 'o.version < excluded.version OR excluded.first_version < o.first_version',
+};
 
-function upsertOrders(rows: readonly OrderRow[], table: string): Statement {
-  return {
-    name: nameOf('upsert', table),
-    text: upsertInto(table),
-    values: [
-      arrays.text(rows.map((row) => row.orderId)),
-      arrays.text(rows.map((row) => row.userId)),
-      arrays.text(rows.map((row) => row.symbol)),
-      arrays.text(rows.map((row) => row.side)),
-      arrays.numeric18(rows.map((row) => row.price)),
-      arrays.numeric18(rows.map((row) => row.quantity)),
-      arrays.numeric18(rows.map((row) => row.filled)),
-      arrays.numeric18(rows.map((row) => row.hold)),
-      arrays.text(rows.map((row) => row.status)),
-      arrays.timestamptzMicros(rows.map((row) => row.placedAt)),
-      arrays.timestamptzMicros(rows.map((row) => row.updatedAt)),
-      arrays.int8(rows.map((row) => row.version)),
-      arrays.int8(rows.map((row) => row.firstVersion)),
-    ],
-  };
+function valuesOf(rows: readonly OrderRow[]): readonly unknown[] {
+  return [
+    arrays.text(rows.map((row) => row.orderId)),
+    arrays.text(rows.map((row) => row.userId)),
+    arrays.text(rows.map((row) => row.symbol)),
+    arrays.text(rows.map((row) => row.side)),
+    arrays.numeric18(rows.map((row) => row.price)),
+    arrays.numeric18(rows.map((row) => row.quantity)),
+    arrays.numeric18(rows.map((row) => row.filled)),
+    arrays.numeric18(rows.map((row) => row.hold)),
+    arrays.text(rows.map((row) => row.status)),
+    arrays.timestamptzMicros(rows.map((row) => row.placedAt)),
+    arrays.timestamptzMicros(rows.map((row) => row.updatedAt)),
+    arrays.int8(rows.map((row) => row.version)),
+    arrays.int8(rows.map((row) => row.firstVersion)),
+  ];
 }

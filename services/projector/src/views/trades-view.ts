@@ -1,9 +1,9 @@
-import { arrays, type Statement } from '@tradestream/database';
+import { arrays } from '@tradestream/database';
 import { type Amount, divideHalfUp18, type EventEnvelope, type Order } from '@tradestream/trading';
 import { executedSides } from './executed-sides.ts';
 import { FILLS_OF_BASE } from './fills-of-base.ts';
 import { textPart } from './row-key.ts';
-import { nameOf, sumsColumn, type ViewDefinition } from './view.ts';
+import { statementOf, sumsColumn, type ViewDefinition } from './view.ts';
 
 /** What the fills of one order add up to. */
 export type TradeRow = Pick<Order, 'orderId' | 'userId' | 'symbol' | 'side'> & {
@@ -30,7 +30,8 @@ export const TRADES: ViewDefinition<TradeRow> = {
             FROM (${FILLS_OF_BASE}) AS fills GROUP BY order_id, user_id, symbol, side) AS summed`,
   },
   add: addFills,
-  upsert: upsertTrades,
+  upsert: statementOf('upsert', (table) => upsertInto(table), valuesOf),
+  revises: null,
 };
 
 function addFills(rows: Map<string, TradeRow>, { event }: EventEnvelope): void {
@@ -62,19 +63,15 @@ const upsertInto = (table: string) => `
                 2 * (t.quantity + excluded.quantity)) * 0.000000000000000001,
     timestamp = greatest(t.timestamp, excluded.timestamp)`;
 
-function upsertTrades(rows: readonly TradeRow[], table: string): Statement {
-  return {
-    name: nameOf('upsert', table),
-    text: upsertInto(table),
-    values: [
-      arrays.text(rows.map((row) => row.orderId)),
-      arrays.text(rows.map((row) => row.userId)),
-      arrays.text(rows.map((row) => row.symbol)),
-      arrays.text(rows.map((row) => row.side)),
-      arrays.timestamptzMicros(rows.map((row) => row.timestamp)),
-      arrays.numeric18(rows.map((row) => divideHalfUp18(row.cost, row.quantity))),
-      sumsColumn(rows.map((row) => row.quantity)),
-      sumsColumn(rows.map((row) => row.cost)),
-    ],
-  };
+function valuesOf(rows: readonly TradeRow[]): readonly unknown[] {
+  return [
+    arrays.text(rows.map((row) => row.orderId)),
+    arrays.text(rows.map((row) => row.userId)),
+    arrays.text(rows.map((row) => row.symbol)),
+    arrays.text(rows.map((row) => row.side)),
+    arrays.timestamptzMicros(rows.map((row) => row.timestamp)),
+    arrays.numeric18(rows.map((row) => divideHalfUp18(row.cost, row.quantity))),
+    sumsColumn(rows.map((row) => row.quantity)),
+    sumsColumn(rows.map((row) => row.cost)),
+  ];
 }

@@ -25,6 +25,14 @@ export type ViewDefinition<Row> = {
   readonly add: (rows: Map<string, Row>, envelope: EventEnvelope) => void;
   /** `table` is the view's own, or one like it beside it. */
   readonly upsert: (rows: readonly Row[], table: string) => Statement;
+  /** How rows are written that most likely stand; null where few do. What it does is the same. */
+  readonly revises: Revises<Row> | null;
+};
+
+type Revises<Row> = {
+  /** A guess: a row that it is wrong about only costs more. */
+  readonly isLikely: (row: Row) => boolean;
+  readonly statement: (rows: readonly Row[], table: string) => Statement;
 };
 
 /**
@@ -58,7 +66,7 @@ export type Fold = {
   /** Takes the next event. What it throws refuses that event. */
   readonly take: (envelope: EventEnvelope) => void;
   /** Rows that the events taken have made. */
-  readonly rowCount: number;
+  readonly rowCount: () => number;
   /**
    * What writes the rows taken, sorted by key: the order in which every projector locks them. Into the
    * view's own table unless `table` names another; `key` leaves only the rows of that key.
@@ -86,13 +94,12 @@ export function viewFrom<Row>(definition: ViewDefinition<Row>): View {
       const rows = new Map<string, Row>();
       return {
         take: (envelope) => add(rows, envelope),
-        get rowCount() {
-          return rows.size;
-        },
+        // As a getter it would make a shape of its own for each fold, which holds its rows until the heap is searched.
+        rowCount: () => rows.size,
         statements: ({ table = `views.${name}`, key } = {}) => {
           const sorted = sortedByKey(rows);
           const wanted = key === undefined ? sorted : sorted.filter((row) => matchesKey(keyOf(row), key));
-          return wanted.length === 0 ? [] : [upsert(wanted, table)];
+          return writesOf(definition, wanted, table);
         },
         *slices(table) {
           let slice = new Map<string, Row>();
@@ -109,6 +116,18 @@ export function viewFrom<Row>(definition: ViewDefinition<Row>): View {
   };
 }
 
+function writesOf<Row>(
+  { upsert, revises }: Pick<ViewDefinition<Row>, 'upsert' | 'revises'>,
+  rows: readonly Row[],
+  table: string,
+): readonly Statement[] {
+  const standing = revises === null ? [] : rows.filter(revises.isLikely);
+  if (revises === null || standing.length === 0) return rows.length === 0 ? [] : [upsert(rows, table)];
+  const others = rows.filter((row) => !revises.isLikely(row));
+  const revising = revises.statement(standing, table);
+  return others.length === 0 ? [revising] : [revising, upsert(others, table)];
+}
+
 /** The rows that these events alone make, sorted by key. */
 export function foldRows<Row>(definition: ViewDefinition<Row>, envelopes: Iterable<EventEnvelope>): readonly Row[] {
   const rows = new Map<string, Row>();
@@ -121,9 +140,21 @@ export function sumsColumn(sums: readonly Amount[]): Buffer {
   return arrays.text(sums.map(formatAmount));
 }
 
-/** Prepared once for each table that is written. */
-export function nameOf(verb: 'insert' | 'upsert', table: string): string {
-  return `${verb}_${table.replace(/^views\./, '')}`;
+/**
+ * A statement that is prepared once for each table that is written, under its verb and the table's name. Its text
+ * is made once as well: the driver compares it each time.
+ */
+export function statementOf<Row>(
+  verb: 'insert' | 'upsert' | 'revise',
+  textFor: (table: string) => string,
+  valuesOf: (rows: readonly Row[]) => readonly unknown[],
+): (rows: readonly Row[], table: string) => Statement {
+  const prepared = new Map<string, { readonly name: string; readonly text: string }>();
+  return (rows, table) => {
+    const known = prepared.get(table) ?? { name: `${verb}_${table.replace(/^views\./, '')}`, text: textFor(table) };
+    prepared.set(table, known);
+    return { ...known, values: valuesOf(rows) };
+  };
 }
 
 /** Byte order, as the collation "C" of the keys: every id is ASCII. */
