@@ -53,7 +53,7 @@ export const PROJECTOR_SPEC = {
     doc: 'pause after a fetch that brought little, in which more events share a transaction, ms; what comes alone is fetched at once',
     min: 0,
     max: 1_000,
-    fallback: 20,
+    fallback: 40,
   }),
   TRADESTREAM_PROJECTOR_QUEUE_RECORDS_MAX: int({
     doc: 'records held in memory for each partition before its fetching pauses',
