@@ -20,6 +20,7 @@ import { EmbeddedStack } from './embedded-stack.ts';
 import { PostgresCluster } from './postgres-cluster.ts';
 import { openRunFolders } from './run-folders.ts';
 import { startParts } from './start-parts.ts';
+import { WriteBack } from './write-back.ts';
 
 const PORT_ATTEMPTS_MAX = 3;
 const REGISTRY_JAR = 'apicurio-registry-app-3.0.9-runner.jar';
@@ -77,8 +78,10 @@ async function openOnce(options: OpenOnce): Promise<Stack> {
   const watchdog = startWatchdog(folders.runFile);
   const processes: PartProcess[] = [];
   const context = { log, journal };
+  let writeBack: WriteBack | null = null;
   const forget = async () => {
     journal.delete();
+    await writeBack?.close();
     await watchdog.close();
   };
   const release: Closeable = {
@@ -122,6 +125,7 @@ async function openOnce(options: OpenOnce): Promise<Stack> {
       onProgress: options.onProgress ?? (() => undefined),
       onProcess: (process) => processes.push(process),
     });
+    writeBack = new WriteBack({ dataFolders: cluster.dataFolders });
     return new EmbeddedStack({ given: options.given, parts, ports, state, cluster, processes, folders, release });
   } catch (error) {
     const failure = await nameTakenPort(errorOf(error), processes);

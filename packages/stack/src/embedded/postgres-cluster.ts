@@ -60,6 +60,10 @@ export class PostgresCluster {
     return this.#primary;
   }
 
+  get dataFolders(): readonly string[] {
+    return this.#options.nodes.map((name) => this.#folderOf(name));
+  }
+
   get standbys(): readonly NodeName[] {
     return this.#options.nodes.filter((name) => name !== this.#primary);
   }
