@@ -1,6 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 const COMPILED = join(import.meta.dirname, '..', '..', '..', 'node_modules', '.cache', 'compiled');
+
+/** Threads that collect garbage beside the main one compete with it: on two processors four of them hold it up. */
+const HELPERS = Math.max(1, Math.min(4, availableParallelism() - 1));
 
 /**
  * How a service's process is started: small generations, and memory given back promptly. Under load it
@@ -14,7 +18,12 @@ const COMPILED = join(import.meta.dirname, '..', '..', '..', 'node_modules', '.c
  * process holds 30 MB less and starts in half the time.
  */
 export const FRUGAL_NODE = {
-  flags: ['--max-semi-space-size=8', '--heap-growing-percent=45', '--no-allocation-site-pretenuring'],
+  flags: [
+    '--max-semi-space-size=8',
+    '--heap-growing-percent=45',
+    '--no-allocation-site-pretenuring',
+    `--v8-pool-size=${HELPERS}`,
+  ],
   env: {
     MALLOC_ARENA_MAX: '1',
     MALLOC_MMAP_THRESHOLD_: String(128 * 1024),
