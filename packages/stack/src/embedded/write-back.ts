@@ -12,6 +12,8 @@ export type WriteBackOptions = {
 };
 
 const EVERY_MS = 3_000;
+/** Of tables and indexes that were made: catalogues have shorter numbers, and what maps free space grows little. */
+const RELATIONS = ['-type', 'f', '-name', '[0-9][0-9][0-9][0-9][0-9]*', '!', '-name', '*_*'];
 /** Somewhat longer than from one time to the next. */
 const CHANGED_MINUTES = 0.1;
 /** What need not be cached any longer is written, and not waited for. Nothing is read, made or cut off. */
@@ -46,8 +48,8 @@ export class WriteBack implements Closeable {
   /** In a process of its own: there are thousands of files. */
   async #once(): Promise<void> {
     const bases = this.#options.dataFolders.map((dataFolder) => join(dataFolder, 'base'));
-    const changed = ['-type', 'f', '-mmin', `-${CHANGED_MINUTES}`];
-    const find = spawn('find', [...bases, ...changed, '-print', ...BEGIN], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const args = [...bases, ...RELATIONS, '-mmin', `-${CHANGED_MINUTES}`, '-print', ...BEGIN];
+    const find = spawn('find', args, { stdio: ['ignore', 'pipe', 'ignore'] });
     try {
       const [files] = await Promise.all([text(find.stdout), once(find, 'close')]);
       this.#options.onBegun?.(files.split('\n').filter((file) => file !== ''));
