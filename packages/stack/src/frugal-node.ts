@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const COMPILED = join(import.meta.dirname, '..', '..', '..', 'node_modules', '.cache', 'compiled');
 
 /** Threads that collect garbage beside the main one compete with it: on two processors four of them hold it up. */
-const HELPERS = Math.max(1, Math.min(4, availableParallelism() - 1));
+const HELPERS = Math.min(4, availableParallelism());
 
 /**
  * How a service's process is started: small generations, and memory given back promptly. Under load it
