@@ -12,10 +12,13 @@ export type WriteBackOptions = {
 };
 
 const EVERY_MS = 3_000;
-/** Of tables and indexes that were made: catalogues have shorter numbers, and what maps free space grows little. */
-const RELATIONS = ['-type', 'f', '-name', '[0-9][0-9][0-9][0-9][0-9]*', '!', '-name', '*_*'];
-/** Somewhat longer than from one time to the next. */
-const CHANGED_MINUTES = 0.1;
+/**
+ * Of tables and indexes that were made: catalogues have shorter numbers, and what maps free space grows little.
+ * Each costs a process: a megabyte that the kernel writes by itself holds nobody up.
+ */
+const RELATIONS = ['-type', 'f', '-name', '[0-9][0-9][0-9][0-9][0-9]*', '!', '-name', '*_*', '-size', '+1M'];
+/** By how much the time of a file may be behind the clock: it is that of the kernel's last tick. */
+const TICK_MS = 100;
 /** What need not be cached any longer is written, and not waited for. Nothing is read, made or cut off. */
 const BEGIN = ['-exec', 'dd', 'of={}', 'oflag=nocache', 'conv=notrunc,nocreat', 'count=0', 'status=none', ';'];
 
@@ -28,6 +31,8 @@ const BEGIN = ['-exec', 'dd', 'of={}', 'oflag=nocache', 'conv=notrunc,nocreat', 
 export class WriteBack implements Closeable {
   readonly #options: WriteBackOptions;
   readonly #timer: NodeJS.Timeout;
+  /** What was written since is begun the next time. */
+  #sinceMs = Date.now();
   #running: Promise<void> | null = null;
 
   constructor(options: WriteBackOptions) {
@@ -48,7 +53,9 @@ export class WriteBack implements Closeable {
   /** In a process of its own: there are thousands of files. */
   async #once(): Promise<void> {
     const bases = this.#options.dataFolders.map((dataFolder) => join(dataFolder, 'base'));
-    const args = [...bases, ...RELATIONS, '-mmin', `-${CHANGED_MINUTES}`, '-print', ...BEGIN];
+    const since = (this.#sinceMs - TICK_MS) / 1_000;
+    this.#sinceMs = Date.now();
+    const args = [...bases, ...RELATIONS, '-newermt', `@${since}`, '-print', ...BEGIN];
     const find = spawn('find', args, { stdio: ['ignore', 'pipe', 'ignore'] });
     try {
       const [files] = await Promise.all([text(find.stdout), once(find, 'close')]);
