@@ -1,7 +1,10 @@
 import type { Balance } from '@tradestream/trading';
 import { AmountColumn, copied } from './columns.ts';
+import { IdIndex } from './id-index.ts';
 
 const FIRST_COUNT = 64;
+/** In place of the version of a balance that was deleted. */
+const DELETED = -1;
 
 /**
  * Balances of one asset by user, as numbers in columns. A hundred thousand balances as objects are a
@@ -9,22 +12,23 @@ const FIRST_COUNT = 64;
  * also holds where the present batch has the balance as an object.
  */
 export class BalanceTable {
-  readonly #slots = new Map<string, number>();
-  readonly #free: number[] = [];
-  #count = 0;
+  /** A user's number is the slot. */
+  readonly #users = new IdIndex();
   readonly #available = new AmountColumn(FIRST_COUNT);
   readonly #held = new AmountColumn(FIRST_COUNT);
   #versions = new Float64Array(FIRST_COUNT);
   #marks = new Int32Array(FIRST_COUNT);
   #places = new Int32Array(FIRST_COUNT);
 
-  get size(): number {
-    return this.#slots.size;
+  /** Slots in use, those of deleted balances included. */
+  get used(): number {
+    return this.#users.count;
   }
 
   /** -1 when the user has none here. */
   slotOf(userId: string): number {
-    return this.#slots.get(userId) ?? -1;
+    const slot = this.#users.find(userId);
+    return slot >= 0 && this.#versions[slot] === DELETED ? -1 : slot;
   }
 
   read(slot: number, userId: string, asset: string): Balance {
@@ -39,10 +43,10 @@ export class BalanceTable {
 
   /** Keeps a balance under its user; no batch has it as an object then. Returns its slot. */
   write({ userId, available, held, version }: Balance): number {
-    let slot = this.slotOf(userId);
+    let slot = this.#users.find(userId);
     if (slot < 0) {
-      slot = this.#free.pop() ?? this.#grow();
-      this.#slots.set(userId, slot);
+      slot = this.#users.add(userId);
+      if (slot === this.#versions.length) this.#grow();
     }
     this.writeAt(slot, available, held, version);
     return slot;
@@ -69,21 +73,16 @@ export class BalanceTable {
   delete(userId: string): void {
     const slot = this.slotOf(userId);
     if (slot < 0) return;
-    this.#slots.delete(userId);
+    this.#versions[slot] = DELETED;
     this.#marks[slot] = 0;
-    this.#free.push(slot);
   }
 
-  #grow(): number {
-    const slot = this.#count;
-    this.#count += 1;
-    if (slot < this.#versions.length) return slot;
+  #grow(): void {
     const length = this.#versions.length * 2;
     this.#available.grow(length);
     this.#held.grow(length);
     this.#versions = copied(new Float64Array(length), this.#versions);
     this.#marks = copied(new Int32Array(length), this.#marks);
     this.#places = copied(new Int32Array(length), this.#places);
-    return slot;
   }
 }

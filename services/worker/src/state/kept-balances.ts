@@ -73,7 +73,7 @@ export class KeptBalances {
   }
 
   #write(balance: Balance): number {
-    if (this.#young.size >= this.#entriesMax && this.#young.slotOf(balance.userId) < 0) {
+    if (this.#young.used >= this.#entriesMax && this.#young.slotOf(balance.userId) < 0) {
       this.#old = this.#young;
       this.#young = new BalanceTable();
       this.#forgetSlots();
