@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PipelineAnswer } from '@tradestream/contracts';
+import type { PipelineAnswer } from '@tradestream/answers';
 import { openSession, type Session } from '@tradestream/database';
 import { createLogger, sleep } from '@tradestream/runtime';
 import { openStack, type Stack } from '@tradestream/stack';

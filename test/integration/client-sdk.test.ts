@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { PublishedAnswer } from '@tradestream/answers';
 import { ClientError, openSession, openTradestream, type Tradestream } from '@tradestream/client';
-import { encodeToken, newCommandId, type PublishedAnswer } from '@tradestream/contracts';
+import { encodeToken, newCommandId } from '@tradestream/contracts';
 import { type PlaceOrder, type TradeCommand, UNIT } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';

@@ -1,4 +1,4 @@
-import type { ProblemAnswer, PublishedAnswer, ReceiptAnswer } from '@tradestream/contracts';
+import type { ProblemAnswer, PublishedAnswer, ReceiptAnswer } from '@tradestream/answers';
 import { newCommandId, tradeCommandId } from '@tradestream/contracts';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { call, type GatewayWorld, openGatewayWorld, post, ready } from '../support/gateway-world.ts';

@@ -1,4 +1,5 @@
-import { type BalancesAnswer, encodeToken, type ReceiptAnswer } from '@tradestream/contracts';
+import type { BalancesAnswer, ReceiptAnswer } from '@tradestream/answers';
+import { encodeToken } from '@tradestream/contracts';
 import { openSession, type Session } from '@tradestream/database';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { newCommandId, type ProblemAnswer } from '@tradestream/contracts';
+import type { ProblemAnswer } from '@tradestream/answers';
+import { newCommandId } from '@tradestream/contracts';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import {
   call,

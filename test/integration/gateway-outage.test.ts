@@ -1,4 +1,5 @@
-import { newCommandId, type ReceiptAnswer } from '@tradestream/contracts';
+import type { ReceiptAnswer } from '@tradestream/answers';
+import { newCommandId } from '@tradestream/contracts';
 import { createLogger } from '@tradestream/runtime';
 import { openStack, type Stack } from '@tradestream/stack';
 import { afterAll, beforeAll, expect, test } from 'vitest';

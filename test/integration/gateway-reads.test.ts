@@ -1,11 +1,5 @@
-import {
-  encodeToken,
-  type FillAnswer,
-  type ListAnswer,
-  newCommandId,
-  type OrderAnswer,
-  type TradeAnswer,
-} from '@tradestream/contracts';
+import type { FillAnswer, ListAnswer, OrderAnswer, TradeAnswer } from '@tradestream/answers';
+import { encodeToken, newCommandId } from '@tradestream/contracts';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type Answer, call, type GatewayWorld, openGatewayWorld, ready } from '../support/gateway-world.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
-import type { ReceiptAnswer } from '@tradestream/contracts';
+import type { ReceiptAnswer } from '@tradestream/answers';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type GatewayWorld, openGatewayWorld, ready } from '../support/gateway-world.ts';

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { HistoryAnswer } from '@tradestream/contracts';
+import type { HistoryAnswer } from '@tradestream/answers';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { AlertReceiver } from '../support/alert-receiver.ts';
 import { eventually } from '../support/eventually.ts';

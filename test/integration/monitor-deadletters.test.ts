@@ -1,18 +1,15 @@
 import {
   auditAnswer,
-  commandHeaders,
   deadLetterAnswer,
   deadLetterDetailAnswer,
   deadLetterGroupAnswer,
-  encodeCommand,
-  frame,
   type JobRecordAnswer,
   jobRecordAnswer,
   listAnswer,
-  newCommandId,
   type ReleaseAnswer,
   releaseAnswer,
-} from '@tradestream/contracts';
+} from '@tradestream/answers';
+import { commandHeaders, encodeCommand, frame, newCommandId } from '@tradestream/contracts';
 import { commandKey, type TradeCommand, UNIT } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import { type AlertAnswer, newCommandId } from '@tradestream/contracts';
+import type { AlertAnswer } from '@tradestream/answers';
+import { newCommandId } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 import {
   archiveReceipts,
@@ -40,7 +41,6 @@ import { verifyWorld } from '../support/verify-world.ts';
 const WITHIN = { withinMs: 60_000 } as const;
 const TEST_MS = 150_000;
 const OLD = 500;
-
 let world: LedgerWorld;
 /** As the monitor's role: what it may not do, no job can. */
 let session: Session;

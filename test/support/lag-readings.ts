@@ -1,5 +1,5 @@
 import { setInterval as every } from 'node:timers/promises';
-import type { LagAnswer, LagPartition, LagState } from '@tradestream/contracts';
+import type { LagAnswer, LagPartition, LagState } from '@tradestream/answers';
 import { eventually } from './eventually.ts';
 import type { MonitorProcess } from './monitor-process.ts';
 

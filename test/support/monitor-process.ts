@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { LagAnswer, LagGroup, LagPartition, ReplicationAnswer } from '@tradestream/contracts';
+import type { LagAnswer, LagGroup, LagPartition, ReplicationAnswer } from '@tradestream/answers';
 import { FRUGAL_NODE } from '@tradestream/stack';
 import { eventually } from './eventually.ts';
 

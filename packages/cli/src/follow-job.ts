@@ -1,4 +1,4 @@
-import { type JobRecordAnswer, jobRecordAnswer } from '@tradestream/contracts';
+import { type JobRecordAnswer, jobRecordAnswer } from '@tradestream/answers';
 import { sleep } from '@tradestream/runtime';
 import type { CliContext } from './cli-context.ts';
 import { askMonitor } from './monitor-request.ts';

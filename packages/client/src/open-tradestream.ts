@@ -1,4 +1,5 @@
-import { openSchemas, type ReceiptAnswer, topicsWithPrefix } from '@tradestream/contracts';
+import type { ReceiptAnswer } from '@tradestream/answers';
+import { openSchemas, topicsWithPrefix } from '@tradestream/contracts';
 import { openKafka } from '@tradestream/messaging';
 import { type Closeable, createLogger, type Logger, Scope } from '@tradestream/runtime';
 import { ClientError } from './errors.ts';

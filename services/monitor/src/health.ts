@@ -1,4 +1,4 @@
-import type { HealthAnswer, LagAnswer, ReplicationAnswer } from '@tradestream/contracts';
+import type { HealthAnswer, LagAnswer, ReplicationAnswer } from '@tradestream/answers';
 import type { ReadinessPart } from '@tradestream/runtime';
 
 /** The installation in one answer: what is not well, and whether commands are still applied. */

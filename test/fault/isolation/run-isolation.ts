@@ -1,7 +1,8 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { commandToJson, newCommandId, type ReceiptAnswer } from '@tradestream/contracts';
+import type { ReceiptAnswer } from '@tradestream/answers';
+import { commandToJson, newCommandId } from '@tradestream/contracts';
 import { amountFromNumeric, openSession } from '@tradestream/database';
 import { sleep } from '@tradestream/runtime';
 import { SeededRandom } from '../../../bench/src/random.ts';

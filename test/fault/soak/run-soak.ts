@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import type { AlertAnswer } from '@tradestream/contracts';
+import type { AlertAnswer } from '@tradestream/answers';
 import { MONITOR_SPEC } from '@tradestream/monitor';
 import { createLogger, sleep } from '@tradestream/runtime';
 import { openStack } from '@tradestream/stack';

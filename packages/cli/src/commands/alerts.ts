@@ -1,4 +1,4 @@
-import { alertAnswer, listAnswer } from '@tradestream/contracts';
+import { alertAnswer, listAnswer } from '@tradestream/answers';
 import { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { askMonitor } from '../monitor-request.ts';

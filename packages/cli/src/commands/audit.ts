@@ -1,4 +1,4 @@
-import { auditAnswer, listAnswer } from '@tradestream/contracts';
+import { auditAnswer, listAnswer } from '@tradestream/answers';
 import { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { askMonitor, withQuery } from '../monitor-request.ts';

@@ -7,7 +7,7 @@ import {
   listAnswer,
   type ReleaseAnswer,
   releaseAnswer,
-} from '@tradestream/contracts';
+} from '@tradestream/answers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { followJob } from '../follow-job.ts';

@@ -1,4 +1,4 @@
-import { healthAnswer } from '@tradestream/contracts';
+import { healthAnswer } from '@tradestream/answers';
 import { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { askMonitor } from '../monitor-request.ts';

@@ -1,4 +1,5 @@
-import { jobRecordAnswer, listAnswer, normaliseUuid } from '@tradestream/contracts';
+import { jobRecordAnswer, listAnswer } from '@tradestream/answers';
+import { normaliseUuid } from '@tradestream/contracts';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { followJob } from '../follow-job.ts';

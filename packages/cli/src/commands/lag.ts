@@ -1,4 +1,4 @@
-import { type LagGroup, lagAnswer } from '@tradestream/contracts';
+import { type LagGroup, lagAnswer } from '@tradestream/answers';
 import { sleep } from '@tradestream/runtime';
 import { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';

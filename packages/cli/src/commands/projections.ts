@@ -1,4 +1,4 @@
-import { jobAnswer, listAnswer, projectionAnswer, projectionVerdict } from '@tradestream/contracts';
+import { jobAnswer, listAnswer, projectionAnswer, projectionVerdict } from '@tradestream/answers';
 import { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { followJob } from '../follow-job.ts';

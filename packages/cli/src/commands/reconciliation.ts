@@ -1,4 +1,4 @@
-import { jobAnswer, jobRecordAnswer, listAnswer } from '@tradestream/contracts';
+import { jobAnswer, jobRecordAnswer, listAnswer } from '@tradestream/answers';
 import { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { followJob } from '../follow-job.ts';

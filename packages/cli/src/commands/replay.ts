@@ -1,4 +1,4 @@
-import { differenceAnswer, jobAnswer, listAnswer } from '@tradestream/contracts';
+import { differenceAnswer, jobAnswer, listAnswer } from '@tradestream/answers';
 import { Command, Option } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { followJob } from '../follow-job.ts';

@@ -1,4 +1,4 @@
-import { jobAnswer, retentionAnswer } from '@tradestream/contracts';
+import { jobAnswer, retentionAnswer } from '@tradestream/answers';
 import { Command } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { followJob } from '../follow-job.ts';

@@ -1,5 +1,5 @@
+import type { ListAnswer } from '@tradestream/answers';
 import { openSession, type ReadOptions, type ReadPreference, type Session } from '@tradestream/client';
-import type { ListAnswer } from '@tradestream/contracts';
 import { Command, Option } from 'commander';
 import type { CliContext } from '../cli-context.ts';
 import { CliFailure } from '../output/exit-code.ts';

@@ -1,15 +1,13 @@
-import {
-  type BalancesAnswer,
-  type CandleAnswer,
-  decodeToken,
-  encodeToken,
-  type FillAnswer,
-  type ListAnswer,
-  mergeTokens,
-  type OrderAnswer,
-  type ReceiptAnswer,
-  type TradeAnswer,
-} from '@tradestream/contracts';
+import type {
+  BalancesAnswer,
+  CandleAnswer,
+  FillAnswer,
+  ListAnswer,
+  OrderAnswer,
+  ReceiptAnswer,
+  TradeAnswer,
+} from '@tradestream/answers';
+import { decodeToken, encodeToken, mergeTokens } from '@tradestream/contracts';
 import { ClientError } from '../errors.ts';
 import { type GatewayAddress, type GatewayAnswer, requestGateway } from './gateway-request.ts';
 

@@ -1,4 +1,5 @@
-import { type AlertAnswer, alertAnswer, parseTime } from '@tradestream/contracts';
+import { type AlertAnswer, alertAnswer } from '@tradestream/answers';
+import { parseTime } from '@tradestream/contracts';
 import { readJournal } from './journal.ts';
 
 export type FaultOptions = {

@@ -1,4 +1,4 @@
-import { problemAnswer, publishedAnswer, receiptAnswer } from '@tradestream/contracts';
+import { problemAnswer, publishedAnswer, receiptAnswer } from '@tradestream/answers';
 import { z } from 'zod';
 import { routeSchema } from '../http/openapi.ts';
 

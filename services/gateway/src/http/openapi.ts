@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { problemAnswer } from '@tradestream/contracts';
+import { problemAnswer } from '@tradestream/answers';
 import type { FastifyInstance } from '@tradestream/runtime';
 import { z } from 'zod';
 

@@ -1,12 +1,5 @@
-import {
-  balancesAnswer,
-  candleAnswer,
-  fillAnswer,
-  listAnswer,
-  orderAnswer,
-  parseTime,
-  tradeAnswer,
-} from '@tradestream/contracts';
+import { balancesAnswer, candleAnswer, fillAnswer, listAnswer, orderAnswer, tradeAnswer } from '@tradestream/answers';
+import { parseTime } from '@tradestream/contracts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, Logger } from '@tradestream/runtime';
 import { z } from 'zod';
 import { callerGone } from '../http/caller-gone.ts';

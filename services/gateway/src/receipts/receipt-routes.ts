@@ -1,4 +1,5 @@
-import { normaliseUuid, receiptAnswer } from '@tradestream/contracts';
+import { receiptAnswer } from '@tradestream/answers';
+import { normaliseUuid } from '@tradestream/contracts';
 import { isAccessRefused } from '@tradestream/database';
 import { AppError, type FastifyInstance } from '@tradestream/runtime';
 import { z } from 'zod';

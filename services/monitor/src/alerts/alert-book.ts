@@ -1,4 +1,4 @@
-import type { AlertAnswer } from '@tradestream/contracts';
+import type { AlertAnswer } from '@tradestream/answers';
 import type { Logger } from '@tradestream/runtime';
 import { type Figure, figure } from '../figures/figure.ts';
 import { type Alert, matches } from './alert.ts';

@@ -1,4 +1,4 @@
-import type { AlertAnswer } from '@tradestream/contracts';
+import type { AlertAnswer } from '@tradestream/answers';
 
 /** An alert with the key by which it is the same from one evaluation to the next. */
 export type Alert = AlertAnswer & { readonly fingerprint: string };

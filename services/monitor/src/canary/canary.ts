@@ -1,12 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import {
-  commandHeaders,
-  encodeCommand,
-  frame,
-  type PipelineAnswer,
-  type Schemas,
-  type Topics,
-} from '@tradestream/contracts';
+import type { PipelineAnswer } from '@tradestream/answers';
+import { commandHeaders, encodeCommand, frame, type Schemas, type Topics } from '@tradestream/contracts';
 import type { Producer } from '@tradestream/messaging';
 import { type Closeable, errorOf, type Logger, sleep } from '@tradestream/runtime';
 import { commandKey, type TradeCommand } from '@tradestream/trading';

@@ -1,4 +1,4 @@
-import type { DeadLetterAnswer, DeadLetterDetailAnswer } from '@tradestream/contracts';
+import type { DeadLetterAnswer, DeadLetterDetailAnswer } from '@tradestream/answers';
 import { invariant } from '@tradestream/runtime';
 import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';

@@ -1,4 +1,4 @@
-import type { LagAnswer, LagGroup, LagState, PipelineAnswer, ReplicationAnswer } from '@tradestream/contracts';
+import type { LagAnswer, LagGroup, LagState, PipelineAnswer, ReplicationAnswer } from '@tradestream/answers';
 import type { BlockedRemoval } from '@tradestream/recovery';
 import type { JobsSample } from '../pipeline/sample-jobs.ts';
 import { type Figure, figure } from './figure.ts';

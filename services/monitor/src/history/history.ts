@@ -1,4 +1,4 @@
-import type { HistoryAnswer } from '@tradestream/contracts';
+import type { HistoryAnswer } from '@tradestream/answers';
 import { errorOf, type Logger } from '@tradestream/runtime';
 import { FIGURES, type Figure, type FigureName } from '../figures/figure.ts';
 import { keyOf } from '../figures/figure-gauges.ts';

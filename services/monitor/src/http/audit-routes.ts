@@ -1,4 +1,4 @@
-import type { AuditAnswer } from '@tradestream/contracts';
+import type { AuditAnswer } from '@tradestream/answers';
 import type { FastifyInstance } from '@tradestream/runtime';
 import { askPrimary } from '../sources/ask-primary.ts';
 import type { NodeLink } from '../sources/node-link.ts';

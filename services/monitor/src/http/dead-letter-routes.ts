@@ -1,4 +1,5 @@
-import type { DeadLetterDetailAnswer, ReleaseAnswer, Schemas } from '@tradestream/contracts';
+import type { DeadLetterDetailAnswer, ReleaseAnswer } from '@tradestream/answers';
+import type { Schemas } from '@tradestream/contracts';
 import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
 import type { DeadLetterFilter } from '../deadletters/dead-letter-filter.ts';
 import {

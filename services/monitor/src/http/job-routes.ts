@@ -1,4 +1,4 @@
-import type { JobRecordAnswer } from '@tradestream/contracts';
+import type { JobRecordAnswer } from '@tradestream/answers';
 import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
 import type { Asking, JobBook, JobRow, JobState } from '../jobs/job-book.ts';
 import { KINDS_OF_ADMINS } from '../jobs/job-kind.ts';

@@ -1,4 +1,4 @@
-import type { JobAnswer, ProjectionAnswer } from '@tradestream/contracts';
+import type { JobAnswer, ProjectionAnswer } from '@tradestream/answers';
 import { DatabaseError } from '@tradestream/database';
 import { type FastifyInstance, type FastifyRequest, HttpProblem } from '@tradestream/runtime';
 import type { JobKindName } from '../jobs/job-kind.ts';

@@ -1,4 +1,4 @@
-import type { DifferenceAnswer, JobAnswer, RetentionAnswer } from '@tradestream/contracts';
+import type { DifferenceAnswer, JobAnswer, RetentionAnswer } from '@tradestream/answers';
 import type { LogAdmin } from '@tradestream/messaging';
 import {
   type Ask,

@@ -1,4 +1,4 @@
-import type { LagState } from '@tradestream/contracts';
+import type { LagState } from '@tradestream/answers';
 
 /** One reading of a partition, as far as the verdict needs it. */
 export type Standing = {

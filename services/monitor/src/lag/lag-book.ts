@@ -1,4 +1,4 @@
-import type { LagAnswer, LagGroup, LagPartition, LagState } from '@tradestream/contracts';
+import type { LagAnswer, LagGroup, LagPartition, LagState } from '@tradestream/answers';
 import type { Reading } from '../sources/sampler.ts';
 import { judgePartition, type Standing, worstOf } from './judge-partition.ts';
 import { type GroupSample, lagOf, lagSecondsOf, lostOf, type PartitionSample } from './lag-sample.ts';

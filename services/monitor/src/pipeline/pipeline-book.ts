@@ -1,4 +1,5 @@
-import type { LagAnswer, LagState, PipelineAnswer, Topics } from '@tradestream/contracts';
+import type { LagAnswer, LagState, PipelineAnswer } from '@tradestream/answers';
+import type { Topics } from '@tradestream/contracts';
 import { judgePartition, type Standing, worstOf } from '../lag/judge-partition.ts';
 import type { Probe } from '../sources/probes.ts';
 import type { Reading } from '../sources/sampler.ts';

@@ -1,4 +1,4 @@
-import type { PipelineAnswer } from '@tradestream/contracts';
+import type { PipelineAnswer } from '@tradestream/answers';
 import { DatabaseError } from '@tradestream/database';
 import type { NodeLink } from '../sources/node-link.ts';
 import { type JobsSample, sampleJobs } from './sample-jobs.ts';

@@ -1,4 +1,4 @@
-import type { PipelineAnswer } from '@tradestream/contracts';
+import type { PipelineAnswer } from '@tradestream/answers';
 import type { NodeLink } from '../sources/node-link.ts';
 
 // Only what came to its end says something of the data.

@@ -1,4 +1,4 @@
-import type { PipelineAnswer } from '@tradestream/contracts';
+import type { PipelineAnswer } from '@tradestream/answers';
 import type { Series } from '../sources/scrape.ts';
 import { Rates } from './rates.ts';
 

@@ -1,4 +1,4 @@
-import type { ReplicationAnswer } from '@tradestream/contracts';
+import type { ReplicationAnswer } from '@tradestream/answers';
 import type { Reading } from '../sources/sampler.ts';
 import type { NodeSample } from './sample-node.ts';
 import { WalClock } from './wal-clock.ts';

@@ -1,4 +1,4 @@
-import type { AlertAnswer, HealthAnswer, LagAnswer, PipelineAnswer, ReplicationAnswer } from '@tradestream/contracts';
+import type { AlertAnswer, HealthAnswer, LagAnswer, PipelineAnswer, ReplicationAnswer } from '@tradestream/answers';
 
 /** What routes and pages answer from: memory. */
 export type Answers = {

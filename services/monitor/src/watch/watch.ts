@@ -1,11 +1,5 @@
-import {
-  type HealthAnswer,
-  type LagAnswer,
-  type PipelineAnswer,
-  type ReplicationAnswer,
-  type Topics,
-  topicsWithPrefix,
-} from '@tradestream/contracts';
+import type { HealthAnswer, LagAnswer, PipelineAnswer, ReplicationAnswer } from '@tradestream/answers';
+import { type Topics, topicsWithPrefix } from '@tradestream/contracts';
 import type { BlockedRemoval } from '@tradestream/recovery';
 import type { Readiness } from '@tradestream/runtime';
 import { CANARY_OFF } from '../canary/canary.ts';
