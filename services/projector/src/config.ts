@@ -62,7 +62,7 @@ export const PROJECTOR_SPEC = {
     fallback: 1_000,
   }),
   TRADESTREAM_PROJECTOR_DEFERENCE_FACTOR: int({
-    doc: 'while the workers have a backlog of 50,000 commands or more, rest after each batch, in times of what it took, 10 s at most; 0 never rests: views are sooner there, applying is slower',
+    doc: 'while the workers have a backlog of 30,000 commands or more, rest after each batch, in times of what it took, 10 s at most; 0 never rests: views are sooner there, applying is slower',
     min: 0,
     max: 100,
     fallback: 30,

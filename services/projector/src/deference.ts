@@ -14,7 +14,7 @@ export type DeferenceOptions = {
 /** Younger events are being shown in time: nobody is behind. */
 const AGE_MS_MIN = 1_000;
 /** Beyond what a worker that keeps up has taken up and not told the group yet, at any rate it can reach. */
-const BACKLOG_MIN = 50_000;
+const BACKLOG_MIN = 30_000;
 const LOOK_MS = 500;
 const REST_MS_MAX = 10_000;
 
@@ -42,14 +42,16 @@ export class Deference {
   /** Takes note of the time of an event that has arrived. */
   saw(timestampMs: number): void {
     this.#newestMs = Math.max(this.#newestMs, timestampMs);
+    // The answer is there when this batch is done.
+    if (this.#mayRest()) this.#look();
   }
 
   /** Takes note of what a batch took: a rest may follow. */
   worked(batchMs: number): void {
-    const { factor } = this.#options;
-    if (factor === 0 || this.#now() - this.#newestMs < AGE_MS_MIN) return;
+    if (!this.#mayRest()) return;
     this.#look();
-    if (this.#isBehind) this.#restUntilMs = performance.now() + Math.min(REST_MS_MAX, batchMs * factor);
+    const restMs = Math.min(REST_MS_MAX, batchMs * this.#options.factor);
+    if (this.#isBehind) this.#restUntilMs = performance.now() + restMs;
   }
 
   /** How long to rest before asking again, ms; 0: work. */
@@ -58,6 +60,10 @@ export class Deference {
     if (leftMs <= 0) return 0;
     this.#look();
     return this.#isBehind ? Math.min(leftMs, LOOK_MS) : 0;
+  }
+
+  #mayRest(): boolean {
+    return this.#options.factor > 0 && this.#now() - this.#newestMs >= AGE_MS_MIN;
   }
 
   /** Asks how far the workers are, beside the work; a broker that does not answer defers nobody. */
