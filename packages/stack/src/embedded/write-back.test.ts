@@ -8,7 +8,7 @@ import { WriteBack } from './write-back.ts';
 const PATIENCE = { timeout: 20_000 };
 /** Longer than what was written last is looked at again. */
 const QUIET_MS = 500;
-const LARGE = 'a'.repeat(2_000_000);
+const LARGE = 'a'.repeat(5_000_000);
 
 test('large tables are begun to be written once after each change; others are not, and none is changed', async () => {
   const dataFolder = mkdtempSync(join(tmpdir(), 'write-back-'));

@@ -14,9 +14,9 @@ export type WriteBackOptions = {
 const EVERY_MS = 3_000;
 /**
  * Of tables and indexes that were made: catalogues have shorter numbers, and what maps free space grows little.
- * Each costs a process: a megabyte that the kernel writes by itself holds nobody up.
+ * Each costs a process: what is left to the kernel of small ones holds nobody up.
  */
-const RELATIONS = ['-type', 'f', '-name', '[0-9][0-9][0-9][0-9][0-9]*', '!', '-name', '*_*', '-size', '+1M'];
+const RELATIONS = ['-type', 'f', '-name', '[0-9][0-9][0-9][0-9][0-9]*', '!', '-name', '*_*', '-size', '+4M'];
 /** By how much the time of a file may be behind the clock: it is that of the kernel's last tick. */
 const TICK_MS = 100;
 /** What need not be cached any longer is written, and not waited for. Nothing is read, made or cut off. */
