@@ -1,5 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { newCommandId } from '@tradestream/contracts';
 import { UNIT } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -35,6 +37,34 @@ beforeAll(async () => {
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   for (const proxy of [database, registry, broker]) await proxy[Symbol.asyncDispose]();
+});
+
+test('a worker that waits for its schemas while its sessions end opens others', async () => {
+  const asked = new URL(inject('endpoints').schemaRegistryUrl);
+  let isHeld = true;
+  const held = createServer(async (request, response) => {
+    const path = request.url ?? '';
+    if (isHeld && path.includes('/schemas/ids/')) return void response.writeHead(503).end();
+    const body = await new Response(request).text();
+    const headers = { 'content-type': request.headers['content-type'] ?? 'application/json' };
+    const answer = await fetch(new URL(path, asked), {
+      method: request.method ?? 'GET',
+      headers,
+      ...(body === '' ? {} : { body }),
+    });
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
+  }).listen(0, '127.0.0.1');
+  await once(held, 'listening');
+  const url = new URL(asked);
+  url.port = String((held.address() as AddressInfo).port);
+  const worker = world.startWorker({ SCHEMA_REGISTRY_URL: url.href });
+  await waitsFor(worker, 'registry');
+  await eventually(async () => expect(await endSessions()).toBe(2), WITHIN);
+  isHeld = false;
+  await eventually(async () => expect(await world.unready(worker)).toEqual({}), WITHIN);
+  expect(await stop(worker)).toBe(0);
+  held.closeAllConnections();
+  held.close();
 });
 
 test('a worker starts before what it needs, says what it waits for, and begins when the last of it is there', async () => {
@@ -124,6 +154,15 @@ async function stop(worker: ChildProcess): Promise<number | null> {
   worker.kill('SIGTERM');
   await exited;
   return worker.exitCode;
+}
+
+/** Ends those with which a worker applies and loads; how many there were. */
+async function endSessions(): Promise<number> {
+  const ended = await world.rows(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name IN ('tradestream-worker', 'tradestream-worker-loads')`,
+  );
+  return ended.length;
 }
 
 async function receipts(): Promise<number> {

@@ -86,6 +86,9 @@ export async function composeWorker(config: WorkerConfig, context: ServiceContex
 async function learnOwnSchemas({ schemas, link, waiting, ...ids }: Connections): Promise<SchemaBook> {
   const book = new SchemaBook(schemas);
   // The registry may forget our own schemas before their first use is in the ledger.
-  await waiting('registry', () => book.learnOwn(ids, link.loads()));
+  await waiting('registry', async () => {
+    if (link.loads().closed.aborted) await link.reopen(); // nobody else does before the first claim
+    await book.learnOwn(ids, link.loads());
+  });
   return book;
 }
