@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { newCommandId } from '@tradestream/contracts';
 import { UNIT } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -42,17 +43,9 @@ afterAll(async () => {
 test('a worker that waits for its schemas while its sessions end opens others', async () => {
   const asked = new URL(inject('endpoints').schemaRegistryUrl);
   let isHeld = true;
-  const held = createServer(async (request, response) => {
-    const path = request.url ?? '';
-    if (isHeld && path.includes('/schemas/ids/')) return void response.writeHead(503).end();
-    const body = await new Response(request).text();
-    const headers = { 'content-type': request.headers['content-type'] ?? 'application/json' };
-    const answer = await fetch(new URL(path, asked), {
-      method: request.method ?? 'GET',
-      headers,
-      ...(body === '' ? {} : { body }),
-    });
-    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
+  const held = createServer((request, response) => {
+    if (isHeld && request.url?.includes('/schemas/ids/') === true) response.writeHead(503).end();
+    else void forward(request, response, asked);
   }).listen(0, '127.0.0.1');
   await once(held, 'listening');
   const url = new URL(asked);
@@ -154,6 +147,15 @@ async function stop(worker: ChildProcess): Promise<number | null> {
   worker.kill('SIGTERM');
   await exited;
   return worker.exitCode;
+}
+
+/** To the server at `to`, and its answer back. */
+async function forward(request: IncomingMessage, response: ServerResponse, to: URL): Promise<void> {
+  const { method = 'GET', url = '/' } = request;
+  const body = await text(request);
+  const headers = { 'content-type': request.headers['content-type'] ?? 'application/json' };
+  const answer = await fetch(new URL(url, to), { method, headers, ...(body === '' ? {} : { body }) });
+  response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
 }
 
 /** Ends those with which a worker applies and loads; how many there were. */
