@@ -121,8 +121,9 @@ export class DatabaseMetrics implements Closeable {
   }
 
   /** The course of a figure, oldest first; what is older than an hour in minutes, than a day in quarters of an hour. */
-  history(metric: MetricName, from: Date, to: Date = new Date()): readonly HistoryPoint[] {
-    return this.#histories.get(metric)?.between(from.getTime(), to.getTime()) ?? [];
+  history(metric: MetricName, from: Date, to?: Date): readonly HistoryPoint[] {
+    // Without an end also what was sampled in this very millisecond.
+    return this.#histories.get(metric)?.between(from.getTime(), to?.getTime() ?? Infinity) ?? [];
   }
 
   /** Calls for each alert that fires or ends; what it gives back ends that. The listener must not throw. */
