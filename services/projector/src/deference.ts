@@ -13,7 +13,7 @@ export type DeferenceOptions = {
 
 /** Younger events are being shown in time: nobody is behind. */
 const AGE_MS_MIN = 1_000;
-/** Beyond what a worker that keeps up has taken up and not told the group yet, at any rate it can reach. */
+/** Beyond what a worker that keeps up has taken up and not told the group yet, at up to some 40,000 commands/s. */
 const BACKLOG_MIN = 30_000;
 const LOOK_MS = 500;
 const REST_MS_MAX = 10_000;
