@@ -1,12 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { newCommandId } from '@tradestream/contracts';
 import { UNIT } from '@tradestream/trading';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { HttpDoor } from '../support/http-door.ts';
 import { type LedgerWorld, openLedgerWorld, type Sent } from '../support/ledger-world.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
@@ -41,23 +39,16 @@ afterAll(async () => {
 });
 
 test('a worker that waits for its schemas while its sessions end opens others', async () => {
-  const asked = new URL(inject('endpoints').schemaRegistryUrl);
-  let isHeld = true;
-  const held = createServer((request, response) => {
-    if (isHeld && request.url?.includes('/schemas/ids/') === true) response.writeHead(503).end();
-    else void forward(request, response, asked);
-  }).listen(0, '127.0.0.1');
-  await once(held, 'listening');
-  const url = new URL(asked);
-  url.port = String((held.address() as AddressInfo).port);
-  const worker = world.startWorker({ SCHEMA_REGISTRY_URL: url.href });
+  const { schemaRegistryUrl } = inject('endpoints');
+  await using door = await HttpDoor.before(schemaRegistryUrl);
+  door.shutPath = '/schemas/ids/';
+  door.isShut = true;
+  const worker = world.startWorker({ SCHEMA_REGISTRY_URL: door.outside(schemaRegistryUrl) });
   await waitsFor(worker, 'registry');
   await eventually(async () => expect(await endSessions()).toBe(2), WITHIN);
-  isHeld = false;
+  door.isShut = false;
   await eventually(async () => expect(await world.unready(worker)).toEqual({}), WITHIN);
   expect(await stop(worker)).toBe(0);
-  held.closeAllConnections();
-  held.close();
 });
 
 test('a worker starts before what it needs, says what it waits for, and begins when the last of it is there', async () => {
@@ -147,15 +138,6 @@ async function stop(worker: ChildProcess): Promise<number | null> {
   worker.kill('SIGTERM');
   await exited;
   return worker.exitCode;
-}
-
-/** To the server at `to`, and its answer back. */
-async function forward(request: IncomingMessage, response: ServerResponse, to: URL): Promise<void> {
-  const { method = 'GET', url = '/' } = request;
-  const body = await text(request);
-  const headers = { 'content-type': request.headers['content-type'] ?? 'application/json' };
-  const answer = await fetch(new URL(url, to), { method, headers, ...(body === '' ? {} : { body }) });
-  response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
 }
 
 /** Ends those with which a worker applies and loads; how many there were. */

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 /** A door before an HTTP server that answers 503 itself while it is shut. */
 export class HttpDoor implements AsyncDisposable {
   isShut = false;
+  /** While it is shut, it is so for paths with this in them. */
+  shutPath = '/';
   readonly #server: Server;
   readonly #target: string;
   #refused = 0;
@@ -41,7 +43,7 @@ export class HttpDoor implements AsyncDisposable {
   async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer); // no encoding was set
-    if (this.isShut) {
+    if (this.isShut && request.url?.includes(this.shutPath) !== false) {
       this.#refused += 1;
       response.writeHead(503).end();
       return;
