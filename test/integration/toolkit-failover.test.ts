@@ -97,6 +97,8 @@ test('a read that a standby gives up for its recovery is done elsewhere', async 
      $$ BEGIN PERFORM pg_sleep(CASE WHEN pg_is_in_recovery() THEN 15 ELSE 0 END); RETURN 7; END $$`,
   );
   await eventually(async () => (await db.query('SELECT slow(1) WHERE false')).servedBy === 'replica-3', WITHIN);
+  // Until it had replayed the table and the function, each was unknown there, which counts as a failure too.
+  const failedBefore = db.figures().queriesFailed;
   const reading = db.query('SELECT slow(1) FROM doomed WHERE id = 1');
   await eventually(
     async () =>
@@ -109,7 +111,7 @@ test('a read that a standby gives up for its recovery is done elsewhere', async 
   const result = await reading;
   expect(result.rows).toEqual([{ slow: 7 }]);
   expect(result.servedBy).toBe('primary');
-  expect(db.figures().queriesFailed).toBe(1);
+  expect(db.figures().queriesFailed - failedBefore).toBe(1);
 });
 
 test('a deadlock is explained with both statements from the log of the server', async () => {
