@@ -7,12 +7,7 @@ import { expect, test } from 'vitest';
 import { ReceiptStore } from '../../services/gateway/src/receipts/receipt-store.ts';
 import type { NewReceipt } from '../../services/worker/src/apply/decide-batch.ts';
 import { loadReceipts } from '../../services/worker/src/apply/load-state.ts';
-import {
-  addConflicts,
-  addReceipts,
-  movePartitions,
-  TAKE_BATCH_NUMBER,
-} from '../../services/worker/src/apply/write-statements.ts';
+import { addConflicts, movePartitions, TAKE_BATCH_NUMBER } from '../../services/worker/src/apply/write-statements.ts';
 import {
   claimOne,
   commandFrom,
@@ -23,6 +18,7 @@ import {
   type LawTable,
   moveOf,
   park,
+  receiptsOf,
   TOPIC,
   transact,
   waitsFor,
@@ -41,7 +37,7 @@ export function archiveLaws(table: LawTable): void {
       [...(await loadReceipts(worker, ids)).values()].map(({ offset }) => offset).toSorted((a, b) => a - b),
     ).toEqual([0, 1, 2, 3, 4]);
     const again = async (offset: number) =>
-      await transact(worker, TAKE_BATCH_NUMBER, ...addReceipts([receipt(ids[offset] ?? '', { partition, offset: 9 })]));
+      await transact(worker, TAKE_BATCH_NUMBER, ...receiptsOf([receipt(ids[offset] ?? '', { partition, offset: 9 })]));
     expect(await again(0)).toEqual(['done', 'done', 'TS003', ROLLED_BACK]);
     expect((await again(3)).slice(0, 2)).toEqual(['done', '23505']);
     expect(await archive(monitor, { partition, start: 99, batchEvents: 50 })).toBe(2);
@@ -71,7 +67,7 @@ export function archiveLaws(table: LawTable): void {
     const [id = ''] = await park(worker, partition, ['COMMAND_FAILED']);
     await transact(worker, movePartitions(TOPIC, [moveOf({ partition, ...position }, { toSeq: 0 })]));
     expect(await archive(monitor, { partition, start: 1, batchEvents: 10 })).toBe(0);
-    const taken = await transact(worker, TAKE_BATCH_NUMBER, ...addReceipts([receipt(id, { partition, offset: 7 })]));
+    const taken = await transact(worker, TAKE_BATCH_NUMBER, ...receiptsOf([receipt(id, { partition, offset: 7 })]));
     expect(taken.slice(0, 2)).toEqual(['done', '23505']);
   });
 
@@ -87,7 +83,7 @@ export function archiveLaws(table: LawTable): void {
     expect(await archive(a, { partition, start: 1, batchEvents: 10 })).toBe(1);
     const second = archive(b, { partition, start: 2, batchEvents: 10 });
     await waitsFor(table, b, a);
-    const late = transact(other, TAKE_BATCH_NUMBER, ...addReceipts([receipt(first(ids), { partition, offset: 8 })]));
+    const late = transact(other, TAKE_BATCH_NUMBER, ...receiptsOf([receipt(first(ids), { partition, offset: 8 })]));
     await waitsFor(table, other, a);
     expect([...(await loadReceipts(worker, ids)).keys()]).toHaveLength(2);
     await a.commit();
@@ -107,7 +103,7 @@ async function decided(table: LawTable, session: Session, count: number) {
   const statements = [
     movePartitions(TOPIC, [move]),
     TAKE_BATCH_NUMBER,
-    ...addReceipts(receipts),
+    ...receiptsOf(receipts),
     eventsOf(commands, seqs),
   ];
   expect(new Set(await transact(session, ...statements))).toEqual(new Set(['done']));

@@ -35,6 +35,8 @@ export const ONE = 10n ** 18n;
 export const DEPOSIT = { userId: 'ann', asset: 'USD', amount: ONE } as const;
 const WAIT = { withinMs: 60_000, everyMs: 5 } as const;
 const TIMEOUT_MS = 30_000;
+/** The number that rows of laws carry where nobody looks at it. */
+const BATCH = 7;
 const log = createLogger({ service: 'ledger-laws', level: 'silent' });
 let partitions = 0;
 
@@ -164,6 +166,13 @@ export function receiptOf(commandId: string, place = { partition: 0, offset: 5 }
   return { from: commandFrom(commandId, place), index: 0, outcome: 'applied', reason: null, seq: 1 };
 }
 
+/** Receipts as a batch adds them. */
+export function receiptsOf(receipts: readonly NewReceipt[]): readonly Statement[] {
+  const { rows, check } = addReceipts(receipts);
+  rows.fill(BATCH);
+  return [rows.statement, check];
+}
+
 /** Records that are set aside with the receipts of their commands, at offsets from 0 on; answers with the commands' ids. */
 export async function park(
   session: Session,
@@ -177,7 +186,7 @@ export async function park(
   const receipts = parked.map(
     ({ from, reason }, index): NewReceipt => ({ from, index, outcome: 'parked', reason, seq: null }),
   );
-  await transact(session, TAKE_BATCH_NUMBER, ...addReceipts(receipts), addParked(TOPIC, parked));
+  await transact(session, TAKE_BATCH_NUMBER, ...receiptsOf(receipts), addParked(TOPIC, parked));
   return parked.map(({ from }) => from.commandId);
 }
 
@@ -186,7 +195,7 @@ export async function takeNumber(session: Session): Promise<number> {
 }
 
 /** Events of commands, in this order from the first sequence on. */
-export function eventsOf(commands: readonly DecodedCommand[], seqs: readonly number[]): Statement {
+export function eventsOf(commands: readonly DecodedCommand[], seqs: readonly number[], batch = BATCH): Statement {
   const encoded = new EventPack();
   const events = commands.map((from, index) => {
     const event = { ...DEPOSIT, type: 'FundsDeposited', balances: [], orders: [] } as const;
@@ -195,5 +204,6 @@ export function eventsOf(commands: readonly DecodedCommand[], seqs: readonly num
     encoded.add({ partition, seq }, { commandId: from.commandId, occurredAt: timestampMs * 1_000, event });
     return { from, index, seq, type: event.type };
   });
-  return addEvents(eventColumns({ events, encoded }), { timeline: 2, schemaId: 3 });
+  const numbers = { timeline: 2, batch, schemaId: 3 };
+  return addEvents(eventColumns({ events, encoded }), encoded.number(numbers), numbers);
 }

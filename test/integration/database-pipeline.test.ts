@@ -1,3 +1,4 @@
+import { copyInto } from '@tradestream/database';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { createDatabase, type ScratchDatabase } from '../support/scratch.ts';
@@ -110,4 +111,125 @@ test('a pipeline whose connection is cut says so', async () => {
     rows: [],
     failure: { code: 'DB_CONNECTION_LOST' },
   });
+});
+
+const DAY_MICROS = 86_400_000_000;
+
+/** Rows of the table `copied`, which each test has for itself. */
+function copyOf(table: string, rows: readonly number[]) {
+  return copyInto({
+    schema: 'public',
+    table,
+    columns: ['n', 'name', 'bytes', 'id', 'amount', 'at', 'flag', 'wide'],
+    rows,
+    write(to, n) {
+      to.int4(n);
+      to.text(n % 2 === 0 ? `ä${n}` : null);
+      to.bytea(Buffer.alloc(n, n));
+      to.uuid(`00000000-0000-0000-0000-${String(n).padStart(12, '0')}`);
+      to.numeric18(-(10n ** 17n) * BigInt(n));
+      to.timestamptzMicros(n * DAY_MICROS);
+      to.bool(n > 1);
+      to.int8(2 ** 40 + n);
+    },
+  });
+}
+
+const columnsOf = (table: string) => ({
+  text: `CREATE TABLE ${table} (n int PRIMARY KEY, name text, bytes bytea, id uuid, amount numeric(38, 18), at timestamptz,
+         flag bool, wide bigint)`,
+});
+const count = (table: string) => `(SELECT count(*)::int FROM ${table})`;
+
+test('rows of a COPY travel in a pipeline, each type as it is', async () => {
+  await using world = openWorld();
+  const session = await world.open();
+  await session.query(columnsOf('typed'));
+  for (const rows of [[0, 1, 2], [100_000]]) {
+    const { rows: answers, failure } = await session.pipeline([
+      { text: 'BEGIN' },
+      copyOf('typed', rows),
+      { text: 'SELECT 1 AS behind' },
+    ]);
+    expect(failure).toBeNull();
+    expect(answers.slice(1)).toEqual([
+      { rows: [], rowCount: rows.length, command: 'COPY' },
+      { rows: [{ behind: 1 }], rowCount: 1, command: 'SELECT' },
+    ]);
+    await session.commit();
+  }
+  const { rows } = await session.query({
+    text: `SELECT n, name, length(bytes) AS bytes, right(id::text, 6) AS id, amount::text AS amount,
+             extract(epoch FROM at)::float8 AS at, flag, wide::text AS wide FROM typed ORDER BY n`,
+  });
+  const zeros = '00000000000000000';
+  expect(rows).toEqual([
+    { n: 0, name: 'ä0', bytes: 0, id: '000000', amount: `0.0${zeros}`, at: 0, flag: false, wide: String(2 ** 40) },
+    {
+      n: 1,
+      name: null,
+      bytes: 1,
+      id: '000001',
+      amount: `-0.1${zeros}`,
+      at: 86_400,
+      flag: false,
+      wide: String(2 ** 40 + 1),
+    },
+    {
+      n: 2,
+      name: 'ä2',
+      bytes: 2,
+      id: '000002',
+      amount: `-0.2${zeros}`,
+      at: 172_800,
+      flag: true,
+      wide: String(2 ** 40 + 2),
+    },
+    {
+      n: 100_000,
+      name: 'ä100000',
+      bytes: 100_000,
+      id: '100000',
+      amount: `-10000.0${zeros}`,
+      at: 86_400 * 100_000,
+      flag: true,
+      wide: String(2 ** 40 + 100_000),
+    },
+  ]);
+  expect(await session.query(copyOf('typed', [3]))).toEqual({ rows: [], rowCount: 1, command: 'COPY' });
+});
+
+test('a COPY that fails, is refused or left out takes its rows with it, and the session goes on', async () => {
+  await using world = openWorld();
+  const session = await world.open();
+  await session.query(columnsOf('failed'));
+  const many = Array.from({ length: 500 }, (_, index) => index + 10);
+  const twice = await session.pipeline([{ text: 'BEGIN' }, copyOf('failed', [...many, 10, 11]), copyOf('failed', [1])]);
+  expect(twice.failure).toMatchObject({ code: '23505', context: { table: 'failed' } });
+  expect(twice.rows).toHaveLength(1);
+  await expect(session.commit()).rejects.toMatchObject({ code: 'DB_COMMIT_ROLLED_BACK' });
+  const behind = await session.pipeline([{ text: 'SELECT 1 / 0' }, copyOf('failed', many)]);
+  expect(behind.failure).toMatchObject({ code: '22012' });
+  const refused = await session.pipeline([copyOf('nowhere', many), copyOf('failed', many)]);
+  expect(refused.failure).toMatchObject({ code: '42P01' });
+  const whole = copyOf('failed', [5]);
+  const short = { ...whole, copy: Buffer.concat([whole.copy.subarray(0, -8), Buffer.alloc(2, 0xff)]) };
+  expect((await session.pipeline([short])).failure).toMatchObject({ retry: 'never' });
+  expect(await valueOf(session, count('failed'))).toBe(0);
+  expect(await session.pipeline([copyOf('failed', many)])).toMatchObject({ failure: null });
+  expect(await valueOf(session, count('failed'))).toBe(many.length);
+});
+
+test('a COPY without its rows writes nothing and costs the session', async () => {
+  await using world = openWorld();
+  const [session, other] = [await world.open(), await world.open()];
+  await other.query(columnsOf('rowless'));
+  const { text } = copyOf('rowless', []);
+  const answered = session.pipeline([{ text: 'BEGIN' }, copyOf('rowless', [1]), { text }]);
+  const committed = session.commit().catch((error: unknown) => error);
+  // The server may have taken what follows for rows before the connection was given up.
+  expect((await answered).failure).toMatchObject({ retry: 'later', type: 'CONNECTION_ERROR' });
+  expect(await committed).toMatchObject({ code: 'DB_COMMIT_UNKNOWN' });
+  await eventually(() => session.closed.aborted, SOON);
+  expect(await valueOf(other, count('rowless'))).toBe(0);
 });

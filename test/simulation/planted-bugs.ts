@@ -1,6 +1,7 @@
 import { arrays, DatabaseError } from '@tradestream/database';
 import { columns } from './database/columns.ts';
 import type { SessionManners } from './database/ends.ts';
+import { copiedReceipts } from './database/ledger-statements.ts';
 import { type LedgerTables, pair, type ReceiptRow } from './database/ledger-tables.ts';
 import { claimAnswer } from './database/partition-statements.ts';
 import type { RunStatement, Statements } from './database/statement.ts';
@@ -33,12 +34,12 @@ const STATEMENTS: Readonly<Record<string, Readonly<Record<string, NamedChange>>>
       },
   },
   'command ids are looked up, and not kept unique': {
-    add_receipts:
+    copy_ledger_receipts:
       (run, { ledger }) =>
       (host, tx, values) => {
         // Whoever has one already is overwritten.
-        for (const id of columns.text(values[0])) {
-          if (ledger.receipts.read(tx, id) !== undefined) ledger.receipts.write(tx, id, undefined);
+        for (const { commandId } of copiedReceipts(values[0])) {
+          if (ledger.receipts.read(tx, commandId) !== undefined) ledger.receipts.write(tx, commandId, undefined);
         }
         return run(host, tx, values);
       },

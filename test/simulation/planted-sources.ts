@@ -21,7 +21,14 @@ export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> 
         "    if (!(error instanceof DatabaseError) || error.code !== 'DB_COMMIT_ROLLED_BACK')\n      throw failure === null || isUnanswered(failure)",
     },
     { file: `${WORKER}/apply/write-batch.ts`, find: '  if (failure !== null) throw failure;', replace: '' },
-    { file: `${WORKER}/apply/write-batch.ts`, find: ': Number.NaN;', replace: ': 0;' },
+  ],
+  'the batch number is taken before the locks': [
+    {
+      file: `${WORKER}/apply/write-batch.ts`,
+      find: '[...locking, TAKE_BATCH_NUMBER]',
+      replace: '[TAKE_BATCH_NUMBER, ...locking]',
+    },
+    { file: `${WORKER}/apply/write-batch.ts`, find: 'rows[locking.length]', replace: 'rows[0]' },
   ],
   'money as floating point numbers': [
     {

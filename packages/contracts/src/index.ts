@@ -3,6 +3,7 @@ export type { CommandMessage } from './avro/command-message.ts';
 export {
   decodeEvent,
   type EventContent,
+  type EventNumbers,
   EventPack,
   type EventPlace,
   encodeEvent,

@@ -1,6 +1,15 @@
 export { amountFromNumeric } from './binary/amount-from-numeric.ts';
-export { ColumnMemory } from './binary/array-writer.ts';
 export { arrays, withColumnMemory } from './binary/arrays.ts';
+export { ColumnMemory } from './binary/binary-writer.ts';
+export {
+  type CopyInput,
+  type CopyStatement,
+  copyInto,
+  copyUnnumbered,
+  type PackedColumn,
+  type RowFields,
+  type UnnumberedCopy,
+} from './binary/copy-rows.ts';
 export type { CacheReading, CacheStore } from './cache/cache-store.ts';
 export { type MemoryCacheOptions, MemoryCacheStore } from './cache/memory-cache-store.ts';
 export {

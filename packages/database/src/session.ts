@@ -6,6 +6,8 @@ export type Statement = {
   readonly text: string;
   readonly values?: readonly unknown[];
   readonly name?: string;
+  /** The rows of a `COPY ... FROM STDIN`, sent behind it at once; see `copyInto`. */
+  readonly copy?: Buffer;
 };
 
 /** `command` is the server's word for what it did: `SELECT`, `INSERT`, `COMMIT`. */
@@ -39,8 +41,8 @@ export interface Session {
    * Sends statements together, to be answered together. What stands behind one that fails is left
    * out by the server, whether a transaction is open or not; outside of one they are a transaction of
    * their own. A statement behind the pipeline may not share the name of one in it that is used for the first time.
-   * Never rejects: `failure` is a {DatabaseError}, as `query` throws it. A value that cannot be sent, or a
-   * name that another text has, costs the session.
+   * Never rejects: `failure` is a {DatabaseError}, as `query` throws it. A value that cannot be sent, a name
+   * that another text has, or a COPY without its rows costs the session.
    */
   pipeline(statements: readonly Statement[]): Promise<PipelineAnswer>;
   /**

@@ -33,6 +33,7 @@ export const SQLSTATES = {
   '22023': never('a parameter has no valid value'),
   '22P02': never('a text has no valid form for its type'),
   '22P03': never('a binary value has no valid form'),
+  '22P04': never('rows for COPY have no valid form'),
   '22P05': never('a character has no equivalent in the encoding'),
   '23000': never('a constraint refuses the row'),
   '23001': never('rows that refer to this one keep it from being changed'),

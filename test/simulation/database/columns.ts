@@ -1,6 +1,6 @@
 import { DatabaseError } from '@tradestream/database';
 
-/** Reads PostgreSQL's binary arrays back: what the columns of a statement say. */
+/** Reads PostgreSQL's binary arrays and rows back: what a statement says. */
 
 type Value = string | number | bigint | boolean | Buffer | null;
 
@@ -77,6 +77,87 @@ export const columns = {
   bytesOrNull: (value: unknown): (Buffer | null)[] => elements(value) as (Buffer | null)[],
   flag: (value: unknown): boolean[] => elements(value) as boolean[],
 };
+
+const COPY_SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
+const COPY_HEADER_BYTES = 19;
+
+/** One row of a binary COPY; its fields are read in the order of the columns. */
+export class CopiedRow {
+  readonly #bytes: Buffer;
+  #at: number;
+  #left: number;
+
+  constructor(bytes: Buffer, at: number) {
+    this.#bytes = bytes;
+    this.#left = bytes.readInt16BE(at);
+    this.#at = at + 2;
+  }
+
+  text(): string {
+    return this.textOrNull() ?? '';
+  }
+
+  textOrNull(): string | null {
+    return this.#field((bytes, at, length) => bytes.toString('utf8', at, at + length));
+  }
+
+  uuid(): string {
+    return this.#field(uuid) ?? '';
+  }
+
+  bytes(): Buffer {
+    return this.#field((bytes, at, length) => Buffer.from(bytes.subarray(at, at + length))) ?? Buffer.alloc(0);
+  }
+
+  int4(): number {
+    return this.#field((bytes, at) => bytes.readInt32BE(at)) ?? -1;
+  }
+
+  int8(): number {
+    return this.int8OrNull() ?? -1;
+  }
+
+  int8OrNull(): number | null {
+    return this.#field(int64);
+  }
+
+  amount(): bigint {
+    return this.#field(numeric) ?? 0n;
+  }
+
+  /** Microseconds since 1970. */
+  time(): number {
+    return this.int8() + EPOCH_2000_MICROS;
+  }
+
+  /** Where the next row begins. */
+  end(): number {
+    if (this.#left !== 0) throw new DatabaseError('22P04');
+    return this.#at;
+  }
+
+  #field<T>(read: (bytes: Buffer, at: number, length: number) => T): T | null {
+    this.#left -= 1;
+    if (this.#left < 0) throw new DatabaseError('22P04');
+    const length = this.#bytes.readInt32BE(this.#at);
+    const at = this.#at + 4;
+    this.#at = at + Math.max(0, length);
+    return length < 0 ? null : read(this.#bytes, at, length);
+  }
+}
+
+/** Reads each row of a binary COPY. */
+export function eachCopied(copy: unknown, read: (row: CopiedRow) => void): void {
+  // Also what memory holds that was used again too early.
+  if (!Buffer.isBuffer(copy) || !copy.subarray(0, COPY_SIGNATURE.length).equals(COPY_SIGNATURE)) {
+    throw new DatabaseError('22P04');
+  }
+  for (let at = COPY_HEADER_BYTES; copy.readInt16BE(at) >= 0; ) {
+    const row = new CopiedRow(copy, at);
+    read(row);
+    at = row.end();
+  }
+}
 
 /** A text array in the form `{a,b}`, as enums travel. */
 export function plainArray(value: unknown): string[] {

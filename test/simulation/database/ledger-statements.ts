@@ -1,7 +1,14 @@
 import { DatabaseError } from '@tradestream/database';
 import { archiveStatements } from './archive-statements.ts';
-import { columns, numericText, plainArray } from './columns.ts';
-import { type BalanceRow, type EventRow, type LedgerTables, type OrderRow, pair } from './ledger-tables.ts';
+import { type CopiedRow, columns, eachCopied, numericText, plainArray } from './columns.ts';
+import {
+  type BalanceRow,
+  type EventRow,
+  type LedgerTables,
+  type OrderRow,
+  pair,
+  type ReceiptRow,
+} from './ledger-tables.ts';
 import { parkedStatements } from './parked-statements.ts';
 import { partitionStatements } from './partition-statements.ts';
 import { releaseStatements } from './release-statements.ts';
@@ -10,7 +17,6 @@ import type { Transaction } from './table.ts';
 
 const AMOUNT_LIMIT = 10n ** 38n;
 const NO_ROWS: readonly object[] = [];
-const NO_BYTES = Buffer.alloc(0);
 
 /** A balance that the server refuses, as it would a value out of range: such a command always fails. */
 const CURSED_ASSET = 'ETH';
@@ -45,62 +51,59 @@ function writing(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {
       return NO_ROWS;
     },
     take_batch_number: (host) => [{ batch: String(host.nextBatch()) }],
-    add_receipts: (host, tx, values) => {
-      const [ids, hashes, outcomes] = [columns.text(values[0]), columns.bytes(values[1]), columns.text(values[2])];
-      const [reasons, partitions] = [columns.textOrNull(values[3]), columns.number(values[4])];
-      const [offsets, indexes, seqs] = [
-        columns.number(values[5]),
-        columns.number(values[6]),
-        columns.numberOrNull(values[7]),
-      ];
-      // The sequence has no current value in a session that took none.
-      if (ids.length > 0 && host.lastBatch === 0) throw new DatabaseError('55000');
-      for (const [at, commandId] of ids.entries()) {
-        ledger.receipts.insert(tx, commandId, {
-          commandId,
-          hash: hashes[at] ?? Buffer.alloc(0),
-          outcome: outcomes[at] ?? '',
-          reason: reasons[at] ?? null,
-          partition: partitions[at] ?? -1,
-          offset: offsets[at] ?? -1,
-          batch: host.lastBatch,
-          index: indexes[at] ?? -1,
-          seq: seqs[at] ?? null,
-        });
-      }
+    copy_ledger_receipts: (_, tx, [rows]) => {
+      for (const receipt of copiedReceipts(rows)) ledger.receipts.insert(tx, receipt.commandId, receipt);
       return NO_ROWS;
     },
-    add_orders: (_, tx, values) => {
-      const [ids, users, symbols, sides, statuses] = values.slice(0, 5).map(columns.text);
-      const [prices, quantities, filleds, holds] = values.slice(5, 9).map(columns.amount);
-      const versions = columns.number(values[9]);
-      for (const [at, orderId] of (ids ?? []).entries()) {
-        const row: OrderRow = {
-          orderId,
-          userId: users?.[at] ?? '',
-          symbol: symbols?.[at] ?? '',
-          side: sides?.[at] as OrderRow['side'], // the worker's own values come back as they went
-          status: statuses?.[at] as OrderRow['status'],
-          price: prices?.[at] ?? 0n,
-          quantity: quantities?.[at] ?? 0n,
-          filled: filleds?.[at] ?? 0n,
-          hold: holds?.[at] ?? 0n,
-          version: versions[at] ?? 0,
+    copy_ledger_orders: (_, tx, [rows]) => {
+      eachCopied(rows, (row) => {
+        const order: OrderRow = {
+          orderId: row.text(),
+          userId: row.text(),
+          symbol: row.text(),
+          side: row.text() as OrderRow['side'], // the worker's own values come back as they went
+          status: row.text() as OrderRow['status'],
+          price: row.amount(),
+          quantity: row.amount(),
+          filled: row.amount(),
+          hold: row.amount(),
+          version: row.int8(),
         };
-        checkOrder(row);
-        ledger.orders.insert(tx, orderId, row);
-      }
+        checkOrder(order);
+        ledger.orders.insert(tx, order.orderId, order);
+      });
       return NO_ROWS;
     },
-    add_trades: (_, tx, [symbols, tradeIds, partitions, seqs]) => {
-      const [ids, parts, places] = [columns.text(tradeIds), columns.number(partitions), columns.number(seqs)];
-      for (const [at, symbol] of columns.text(symbols).entries()) {
-        ledger.trades.insert(tx, pair(symbol, ids[at] ?? ''), { partition: parts[at] ?? -1, seq: places[at] ?? -1 });
-      }
+    copy_ledger_trades: (_, tx, [rows]) => {
+      eachCopied(rows, (row) => {
+        const key = pair(row.text(), row.text());
+        ledger.trades.insert(tx, key, { partition: row.int4(), seq: row.int8() });
+      });
       return NO_ROWS;
     },
-    add_events: (host, tx, values) => addEvents(ledger, tx, { batch: host.lastBatch, values }),
+    copy_ledger_events: (_, tx, [rows]) => {
+      eachCopied(rows, (row) => addEvent(ledger, tx, row));
+      return NO_ROWS;
+    },
   };
+}
+
+export function copiedReceipts(rows: unknown): readonly ReceiptRow[] {
+  const receipts: ReceiptRow[] = [];
+  eachCopied(rows, (row) => {
+    receipts.push({
+      batch: row.int8(),
+      commandId: row.uuid(),
+      hash: row.bytes(),
+      outcome: row.text(),
+      reason: row.textOrNull(),
+      partition: row.int4(),
+      offset: row.int8(),
+      index: row.int4(),
+      seq: row.int8OrNull(),
+    });
+  });
+  return receipts;
 }
 
 function writeOrders(ledger: LedgerTables, tx: Transaction, values: readonly unknown[]): readonly object[] {
@@ -163,45 +166,22 @@ function checkRange(...amounts: readonly bigint[]): void {
   if (amounts.some((amount) => amount >= AMOUNT_LIMIT || amount <= -AMOUNT_LIMIT)) throw new DatabaseError('22003');
 }
 
-function addEvents(
-  ledger: LedgerTables,
-  tx: Transaction,
-  { batch, values }: { readonly batch: number; readonly values: readonly unknown[] },
-): readonly object[] {
-  const [partitions, seqs, indexes] = [values[0], values[1], values[2]].map(columns.number);
-  const [types, keys] = [columns.text(values[3]), columns.text(values[4])];
-  const [heads, tails] = [columns.bytes(values[5]), columns.bytes(values[6])];
-  if ((partitions ?? []).length > 0 && batch === 0) throw new DatabaseError('55000');
-  const number = avroLong(batch);
-  const [ids, times, traces] = [columns.text(values[9]), columns.number(values[10]), columns.textOrNull(values[11])];
-  const [timeline, schemaId] = [Number(values[7]), Number(values[8])];
-  for (const [at, partition] of (partitions ?? []).entries()) {
-    const seq = seqs?.[at] ?? -1;
-    const row: EventRow = {
-      partition,
-      seq,
-      timeline,
-      batch,
-      index: indexes?.[at] ?? -1,
-      type: types[at] ?? '',
-      schemaId,
-      key: keys[at] ?? '',
-      payload: Buffer.concat([heads[at] ?? NO_BYTES, number, tails[at] ?? NO_BYTES]),
-      commandId: ids[at] ?? '',
-      occurredAt: times[at] ?? 0,
-      traceparent: traces[at] ?? null,
-    };
-    ledger.events.insert(tx, pair(partition, seq), row);
-  }
-  return NO_ROWS;
-}
-
-/** As the function of this name in the ledger. */
-function avroLong(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value * 2;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push(128 + (rest % 128));
-  return Buffer.from([...bytes, rest]);
+function addEvent(ledger: LedgerTables, tx: Transaction, row: CopiedRow): void {
+  const event: EventRow = {
+    partition: row.int4(),
+    seq: row.int8(),
+    timeline: row.int4(),
+    batch: row.int8(),
+    index: row.int4(),
+    type: row.text(),
+    schemaId: row.int4(),
+    key: row.text(),
+    payload: row.bytes(),
+    commandId: row.uuid(),
+    occurredAt: row.time(),
+    traceparent: row.textOrNull(),
+  };
+  ledger.events.insert(tx, pair(event.partition, event.seq), event);
 }
 
 function loading(ledger: LedgerTables): Readonly<Record<string, RunStatement>> {

@@ -188,7 +188,8 @@ export class MemoryServer implements ServerState, ServerEnd {
     const tx = backend.tx ?? backend.single ?? this.#begin(backend);
     try {
       if (tx.failed) throw new DatabaseError(ABORTED);
-      const rows = this.#statements.find(statement)(backend, tx, statement.values ?? []);
+      const given = statement.copy === undefined ? (statement.values ?? []) : [statement.copy];
+      const rows = this.#statements.find(statement)(backend, tx, given);
       tx.keep();
       this.scheduler.note(`${backend.pid} ${statement.name ?? statement.text.trimStart().slice(0, 40)} ${rows.length}`);
       if (tx === backend.tx) this.#answer(backend, answers, { rows, command: 'SELECT', isAlone: false });

@@ -14,6 +14,7 @@ export interface StatementHost {
   endBlockersOf(pid: number, applicationName: string): readonly number[];
 }
 
+/** `values` are a statement's parameters, or the rows of a COPY. */
 export type RunStatement = (host: StatementHost, tx: Transaction, values: readonly unknown[]) => readonly object[];
 
 /** Statements by the name that they are prepared under, and those without one by a piece of their text. */

@@ -2,7 +2,6 @@ import { isAmount } from '@tradestream/trading';
 import { ContractError } from '../errors.ts';
 
 const ASCII_MAX = 64;
-const LENGTH_BYTES = 4;
 
 /** The two halves of an amount, and the same memory as bytes, least significant first. */
 const halves = new BigInt64Array(2);
@@ -53,18 +52,6 @@ export class ByteWriter {
   /** Memory that it holds, written or not. */
   get capacity(): number {
     return this.#bytes.length;
-  }
-
-  /** Leaves room for a length, which `lengthAt` fills in. */
-  skipLength(): number {
-    this.#reserve(LENGTH_BYTES);
-    this.#at += LENGTH_BYTES;
-    return this.#at;
-  }
-
-  /** Writes how many bytes follow since `skipLength` gave `start`: 32 bits, big endian. */
-  lengthAt(start: number): void {
-    this.#bytes.writeInt32BE(this.#at - start, start - LENGTH_BYTES);
   }
 
   byte(value: number): void {

@@ -16,9 +16,6 @@ export type EventContent = Pick<EventEnvelope, 'commandId' | 'occurredAt' | 'eve
 
 const writer = new ByteWriter();
 
-/** What of a place of usual size stands before the batch number, with a length. */
-const HEAD_BYTES = 16;
-
 /**
  * The Avro bytes of an event, without the wire format's frame.
  * @throws {ContractError} MALFORMED for an amount or a number that the schema cannot carry
@@ -31,19 +28,15 @@ export function encodeEvent(envelope: EventEnvelope): Buffer {
 }
 
 const PACK_BYTES = 64 * 1024;
-const LENGTH_BYTES = 4;
 /** Memory of events that are of no use any more: while some are published and a batch commits, the next is packed. */
 const idle: ByteWriter[] = [];
 const IDLE_MAX = 2;
 const IDLE_BYTES_MAX = 8 * 1024 * 1024;
 const SPARSE_FACTOR = 4;
 
-/** Pieces of bytes, one behind the other, each with its length (32 bits, big endian) before it. */
-export type PackedBytes = { readonly count: number; readonly bytes: Buffer };
-
 /**
- * The events of a batch, encoded before their batch number is known, one behind the other in one
- * piece of memory. An event's bytes are its head, the batch number as an Avro long, and its tail.
+ * The events of a batch, encoded before their batch number is known, one behind the other in one piece of
+ * memory. An event's bytes are its place, which ends with the batch number, and its tail.
  */
 export class EventPack {
   readonly #tails = idle.pop() ?? new ByteWriter(PACK_BYTES);
@@ -53,40 +46,16 @@ export class EventPack {
 
   /** @throws {ContractError} MALFORMED for an amount or a number that the schema cannot carry; the pack is of no use then */
   add(place: Pick<EventPlace, 'partition' | 'seq'>, content: EventContent): void {
-    const start = this.#tails.skipLength();
     writeContent(this.#tails, content);
-    this.#tails.lengthAt(start);
     this.#ends.push(this.#tails.length);
     this.#partitions.push(place.partition);
     this.#seqs.push(place.seq);
-  }
-
-  /** What stands before the batch number in each event. */
-  heads(timeline: number): PackedBytes {
-    const heads = new ByteWriter(this.#ends.length * HEAD_BYTES);
-    for (let index = 0; index < this.#ends.length; index += 1) {
-      const start = heads.skipLength();
-      this.#writeHead(heads, index, timeline);
-      heads.lengthAt(start);
-    }
-    return { count: this.#ends.length, bytes: heads.written() };
-  }
-
-  /** What stands behind it. The bytes are the pack's own: they change once its events are numbered or released. */
-  tails(): PackedBytes {
-    return { count: this.#ends.length, bytes: this.#tails.written() };
   }
 
   /** Every event as Kafka carries it. The pack's memory is theirs from then on, or free: nothing is added. */
   number(numbers: EventNumbers): FramedEvents {
     const places = { partitions: this.#partitions, seqs: this.#seqs };
     return new FramedEvents(packedOf(this.#tails, this.#ends), places, numbers);
-  }
-
-  #writeHead(target: ByteWriter, index: number, timeline: number): void {
-    target.int(this.#partitions[index] ?? 0);
-    target.long(this.#seqs[index] ?? 0);
-    target.int(timeline);
   }
 }
 
@@ -106,7 +75,7 @@ export class FramedEvents {
   readonly #packed: Packed;
   readonly #places: Places;
   readonly #numbers: EventNumbers;
-  /** What the frame and the numbers take in each event. */
+  /** What the numbers of the batch take in each event. */
   readonly #sharedBytes: number;
   #released = false;
 
@@ -115,7 +84,7 @@ export class FramedEvents {
     this.#packed = packed;
     this.#places = places;
     this.#numbers = numbers;
-    this.#sharedBytes = FRAME_BYTES + longBytes(numbers.timeline) + longBytes(numbers.batch);
+    this.#sharedBytes = longBytes(numbers.timeline) + longBytes(numbers.batch);
   }
 
   get count(): number {
@@ -135,17 +104,28 @@ export class FramedEvents {
     return this.#places.seqs[index] ?? -1;
   }
 
-  /** Length of one event in its frame. */
-  byteCount(index: number): number {
+  /** Length of one event without its frame. */
+  payloadBytes(index: number): number {
     const { start, end } = this.#tail(index);
     return this.#sharedBytes + longBytes(this.partition(index)) + longBytes(this.seq(index)) + end - start;
   }
 
+  /** Writes one event without its frame at a place in memory that has room for it. */
+  writePayloadTo(index: number, target: Buffer, at: number): void {
+    writer.clear();
+    this.#writeWhole(index, target, at);
+  }
+
+  /** Length of one event in its frame. */
+  byteCount(index: number): number {
+    return FRAME_BYTES + this.payloadBytes(index);
+  }
+
   /** Writes one event in its frame at a place in memory that has room for it. */
   writeTo(index: number, target: Buffer, at: number): void {
-    invariant(!this.#released, 'released events are not read');
-    const { start, end } = this.#tail(index);
-    this.#packed.bytes.copy(target, at + this.#head(index).copyTo(target, at), start, end);
+    writer.clear();
+    writeFrameHead(writer, this.#numbers.schemaId);
+    this.#writeWhole(index, target, at);
   }
 
   /** One event in its frame, in memory of its own. */
@@ -164,16 +144,16 @@ export class FramedEvents {
 
   #tail(index: number): { readonly start: number; readonly end: number } {
     const { ends } = this.#packed;
-    return { start: (ends[index - 1] ?? 0) + LENGTH_BYTES, end: ends[index] ?? 0 };
+    return { start: ends[index - 1] ?? 0, end: ends[index] ?? 0 };
   }
 
-  /** In the writer that encodes single events: of use until the next call. */
-  #head(index: number): ByteWriter {
-    const { timeline, batch, schemaId } = this.#numbers;
-    writer.clear();
-    writeFrameHead(writer, schemaId);
+  /** Behind what the writer of single events holds. */
+  #writeWhole(index: number, target: Buffer, at: number): void {
+    invariant(!this.#released, 'released events are not read');
+    const { timeline, batch } = this.#numbers;
+    const { start, end } = this.#tail(index);
     writePlace(writer, { partition: this.partition(index), seq: this.seq(index), timeline, batch });
-    return writer;
+    this.#packed.bytes.copy(target, at + writer.copyTo(target, at), start, end);
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ColumnMemory } from './array-writer.ts';
 import { arrays, withColumnMemory } from './arrays.ts';
+import { ColumnMemory } from './binary-writer.ts';
 
 /** The elements of an array in PostgreSQL's binary form, by its description; null for a null. */
 function readArray(bytes: Buffer): { readonly oid: number; readonly elements: readonly (Buffer | null)[] } {
@@ -183,4 +183,10 @@ test('a memory that is used again holds the new columns where the old ones were'
   memory.reuse();
   const second = withColumnMemory(memory, () => arrays.int4([2]));
   expect(first.equals(second)).toBe(true);
+});
+
+test('a number that its type cannot hold is refused', () => {
+  for (const value of [2 ** 31, -(2 ** 31) - 1, 0.5, Number.NaN])
+    expect(() => arrays.int4([value])).toThrow(RangeError);
+  for (const value of [2 ** 53, 0.5, Number.NaN]) expect(() => arrays.int8([value])).toThrow(RangeError);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { amountFromNumeric } from './amount-from-numeric.ts';
-import { ArrayWriter } from './array-writer.ts';
+import { BinaryWriter } from './binary-writer.ts';
 import { writeNumeric18 } from './numeric.ts';
 
 const LIMIT = 10n ** 38n;
@@ -17,10 +17,10 @@ const anyAmount = fc.oneof(
 
 /** The element as bytes, without the array around it. */
 function bytesOf(amount: bigint): Buffer {
-  const writer = new ArrayWriter();
-  writer.begin(1_700, 1);
+  const writer = new BinaryWriter();
+  writer.beginArray(1_700, 1);
   writeNumeric18(writer, amount);
-  return writer.take().subarray(20);
+  return writer.takeArray().subarray(20);
 }
 
 /** Reads NUMERIC's binary form by its description: digits in base 10,000, the weight of the first, sign, scale. */

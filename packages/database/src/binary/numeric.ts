@@ -1,4 +1,4 @@
-import type { ArrayWriter } from './array-writer.ts';
+import type { BinaryWriter } from './binary-writer.ts';
 
 const GROUP = 10_000;
 /** 10^-18 counts have 4 groups of 4 digits after the point and 2 digits of a fifth. */
@@ -19,16 +19,16 @@ const words = new Uint32Array(halves.buffer);
 const limbs = new Uint32Array(5);
 
 /** Appends a count of 10^-18 as PostgreSQL's binary NUMERIC: groups of four digits, 18 places shown. */
-export function writeNumeric18(writer: ArrayWriter, amount: bigint): void {
+export function writeNumeric18(writer: BinaryWriter, amount: bigint): void {
   const count = splitGroups(amount < 0n ? -amount : amount);
   let trailing = 0;
   while (trailing < count && groups[trailing] === 0) trailing += 1;
   writer.int32(8 + (count - trailing) * 2);
-  writer.uint16(count - trailing);
-  writer.uint16((count - 1 - FRACTION_GROUPS) & 0xffff);
-  writer.uint16(amount < 0n ? NEGATIVE : 0);
-  writer.uint16(SCALE);
-  for (let index = count - 1; index >= trailing; index -= 1) writer.uint16(groups[index] ?? 0);
+  writer.int16(count - trailing);
+  writer.int16((count - 1 - FRACTION_GROUPS) & 0xffff);
+  writer.int16(amount < 0n ? NEGATIVE : 0);
+  writer.int16(SCALE);
+  for (let index = count - 1; index >= trailing; index -= 1) writer.int16(groups[index] ?? 0);
 }
 
 /**

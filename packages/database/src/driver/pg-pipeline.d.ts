@@ -28,6 +28,7 @@ declare module 'pg' {
     handleDataRow(message: { readonly fields: unknown }): void;
     handleCommandComplete(message: { readonly text: string }): void;
     handleEmptyQuery(): void;
+    handleCopyInResponse(connection: Connection): void;
     handleError(error: Error, connection: Connection): void;
     handleReadyForQuery(): void;
   }

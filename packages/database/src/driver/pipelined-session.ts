@@ -81,6 +81,7 @@ export class PipelinedSession implements PoolSession {
 
   async query<Row extends object>(statement: Statement): Promise<Rows<Row>> {
     const { text, values, name } = statement;
+    if (statement.copy !== undefined) return await this.#copy<Row>(statement);
     const sentMs = performance.now();
     this.#outstanding += 1;
     try {
@@ -146,6 +147,13 @@ export class PipelinedSession implements PoolSession {
     if (isBusy && processID !== null && secretKey !== null) {
       requestCancel({ host, port, pid: processID, secret: secretKey });
     }
+  }
+
+  /** The driver's own query has no rows to send. */
+  async #copy<Row extends object>(statement: Statement): Promise<Rows<Row>> {
+    const { rows, failure } = await this.pipeline([statement]);
+    if (failure !== null) throw failure;
+    return { rows: [], rowCount: rows[0]?.rowCount ?? 0, command: rows[0]?.command ?? '' };
   }
 
   #answered(sentMs: number): void {

@@ -5,6 +5,8 @@ import type { Rows, Statement } from '../session.ts';
 /** Answers in the statements' order; `failure` is of the statement behind them. */
 type Outcome = { readonly rows: readonly Rows<object>[]; readonly failure: Error | null };
 
+const COPY_DONE = Buffer.from('c\0\0\0\u0004');
+
 type Describing = { readonly fields: unknown };
 type Completing = { readonly text: string };
 
@@ -42,6 +44,7 @@ export class StatementPipeline extends Query {
         connection.stream.destroy();
         return;
       }
+      if (statement.copy !== undefined) sendRows(connection, statement.copy);
     }
     connection.sync();
     connection.stream.uncork();
@@ -75,6 +78,11 @@ export class StatementPipeline extends Query {
     this.#answered('');
   }
 
+  /** The rows are on their way. Without any the server takes what follows for rows, and never answers. */
+  override handleCopyInResponse(connection: Connection): void {
+    if (this.#statements[this.#answers.length]?.copy === undefined) connection.stream.destroy();
+  }
+
   override handleError(error: Error, connection: Connection): void {
     // Sent to be parsed, and left out: whoever uses the name next has to send the text again.
     for (const { name } of this.#statements.slice(this.#answers.length)) {
@@ -105,6 +113,16 @@ export class StatementPipeline extends Query {
     this.#isSettled = true;
     this.#settle({ rows: this.#answers, failure });
   }
+}
+
+/**
+ * Rows for the COPY before them, without waiting to be asked for: a server that has refused it, or never
+ * came to it, leaves them out.
+ */
+function sendRows({ stream }: Connection, rows: Buffer): void {
+  const head = Buffer.from('d\0\0\0\0');
+  head.writeInt32BE(rows.length + 4, 1);
+  for (const piece of [head, rows, COPY_DONE]) stream.write(piece);
 }
 
 /** The server would run the statement that it has under this name, whatever the text. */

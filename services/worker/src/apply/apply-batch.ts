@@ -30,8 +30,11 @@ export type ApplyOptions = {
   readonly onCommitted: (batch: Batch, written: WrittenEvents | null, startedMs: number) => void;
 };
 
-/** A batch whose transaction is under way. `failure` never rejects; null means durable. */
-type InFlight = { readonly batch: Batch; readonly failure: Promise<Error | null> };
+/**
+ * A batch whose transaction is under way. `sent` resolves when nothing more of it is to be sent; `failure`
+ * never rejects, null means durable.
+ */
+type InFlight = { readonly batch: Batch; readonly sent: Promise<void>; readonly failure: Promise<Error | null> };
 
 /** What stopped a batch, and its records: they are back in the intake. */
 export class BatchFailure extends Error {
@@ -82,6 +85,8 @@ export class BatchApplier {
     try {
       const taken = cap.within({ records, decoded: await decodeRecords(bench, records, link.loads()) });
       records = taken.records;
+      // Deciding takes long and in one go, and the server would wait for the rest of the batch before.
+      await this.#inFlight?.sent;
       batch = await prepareBatch(bench, taken, link.loads());
     } catch (error) {
       intake.putBack(records);
@@ -168,17 +173,20 @@ export class BatchApplier {
   }
 
   #send(batch: Batch, startedMs: number): void {
-    const failure = this.#write(batch, false).then(
-      (written) => {
-        this.#options.onCommitted(batch, written, startedMs);
-        return null;
-      },
-      (error: unknown) => errorOf(error),
-    );
-    this.#inFlight = { batch, failure };
+    const { promise: sent, resolve: onSent } = Promise.withResolvers<void>();
+    const failure = this.#write(batch, false, onSent)
+      .then(
+        (written) => {
+          this.#options.onCommitted(batch, written, startedMs);
+          return null;
+        },
+        (error: unknown) => errorOf(error),
+      )
+      .finally(onSent);
+    this.#inFlight = { batch, sent, failure };
   }
 
-  async #write(batch: Batch, begun: boolean): Promise<WrittenEvents | null> {
+  async #write(batch: Batch, begun: boolean, onSent?: () => void): Promise<WrittenEvents | null> {
     const { link, eventSchemaId, commitTimeoutMs } = this.#options;
     try {
       return await writeBatch(link.apply(), batch.plan, {
@@ -186,6 +194,7 @@ export class BatchApplier {
         eventSchemaId,
         commitTimeoutMs,
         begun,
+        onSent,
       });
     } catch (error) {
       if (begun) batch.forget();

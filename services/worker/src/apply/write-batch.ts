@@ -1,8 +1,10 @@
+import type { EventNumbers } from '@tradestream/contracts';
 import {
   type ColumnMemory,
   DatabaseError,
   type Session,
   type Statement,
+  type UnnumberedCopy,
   withColumnMemory,
 } from '@tradestream/database';
 import { errorOf, invariant } from '@tradestream/runtime';
@@ -45,8 +47,10 @@ export type WritePlan = {
   readonly schemas: readonly { readonly id: number; readonly schema: string }[];
   /** Sent before the batch number is taken, so that every lock is held then. */
   readonly locking: readonly Statement[];
-  /** Sent behind it: new rows. */
+  /** Sent once the number is known: new rows. */
   readonly adding: readonly Statement[];
+  /** The receipts among them, which lack their batch number. Null when the batch has none. */
+  readonly receipts: UnnumberedCopy | null;
 };
 
 /** What became of the batch's records. */
@@ -101,8 +105,9 @@ function plan(input: PlanInput): WritePlan {
       expectAbsent(decided.absentOrders, decided.absentTrades),
     ),
   ];
+  const added = receipts.length === 0 ? null : addReceipts(receipts);
   const adding = [
-    ...(receipts.length === 0 ? [] : addReceipts(receipts)),
+    ...(added === null ? [] : [added.rows.statement, added.check]),
     ...when(made.length, () => addOrders(made)),
     ...when(trades.length, () => addTrades(trades)),
     ...when(decided.conflicts.length, () => addConflicts(topic, decided.conflicts)),
@@ -118,6 +123,7 @@ function plan(input: PlanInput): WritePlan {
     counts: countsOf(decided, release?.moved ?? []),
     schemas: input.schemas,
     locking,
+    receipts: added?.rows ?? null,
     adding,
   };
 }
@@ -131,14 +137,16 @@ export type WriteOptions = {
   readonly timeline: number;
   readonly eventSchemaId: number;
   readonly commitTimeoutMs: number;
+  /** Called once all of it was sent. */
+  readonly onSent?: (() => void) | undefined;
   /** Whether BEGIN was sent and the partitions locked before: the careful way. */
   readonly begun: boolean;
 };
 
 /**
- * Writes a plan in one transaction and resolves when its COMMIT answered as durable. All of it is
- * sent at once: the server never waits for this process in the middle. The fence goes first:
- * whatever fails inside leaves out what stands behind it and makes the COMMIT a ROLLBACK.
+ * Writes a plan in one transaction and resolves when its COMMIT answered as durable. It is sent in two parts:
+ * all that locks, the fence first, and the batch number; and then, the number known, the new rows and COMMIT.
+ * Whatever fails inside a part leaves out what stands behind it, and makes the COMMIT a ROLLBACK.
  * @throws {DatabaseError} the failure of BEGIN or of the first statement that failed: nothing was
  * written; or what COMMIT's answer means
  */
@@ -147,29 +155,50 @@ export async function writeBatch(
   plan: WritePlan,
   options: WriteOptions,
 ): Promise<WrittenEvents | null> {
-  const { events, memory } = plan;
-  const { timeline, eventSchemaId: schemaId } = options;
   if (session.closed.aborted) throw errorOf(session.closed.reason);
-  const adding =
-    events === null
-      ? plan.adding
-      : [...plan.adding, withColumnMemory(memory, () => addEvents(events, { timeline, schemaId }))];
-  const locking = options.begun ? plan.locking : [BEGIN, ...plan.locking];
-  const answering = session.pipeline([...locking, TAKE_BATCH_NUMBER, ...adding]);
+  const numbers = {
+    timeline: options.timeline,
+    schemaId: options.eventSchemaId,
+    batch: await lockAndNumber(session, options.begun ? plan.locking : [BEGIN, ...plan.locking]),
+  };
+  const { written, adding } = number(plan, numbers);
+  const answering = session.pipeline(adding);
+  const committing = session.commit({ timeoutMs: options.commitTimeoutMs, after: answering });
+  options.onSent?.();
   try {
-    await session.commit({ timeoutMs: options.commitTimeoutMs, after: answering });
+    await committing;
   } catch (error) {
     const { failure } = await answering;
     // Where no answer came what matters is that COMMIT may have been done.
     throw failure === null || isUnanswered(failure) ? errorOf(error) : failure;
   }
-  const { rows, failure } = await answering;
-  if (failure !== null) throw failure; // BEGIN itself was refused: there was nothing to commit
-  if (events === null) return null;
+  const { failure } = await answering;
+  if (failure !== null) throw failure;
+  return written;
+}
+
+/** Where any of it fails nothing was committed, and the session is left without a transaction. */
+async function lockAndNumber(session: Session, locking: readonly Statement[]): Promise<number> {
+  const { rows, failure } = await session.pipeline([...locking, TAKE_BATCH_NUMBER]);
+  if (failure !== null) {
+    await session.query({ text: 'ROLLBACK' }).catch(() => undefined); // a broken session has rolled back
+    throw failure;
+  }
   const [numbered] = rows[locking.length]?.rows ?? [];
   const batch = numbered !== undefined && 'batch' in numbered ? Number(numbered.batch) : Number.NaN;
   invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
-  return { heads: events.heads, framed: events.encoded.number({ timeline, batch, schemaId }) };
+  return batch;
+}
+
+type Numbered = { readonly written: WrittenEvents | null; readonly adding: readonly Statement[] };
+
+/** Puts the batch number where it is missing. */
+function number({ receipts, events, memory, adding }: WritePlan, numbers: EventNumbers): Numbered {
+  receipts?.fill(numbers.batch);
+  if (events === null) return { written: null, adding };
+  const framed = events.encoded.number(numbers);
+  const rows = withColumnMemory(memory, () => addEvents(events, framed, numbers));
+  return { written: { heads: events.heads, framed }, adding: [...adding, rows] };
 }
 
 function isUnanswered(error: Error): boolean {

@@ -1,5 +1,13 @@
-import type { EventPack } from '@tradestream/contracts';
-import { arrays, type Statement } from '@tradestream/database';
+import type { EventNumbers, EventPack, FramedEvents } from '@tradestream/contracts';
+import {
+  arrays,
+  type CopyStatement,
+  copyInto,
+  copyUnnumbered,
+  type PackedColumn,
+  type Statement,
+  type UnnumberedCopy,
+} from '@tradestream/database';
 import type { Order } from '@tradestream/trading';
 import { headerOf, TIMESTAMP_MS } from '../intake/decode-record.ts';
 import type { EventHeads } from '../relay/written-events.ts';
@@ -138,109 +146,95 @@ export const TAKE_BATCH_NUMBER: Statement = {
 };
 
 /**
- * The second statement goes behind the insert, which waits for whoever moves one of the ids into the
- * archive: only what it sees then is the truth of a miss.
+ * Receipts without their batch number, and what goes behind them: they wait for whoever moves one of the
+ * ids into the archive, and only what is seen then is the truth of a miss.
  */
-export function addReceipts(receipts: readonly NewReceipt[]): readonly Statement[] {
-  const commandIds = arrays.uuid(receipts.map((receipt) => receipt.from.commandId));
-  return [
-    {
-      name: 'add_receipts',
-      text: `INSERT INTO ledger.receipts (command_id, payload_hash, outcome, reason, partition, "offset", batch, index, seq)
-           SELECT command_id, payload_hash, outcome::ledger.outcome, reason, partition, "offset",
-                  (SELECT currval('ledger.batch_number')), index, seq
-           FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::int[], $8::bigint[])
-             AS made (command_id, payload_hash, outcome, reason, partition, "offset", index, seq)`,
-      values: [
-        commandIds,
-        arrays.byteaLatin1(receipts.map((receipt) => receipt.from.hash)),
-        arrays.text(receipts.map((receipt) => receipt.outcome)),
-        arrays.text(receipts.map((receipt) => receipt.reason)),
-        arrays.int4(receipts.map((receipt) => receipt.from.record.partition)),
-        arrays.int8(receipts.map((receipt) => receipt.from.record.offset)),
-        arrays.int4(receipts.map((receipt) => receipt.index)),
-        arrays.int8(receipts.map((receipt) => receipt.seq)),
-      ],
+export function addReceipts(receipts: readonly NewReceipt[]): {
+  readonly rows: UnnumberedCopy;
+  readonly check: Statement;
+} {
+  return {
+    rows: copyUnnumbered('batch', {
+      schema: 'ledger',
+      table: 'receipts',
+      columns: ['command_id', 'payload_hash', 'outcome', 'reason', 'partition', 'offset', 'index', 'seq'],
+      rows: receipts,
+      write(to, { from, outcome, reason, index, seq }) {
+        to.uuid(from.commandId);
+        to.byteaLatin1(from.hash);
+        to.text(outcome);
+        to.text(reason);
+        to.int4(from.record.partition);
+        to.int8(from.record.offset);
+        to.int4(index);
+        to.int8(seq);
+      },
+    }),
+    check: {
+      name: 'expect_unarchived',
+      text: 'SELECT ledger.expect_unarchived($1)',
+      values: [arrays.uuid(receipts.map((receipt) => receipt.from.commandId))],
     },
-    { name: 'expect_unarchived', text: 'SELECT ledger.expect_unarchived($1)', values: [commandIds] },
-  ];
+  };
 }
 
-export function addOrders(orders: readonly Order[]): Statement {
-  return {
-    name: 'add_orders',
-    text: `INSERT INTO ledger.orders (order_id, user_id, symbol, side, status, price, quantity, filled, hold, version)
-           SELECT order_id, user_id, symbol, side::ledger.side, status::ledger.order_status, price, quantity, filled, hold, version
-           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::numeric[], $8::numeric[],
-                       $9::numeric[], $10::bigint[])
-             AS made (order_id, user_id, symbol, side, status, price, quantity, filled, hold, version)`,
-    values: [
-      arrays.text(orders.map((order) => order.orderId)),
-      arrays.text(orders.map((order) => order.userId)),
-      arrays.text(orders.map((order) => order.symbol)),
-      arrays.text(orders.map((order) => order.side)),
-      arrays.text(orders.map((order) => order.status)),
-      arrays.numeric18(orders.map((order) => order.price)),
-      arrays.numeric18(orders.map((order) => order.quantity)),
-      arrays.numeric18(orders.map((order) => order.filled)),
-      arrays.numeric18(orders.map((order) => order.hold)),
-      arrays.int8(orders.map((order) => order.version)),
-    ],
-  };
+export function addOrders(orders: readonly Order[]): CopyStatement {
+  return copyInto({
+    schema: 'ledger',
+    table: 'orders',
+    columns: ['order_id', 'user_id', 'symbol', 'side', 'status', 'price', 'quantity', 'filled', 'hold', 'version'],
+    rows: orders,
+    write(to, order) {
+      to.text(order.orderId);
+      to.text(order.userId);
+      to.text(order.symbol);
+      to.text(order.side);
+      to.text(order.status);
+      to.numeric18(order.price);
+      to.numeric18(order.quantity);
+      to.numeric18(order.filled);
+      to.numeric18(order.hold);
+      to.int8(order.version);
+    },
+  });
 }
 
 export function addTrades(
-  events: readonly (NewEvent & { readonly symbol: string; readonly tradeId: string })[],
-): Statement {
-  return {
-    name: 'add_trades',
-    text: `INSERT INTO ledger.trades (symbol, trade_id, partition, seq)
-           SELECT symbol, trade_id, partition, seq
-           FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[]) AS made (symbol, trade_id, partition, seq)`,
-    values: [
-      arrays.text(events.map((event) => event.symbol)),
-      arrays.text(events.map((event) => event.tradeId)),
-      arrays.int4(events.map((event) => event.from.record.partition)),
-      arrays.int8(events.map((event) => event.seq)),
-    ],
-  };
+  trades: readonly (NewEvent & { readonly symbol: string; readonly tradeId: string })[],
+): CopyStatement {
+  return copyInto({
+    schema: 'ledger',
+    table: 'trades',
+    columns: ['symbol', 'trade_id', 'partition', 'seq'],
+    rows: trades,
+    write(to, { symbol, tradeId, from, seq }) {
+      to.text(symbol);
+      to.text(tradeId);
+      to.int4(from.record.partition);
+      to.int8(seq);
+    },
+  });
 }
 
-/** Columns of new events; what holds the timeline waits for it. */
+/** New events, in columns until their batch number is known. */
 export type EventColumns = {
   readonly encoded: EventPack;
   readonly heads: EventHeads;
-  readonly partition: Buffer;
-  readonly seq: Buffer;
-  readonly index: Buffer;
-  readonly type: Buffer;
-  readonly key: Buffer;
-  readonly tail: Buffer;
-  readonly commandId: Buffer;
-  readonly occurredAt: Buffer;
-  readonly traceparent: Buffer;
+  readonly indexes: readonly number[];
+  readonly commandIds: readonly string[];
 };
 
 export function eventColumns({ events, encoded }: Pick<Decided, 'events' | 'encoded'>): EventColumns {
-  const heads = {
-    keys: events.map((event) => event.from.key),
-    types: events.map((event) => event.type),
-    timesMs: events.map((event) => event.from.record.timestampMs),
-    traceparents: events.map(traceparentOf),
-  };
-  const tails = encoded.tails();
   return {
     encoded,
-    heads,
-    partition: arrays.int4(events.map((event) => event.from.record.partition)),
-    seq: arrays.int8(events.map((event) => event.seq)),
-    index: arrays.int4(events.map((event) => event.index)),
-    type: arrays.text(heads.types),
-    key: arrays.text(heads.keys),
-    tail: arrays.byteaPacked(tails.count, tails.bytes),
-    commandId: arrays.uuid(events.map((event) => event.from.commandId)),
-    occurredAt: arrays.timestamptzMicros(heads.timesMs.map((timeMs) => timeMs * 1_000)),
-    traceparent: arrays.text(heads.traceparents),
+    heads: {
+      keys: events.map((event) => event.from.key),
+      types: events.map((event) => event.type),
+      timesMs: events.map((event) => event.from.record.timestampMs),
+      traceparents: events.map(traceparentOf),
+    },
+    indexes: events.map((event) => event.index),
+    commandIds: events.map((event) => event.from.commandId),
   };
 }
 
@@ -248,25 +242,51 @@ function traceparentOf({ from }: NewEvent): string | null {
   return headerOf(from.record, 'traceparent')?.slice(0, TRACEPARENT_MAX) ?? null;
 }
 
-/** Events with the batch number, which their payload holds too: the server puts it in between. */
+const EVENT_COLUMNS = [
+  'partition',
+  'seq',
+  'timeline',
+  'batch',
+  'index',
+  'type',
+  'schema_id',
+  'key',
+  'payload',
+  'command_id',
+  'occurred_at',
+  'traceparent',
+] as const;
+
+/** Events with the batch number, which their payload holds too. */
 export function addEvents(
-  columns: EventColumns,
-  { timeline, schemaId }: { readonly timeline: number; readonly schemaId: number },
-): Statement {
-  const { encoded, partition, seq, index, type, key, tail, commandId, occurredAt, traceparent } = columns;
-  const heads = encoded.heads(timeline);
-  const head = arrays.byteaPacked(heads.count, heads.bytes);
-  return {
-    name: 'add_events',
-    text: `INSERT INTO ledger.events (partition, seq, timeline, batch, index, type, schema_id, key, payload, command_id, occurred_at,
-                                      traceparent)
-           SELECT partition, seq, $8::int, (SELECT currval('ledger.batch_number')), index, type, $9::int, key,
-                  head || (SELECT ledger.avro_long(currval('ledger.batch_number'))) || tail, command_id, occurred_at, traceparent
-           FROM unnest($1::int[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::bytea[], $7::bytea[], $10::uuid[],
-                       $11::timestamptz[], $12::text[])
-             AS made (partition, seq, index, type, key, head, tail, command_id, occurred_at, traceparent)`,
-    values: [partition, seq, index, type, key, head, tail, timeline, schemaId, commandId, occurredAt, traceparent],
+  { heads, indexes, commandIds }: EventColumns,
+  framed: FramedEvents,
+  { timeline, batch, schemaId }: EventNumbers,
+): CopyStatement {
+  const payloads: PackedColumn = {
+    sizeOf: (at) => framed.payloadBytes(at),
+    writeTo: (at, target, start) => framed.writePayloadTo(at, target, start),
   };
+  return copyInto({
+    schema: 'ledger',
+    table: 'events',
+    columns: EVENT_COLUMNS,
+    rows: indexes,
+    write(to, index, at) {
+      to.int4(framed.partition(at));
+      to.int8(framed.seq(at));
+      to.int4(timeline);
+      to.int8(batch);
+      to.int4(index);
+      to.text(heads.types[at] ?? null);
+      to.int4(schemaId);
+      to.text(heads.keys[at] ?? null);
+      to.packed(payloads, at);
+      to.uuid(commandIds[at] ?? null);
+      to.timestamptzMicros((heads.timesMs[at] ?? 0) * 1_000);
+      to.text(heads.traceparents[at] ?? null);
+    },
+  });
 }
 
 export function addConflicts(topic: string, conflicts: readonly NewConflict[]): Statement {
