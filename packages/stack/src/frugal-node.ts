@@ -20,7 +20,7 @@ const HELPERS = Math.min(4, availableParallelism());
 export const FRUGAL_NODE = {
   flags: [
     '--max-semi-space-size=8',
-    '--heap-growing-percent=70',
+    '--heap-growing-percent=50',
     '--no-allocation-site-pretenuring',
     `--v8-pool-size=${HELPERS}`,
   ],

@@ -8,7 +8,7 @@ import { OffsetCourtesy } from './ownership/offset-courtesy.ts';
 import { WorkerMetrics } from './worker-metrics.ts';
 
 /** What was fetched lives until its last record is applied: small answers are let go of sooner. */
-const FETCH_BYTES_MAX = 2 * 1024 * 1024;
+const FETCH_BYTES_MAX = 1024 * 1024;
 const SAMPLE_MS = 1_000;
 /** How often an idle worker asks whether it still owns what it waits for. */
 const WATCH_MS = 2_000;

@@ -2,6 +2,8 @@ import { isAmount } from '@tradestream/trading';
 import { ContractError } from '../errors.ts';
 
 const ASCII_MAX = 64;
+/** Packs of events are megabytes that are used again: what they have too much stays. */
+const GROWTH = 1.25;
 
 /** The two halves of an amount, and the same memory as bytes, least significant first. */
 const halves = new BigInt64Array(2);
@@ -140,7 +142,7 @@ export class ByteWriter {
 
   #reserve(byteCount: number): void {
     if (this.#at + byteCount <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#at + byteCount));
+    const larger = Buffer.allocUnsafeSlow(Math.max(Math.ceil(this.#bytes.length * GROWTH), this.#at + byteCount));
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
   }

@@ -11,6 +11,7 @@ import {
   commandsToDecide,
   decideOnce,
   decodeRecords,
+  planBatch,
   prepareBatch,
   revertPositions,
   type Workbench,
@@ -30,11 +31,8 @@ export type ApplyOptions = {
   readonly onCommitted: (batch: Batch, written: WrittenEvents | null, startedMs: number) => void;
 };
 
-/**
- * A batch whose transaction is under way. `sent` resolves when nothing more of it is to be sent; `failure`
- * never rejects, null means durable.
- */
-type InFlight = { readonly batch: Batch; readonly sent: Promise<void>; readonly failure: Promise<Error | null> };
+/** A batch whose transaction is under way. `failure` never rejects; null means durable. */
+type InFlight = { readonly batch: Batch; readonly failure: Promise<Error | null> };
 
 /** What stopped a batch, and its records: they are back in the intake. */
 export class BatchFailure extends Error {
@@ -85,8 +83,6 @@ export class BatchApplier {
     try {
       const taken = cap.within({ records, decoded: await decodeRecords(bench, records, link.loads()) });
       records = taken.records;
-      // Deciding takes long and in one go, and the server would wait for the rest of the batch before.
-      await this.#inFlight?.sent;
       batch = await prepareBatch(bench, taken, link.loads());
     } catch (error) {
       intake.putBack(records);
@@ -164,8 +160,8 @@ export class BatchApplier {
       toDecide: commandsToDecide(bench, decoded),
     });
     for (;;) {
-      const batch = decideOnce(bench, { records, decoded, receipts });
-      if (batch !== null) return batch;
+      const decided = decideOnce(bench, { records, decoded, receipts });
+      if (decided !== null) return planBatch(bench, decided);
       const missing = [...bench.state.missingBalances.values()];
       bench.state.undo();
       await loadBalances(session, bench.state, missing, true);
@@ -173,20 +169,17 @@ export class BatchApplier {
   }
 
   #send(batch: Batch, startedMs: number): void {
-    const { promise: sent, resolve: onSent } = Promise.withResolvers<void>();
-    const failure = this.#write(batch, false, onSent)
-      .then(
-        (written) => {
-          this.#options.onCommitted(batch, written, startedMs);
-          return null;
-        },
-        (error: unknown) => errorOf(error),
-      )
-      .finally(onSent);
-    this.#inFlight = { batch, sent, failure };
+    const failure = this.#write(batch, false).then(
+      (written) => {
+        this.#options.onCommitted(batch, written, startedMs);
+        return null;
+      },
+      (error: unknown) => errorOf(error),
+    );
+    this.#inFlight = { batch, failure };
   }
 
-  async #write(batch: Batch, begun: boolean, onSent?: () => void): Promise<WrittenEvents | null> {
+  async #write(batch: Batch, begun: boolean): Promise<WrittenEvents | null> {
     const { link, eventSchemaId, commitTimeoutMs } = this.#options;
     try {
       return await writeBatch(link.apply(), batch.plan, {
@@ -194,7 +187,6 @@ export class BatchApplier {
         eventSchemaId,
         commitTimeoutMs,
         begun,
-        onSent,
       });
     } catch (error) {
       if (begun) batch.forget();

@@ -47,7 +47,7 @@ export type Batch = {
 /** Rounds of loading: orders first, then the balances that they name, and one more for what raced. */
 const LOAD_ROUNDS_MAX = 4;
 
-/** Then the process looks at its sockets: the batch before this one is still being sent. */
+/** Then the process looks at its sockets: the batch before this one is still being sent, in two parts. */
 const DECODED_AT_ONCE = 1_000;
 
 /** Drops what is not ours or was applied already, and decodes the rest. */
@@ -94,9 +94,12 @@ export async function prepareBatch(
 ): Promise<Batch> {
   try {
     for (let round = 1; ; round += 1) {
-      const batch = decideOnce(bench, { ...taken, receipts: bench.receipts });
+      const decided = decideOnce(bench, { ...taken, receipts: bench.receipts });
+      if (decided !== null) {
+        if (taken.records.length > DECODED_AT_ONCE) await setImmediate();
+        return planBatch(bench, decided);
+      }
       const { missingBalances, missingOrders } = bench.state;
-      if (batch !== null) return batch;
       invariant(round < LOAD_ROUNDS_MAX, 'what a batch names is loaded within a few rounds');
       const balances = [...missingBalances.values()];
       const orders = [...missingOrders];
@@ -123,7 +126,17 @@ export function commandsToDecide(bench: Workbench, decoded: readonly DecodedReco
   });
 }
 
-/** Decides a batch whose state was just loaded under locks. Null when that state lacks something. */
+/** What was decided of a batch, to be planned before another is decided. */
+export type DecidedBatch = {
+  readonly records: readonly LogRecord[];
+  readonly moves: readonly PartitionMove[];
+  readonly decided: Decided;
+  readonly touched: TouchedByBatch;
+  readonly commandIds: readonly string[];
+  readonly schemaIds: ReadonlySet<number>;
+};
+
+/** Decides a batch on the state as it is. Null when that state lacks something. */
 export function decideOnce(
   bench: Workbench,
   input: {
@@ -131,7 +144,7 @@ export function decideOnce(
     readonly decoded: readonly DecodedRecord[];
     readonly receipts: TransientReceipts;
   },
-): Batch | null {
+): DecidedBatch | null {
   const { state, positions } = bench;
   const { records, decoded, receipts } = input;
   const before = new Map([...positions.values()].map((position) => [position.partition, snapshot(position)]));
@@ -169,30 +182,34 @@ export function decideOnce(
   const moves = moveAll(bench, decoded, before);
   const touched = state.take();
   const schemaIds = new Set(decoded.map((record) => schemaIdOf(record.record) ?? -1));
-  const { topic, columns, schemas } = bench;
-  const memory = columns.take();
-  const plan = planWrite({ topic, memory, moves, decided, touched, schemas: schemas.unstored(schemaIds) });
-  return makeBatch(bench, { records, plan, touched, commandIds });
+  return { records, moves, decided, touched, commandIds, schemaIds };
 }
 
-/** On its own, so that what the batch was decided from is garbage as soon as its plan is made. */
-function makeBatch(
-  bench: Workbench,
-  made: {
-    readonly records: readonly LogRecord[];
-    readonly plan: WritePlan;
-    readonly touched: TouchedByBatch;
-    readonly commandIds: readonly string[];
-  },
-): Batch {
-  const { records, plan, touched, commandIds } = made;
-  return {
-    records,
-    plan,
-    forget: () => {
-      bench.state.forget(touched);
-      for (const commandId of commandIds) bench.receipts.delete(commandId);
-    },
+/** Puts a decided batch into statements. What it was decided from is garbage then. */
+export function planBatch(bench: Workbench, made: DecidedBatch): Batch {
+  const { records, moves, decided, touched, commandIds, schemaIds } = made;
+  const { topic, columns, schemas, state, receipts } = bench;
+  const plan = planWrite({
+    topic,
+    memory: columns.take(),
+    moves,
+    decided,
+    touched,
+    schemas: schemas.unstored(schemaIds),
+  });
+  return { records, plan, forget: forgetting({ state, receipts, touched, commandIds }) };
+}
+
+/** Made on its own: beside what a batch was decided from it would hold all of that. */
+function forgetting({
+  state,
+  receipts,
+  touched,
+  commandIds,
+}: Pick<Workbench, 'state' | 'receipts'> & Pick<DecidedBatch, 'touched' | 'commandIds'>): () => void {
+  return () => {
+    state.forget(touched);
+    for (const commandId of commandIds) receipts.delete(commandId);
   };
 }
 

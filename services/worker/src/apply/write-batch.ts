@@ -137,8 +137,6 @@ export type WriteOptions = {
   readonly timeline: number;
   readonly eventSchemaId: number;
   readonly commitTimeoutMs: number;
-  /** Called once all of it was sent. */
-  readonly onSent?: (() => void) | undefined;
   /** Whether BEGIN was sent and the partitions locked before: the careful way. */
   readonly begun: boolean;
 };
@@ -163,10 +161,8 @@ export async function writeBatch(
   };
   const { written, adding } = number(plan, numbers);
   const answering = session.pipeline(adding);
-  const committing = session.commit({ timeoutMs: options.commitTimeoutMs, after: answering });
-  options.onSent?.();
   try {
-    await committing;
+    await session.commit({ timeoutMs: options.commitTimeoutMs, after: answering });
   } catch (error) {
     const { failure } = await answering;
     // Where no answer came what matters is that COMMIT may have been done.
