@@ -3,6 +3,7 @@ import { encodeEvent } from '@tradestream/contracts';
 import type { Session } from '@tradestream/database';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { archiveLaws } from './ledger-archive-laws.ts';
+import { batchLaws } from './ledger-batch-laws.ts';
 import { type LedgerServer, openMemoryServer, openRealServer } from './ledger-bench.ts';
 import type { LawTable } from './ledger-law-table.ts';
 import { ownershipLaws } from './ledger-ownership-laws.ts';
@@ -43,6 +44,7 @@ describe.each(SERVERS)('%s holds the laws of the ledger', (_name, open) => {
   };
   ownershipLaws(table);
   rowLaws(table);
+  batchLaws(table);
   viewLaws(table);
   releaseLaws(table);
   archiveLaws(table);

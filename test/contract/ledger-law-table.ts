@@ -186,7 +186,7 @@ export async function park(
   const receipts = parked.map(
     ({ from, reason }, index): NewReceipt => ({ from, index, outcome: 'parked', reason, seq: null }),
   );
-  await transact(session, TAKE_BATCH_NUMBER, ...receiptsOf(receipts), addParked(TOPIC, parked));
+  await transact(session, ...receiptsOf(receipts), addParked(TOPIC, parked));
   return parked.map(({ from }) => from.commandId);
 }
 

@@ -47,6 +47,8 @@ const RELEASE_REST = { initialMs: 500, maxMs: 10_000 } as const;
 const CAREFUL_BATCHES_MAX = 64;
 /** What a command can be at fault for: its values, a constraint, a limit. Whatever else the server refuses is no command's fault. */
 const AT_FAULT: ReadonlySet<string> = new Set(['22', '23', '54']);
+/** Of those classes, what comes of how rows are sent (a column that has another type by now), or of another's rows. */
+const NOT_AT_FAULT: ReadonlySet<string> = new Set(['22P03', '22P04', '23505']);
 
 /**
  * Applies the records of its partitions, one thing at a time:
@@ -56,7 +58,8 @@ const AT_FAULT: ReadonlySet<string> = new Set(['22', '23', '54']);
  *   applying -> applying halved   a batch fails for good: halved until one command stands alone
  *   applying -> releasing         parked records have an intent, or nothing in front any more: a batch of them
  *   applying -> waiting           database or registry away: try again, later and later, for ever
- *   applying -> claiming          outcome unknown or connection lost: claim again, which settles it; then half of it
+ *   applying -> claiming          outcome unknown or connection lost: claim again, which settles it
+ *   applying -> halved            it was not answered in time, whether known to have failed or not: half of it
  *   claiming -> applying          with what the database says
  *   claiming -> leaving           the epoch has moved: drop the partitions, ask for a new assignment
  *   any      -> stopped           the batch under way is settled, the partitions are given back
@@ -288,16 +291,21 @@ export class Worker implements SubscriptionHandler {
         this.#carefulBatches = Math.max(1, this.#carefulBatches);
         return await pauses.rest(cause, true);
       case 'settle':
-        // A batch that the server needs longer for than its COMMIT is waited for would be given up again and again.
-        if (records.length > 1) this.#countMax = Math.floor(records.length / 2);
+        this.#halve(records);
         return await this.#claimAgain();
       case 'later':
+        if (cause.code === 'DB_STATEMENT_TIMEOUT') this.#halve(records);
         return await this.#waitFor(cause);
       case 'never':
         if (cause.code === 'TS001') return await this.#claimAgain();
         if (!isAtFault(cause)) return await this.#waitFor(cause);
         return await this.#narrow(cause, records);
     }
+  }
+
+  /** A batch that the server needs longer for than it is waited for would be given up again and again. */
+  #halve(records: BatchFailure['records']): void {
+    if (records.length > 1) this.#countMax = Math.floor(records.length / 2);
   }
 
   /** Nothing is parked for what may be there again: the same batch, later. */
@@ -375,5 +383,5 @@ function isOfReleaseAlone(cause: Error): boolean {
 }
 
 function isAtFault(error: AppError): boolean {
-  return error instanceof DatabaseError && error.code !== '23505' && AT_FAULT.has(error.code.slice(0, 2));
+  return error instanceof DatabaseError && !NOT_AT_FAULT.has(error.code) && AT_FAULT.has(error.code.slice(0, 2));
 }

@@ -96,7 +96,7 @@ describe('a number that becomes known later', () => {
     }
   });
 
-  test('may be told again: an attempt that failed has another', () => {
+  test('may be told again, negative too', () => {
     const { statement, fill } = copyUnnumbered('batch', input);
     fill(7);
     fill(-8);

@@ -33,7 +33,7 @@ const to: RowFields = {
 };
 
 /**
- * Rows for one table in the form that COPY reads, to be sent by `Session.pipeline`. The server writes
+ * Rows for one table in the form that COPY reads, for `Session.pipeline` or `query`. The server writes
  * them a page at a time with one WAL record each, where INSERT writes a record for every row. Nothing is
  * left out on conflict; an enum goes as text.
  */

@@ -35,7 +35,7 @@ import {
   writeOrders,
 } from './write-statements.ts';
 
-/** One transaction's worth of writes, sorted by key and encoded; the batch number is the server's to add. */
+/** One transaction's worth of writes, sorted by key and encoded but for the batch number, which the server gives. */
 export type WritePlan = {
   /** Where its columns are. */
   readonly memory: ColumnMemory;
@@ -144,7 +144,8 @@ export type WriteOptions = {
 /**
  * Writes a plan in one transaction and resolves when its COMMIT answered as durable. It is sent in two parts:
  * all that locks, the fence first, and the batch number; and then, the number known, the new rows and COMMIT.
- * Whatever fails inside a part leaves out what stands behind it, and makes the COMMIT a ROLLBACK.
+ * Whatever fails inside a part leaves out what stands behind it; behind the first no COMMIT is sent then, and
+ * behind the second it becomes a ROLLBACK.
  * @throws {DatabaseError} the failure of BEGIN or of the first statement that failed: nothing was
  * written; or what COMMIT's answer means
  */
@@ -159,7 +160,7 @@ export async function writeBatch(
     schemaId: options.eventSchemaId,
     batch: await lockAndNumber(session, options.begun ? plan.locking : [BEGIN, ...plan.locking]),
   };
-  const { written, adding } = number(plan, numbers);
+  const { written, adding } = await numberOrRollBack(session, plan, numbers);
   const answering = session.pipeline(adding);
   try {
     await session.commit({ timeoutMs: options.commitTimeoutMs, after: answering });
@@ -169,7 +170,7 @@ export async function writeBatch(
     throw failure === null || isUnanswered(failure) ? errorOf(error) : failure;
   }
   const { failure } = await answering;
-  if (failure !== null) throw failure;
+  if (failure !== null) throw failure; // committed, and an answer could not be read: its receipts say so
   return written;
 }
 
@@ -177,7 +178,7 @@ export async function writeBatch(
 async function lockAndNumber(session: Session, locking: readonly Statement[]): Promise<number> {
   const { rows, failure } = await session.pipeline([...locking, TAKE_BATCH_NUMBER]);
   if (failure !== null) {
-    await session.query({ text: 'ROLLBACK' }).catch(() => undefined); // a broken session has rolled back
+    await rollBack(session);
     throw failure;
   }
   const [numbered] = rows[locking.length]?.rows ?? [];
@@ -186,7 +187,20 @@ async function lockAndNumber(session: Session, locking: readonly Statement[]): P
   return batch;
 }
 
+async function rollBack(session: Session): Promise<void> {
+  await session.query({ text: 'ROLLBACK' }).catch(() => undefined); // a broken session has rolled back
+}
+
 type Numbered = { readonly written: WrittenEvents | null; readonly adding: readonly Statement[] };
+
+async function numberOrRollBack(session: Session, plan: WritePlan, numbers: EventNumbers): Promise<Numbered> {
+  try {
+    return number(plan, numbers);
+  } catch (error) {
+    await rollBack(session);
+    throw error;
+  }
+}
 
 /** Puts the batch number where it is missing. */
 function number({ receipts, events, memory, adding }: WritePlan, numbers: EventNumbers): Numbered {

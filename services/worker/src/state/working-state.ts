@@ -12,7 +12,7 @@ export type OrderTouched = {
 };
 
 export type TouchedByBatch = {
-  /** Used again by the batch after the next: a batch is put into its statements as soon as it is decided. */
+  /** Used again by the batch after the next: a batch is put into its statements before another is decided. */
   readonly balances: TouchedBalances;
   readonly names: BalanceNames;
   readonly orders: readonly OrderTouched[];
