@@ -47,7 +47,8 @@ export class StatementPipeline extends Query {
       if (statement.copy !== undefined) sendRows(connection, statement.copy);
     }
     connection.sync();
-    connection.stream.uncork();
+    // Not at once: the COMMIT that is sent behind it travels along.
+    process.nextTick(() => connection.stream.uncork());
     this.#turnTo(this.#statements[0]);
   };
 
