@@ -20,7 +20,7 @@ export const PLANTED_SOURCES: Readonly<Record<string, readonly SourceChange[]>> 
       replace:
         "    if (!(error instanceof DatabaseError) || error.code !== 'DB_COMMIT_ROLLED_BACK')\n      throw failure === null || isUnanswered(failure)",
     },
-    { file: `${WORKER}/apply/write-batch.ts`, find: '  if (failure !== null) throw failure;', replace: '' },
+    { file: `${WORKER}/apply/write-batch.ts`, find: '  if (failure !== null) throw failure; //', replace: '  //' },
   ],
   'the batch number is taken before the locks': [
     {

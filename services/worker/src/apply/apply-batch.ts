@@ -16,7 +16,7 @@ import {
   revertPositions,
   type Workbench,
 } from './prepare-batch.ts';
-import { writeBatch } from './write-batch.ts';
+import { rollBack, writeBatch } from './write-batch.ts';
 import { lockPartitions } from './write-statements.ts';
 
 export type ApplyOptions = {
@@ -118,10 +118,7 @@ export class BatchApplier {
       if (batch === null) return;
       this.#options.onCommitted(batch, await this.#write(batch, true), startedMs);
     } catch (error) {
-      await link
-        .apply()
-        .query({ text: 'ROLLBACK' })
-        .catch(() => undefined); // a broken session has rolled back
+      await rollBack(link.apply());
       intake.putBack(records);
       throw this.#failed(error, records);
     } finally {

@@ -155,12 +155,7 @@ export async function writeBatch(
   options: WriteOptions,
 ): Promise<WrittenEvents | null> {
   if (session.closed.aborted) throw errorOf(session.closed.reason);
-  const numbers = {
-    timeline: options.timeline,
-    schemaId: options.eventSchemaId,
-    batch: await lockAndNumber(session, options.begun ? plan.locking : [BEGIN, ...plan.locking]),
-  };
-  const { written, adding } = await numberOrRollBack(session, plan, numbers);
+  const { written, adding } = await openBatch(session, plan, options);
   const answering = session.pipeline(adding);
   try {
     await session.commit({ timeoutMs: options.commitTimeoutMs, after: answering });
@@ -174,32 +169,32 @@ export async function writeBatch(
   return written;
 }
 
-/** Where any of it fails nothing was committed, and the session is left without a transaction. */
+type Numbered = { readonly written: WrittenEvents | null; readonly adding: readonly Statement[] };
+
+/** Locks, and numbers the rows. Where any of it fails nothing was committed, and no transaction is left open. */
+async function openBatch(session: Session, plan: WritePlan, options: WriteOptions): Promise<Numbered> {
+  const { timeline, eventSchemaId: schemaId, begun } = options;
+  try {
+    const batch = await lockAndNumber(session, begun ? plan.locking : [BEGIN, ...plan.locking]);
+    return number(plan, { timeline, schemaId, batch });
+  } catch (error) {
+    await rollBack(session);
+    throw error;
+  }
+}
+
 async function lockAndNumber(session: Session, locking: readonly Statement[]): Promise<number> {
   const { rows, failure } = await session.pipeline([...locking, TAKE_BATCH_NUMBER]);
-  if (failure !== null) {
-    await rollBack(session);
-    throw failure;
-  }
+  if (failure !== null) throw failure;
   const [numbered] = rows[locking.length]?.rows ?? [];
   const batch = numbered !== undefined && 'batch' in numbered ? Number(numbered.batch) : Number.NaN;
   invariant(Number.isSafeInteger(batch), 'the batch number is a whole number');
   return batch;
 }
 
-async function rollBack(session: Session): Promise<void> {
-  await session.query({ text: 'ROLLBACK' }).catch(() => undefined); // a broken session has rolled back
-}
-
-type Numbered = { readonly written: WrittenEvents | null; readonly adding: readonly Statement[] };
-
-async function numberOrRollBack(session: Session, plan: WritePlan, numbers: EventNumbers): Promise<Numbered> {
-  try {
-    return number(plan, numbers);
-  } catch (error) {
-    await rollBack(session);
-    throw error;
-  }
+/** Ends a transaction that failed, if one is open. Never rejects: a broken session has rolled back. */
+export async function rollBack(session: Session): Promise<void> {
+  await session.query({ text: 'ROLLBACK' }).catch(() => undefined);
 }
 
 /** Puts the batch number where it is missing. */

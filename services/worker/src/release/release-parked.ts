@@ -4,7 +4,7 @@ import { BatchFailure } from '../apply/apply-batch.ts';
 import { CommandDefect } from '../apply/decide-batch.ts';
 import { loadBalances, loadNamed, loadReceipts } from '../apply/load-state.ts';
 import { type Batch, learnSchemas, revertPositions, type Workbench } from '../apply/prepare-batch.ts';
-import { planWrite, writeBatch } from '../apply/write-batch.ts';
+import { planWrite, rollBack, writeBatch } from '../apply/write-batch.ts';
 import { lockPartitions } from '../apply/write-statements.ts';
 import { type DecodedRecord, decodeRecord, schemaIdOf } from '../intake/decode-record.ts';
 import type { QueueCap } from '../intake/queue-cap.ts';
@@ -97,10 +97,7 @@ export class ParkedReleaser {
       this.#landed(prepared);
       return true;
     } catch (error) {
-      await link
-        .apply()
-        .query({ text: 'ROLLBACK' })
-        .catch(() => undefined); // a broken session has rolled back
+      await rollBack(link.apply());
       batch?.forget();
       revertPositions(bench.positions);
       const records = this.#tried.map(({ from }) => from.record);
